@@ -29,6 +29,14 @@ class Ledger(msgspec.Struct):
     losses: dict[str, int] = {}
     redactions: dict[str, int] = {}
 
+    def record(self, file: str, count: int = 1) -> None:
+        """Count records read from a file."""
+        self.records[file] = self.records.get(file, 0) + count
+
+    def repair(self, kind: str, count: int = 1) -> None:
+        """Count lines that were mended."""
+        self.repairs[kind] = self.repairs.get(kind, 0) + count
+
     def drop(self, drop: Drop) -> None:
         """Count one drop. The key is `stage/reason`."""
         name = f"{drop.stage}/{drop.reason}"

@@ -1,8 +1,13 @@
-"""Writing a file whole or not at all: beside its place, then renamed."""
+"""Writing a file or a folder whole or not at all: beside its place, then renamed."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from .errors import cannot_write
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -11,3 +16,30 @@ def write_whole(path: Path, data: bytes) -> None:
     beside = path.with_name(f".{path.name}.part")
     beside.write_bytes(data)
     beside.replace(path)
+
+
+@contextmanager
+def renamed(part: Path, final: Path) -> Iterator[None]:
+    """Give a file its final name if the block ends well; remove it otherwise."""
+    try:
+        yield
+        part.replace(final)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(target: Path, otherwise: str = ".") -> Iterator[Path]:
+    """A folder that becomes `target` if the block ends well, and is removed otherwise. StoreError
+    if it cannot be written; `otherwise` ends the hint."""
+    beside = target.with_name(f".{target.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        shutil.rmtree(target, ignore_errors=True)
+        beside.rename(target)
+    except OSError as error:
+        raise cannot_write(target, error, otherwise) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -245,39 +245,34 @@ class Endpoint:
 
         EndpointError, with what the server said, for any status from 400 on.
         """
+        way = method or ("GET" if data is None else "POST")
+        return self._sent(path, data, way, headers or {}, retry).json()
+
+    def _sent(
+        self,
+        path: str,
+        data: Mapping[str, Any] | None,
+        method: str = "POST",
+        headers: Mapping[str, str] = {},
+        retry: bool = True,
+    ) -> Reply:
+        """The answer to `data` sent as JSON, if it is no error."""
         body = None if data is None else json.dumps(data, ensure_ascii=False).encode()
         kind = {"Content-Type": "application/json"} if body is not None else {}
-        reply = self.request(
-            method or ("GET" if data is None else "POST"),
-            path,
-            body=body,
-            headers={**kind, **(headers or {})},
-            retry=retry,
-        )
-        if reply.status >= 400:
-            raise EndpointError(f"{self.url}{path} answers {reply.status}: {said(reply)}")
-        return reply.json()
-
-    def _stream(self, path: str, data: Mapping[str, Any]) -> Reply:
-        reply = self.request(
-            "POST",
-            path,
-            body=json.dumps(data, ensure_ascii=False).encode(),
-            headers={"Content-Type": "application/json"},
-        )
+        reply = self.request(method, path, body=body, headers={**kind, **headers}, retry=retry)
         if reply.status >= 400:
             raise EndpointError(f"{self.url}{path} answers {reply.status}: {said(reply)}")
         return reply
 
     def ndjson(self, path: str, data: Mapping[str, Any]) -> Iterator[Any]:
         """POST `data` and yield the JSON value of each line of the answer."""
-        for line in self._stream(path, data).lines():
+        for line in self._sent(path, data).lines():
             if line.strip():
                 yield _parsed(line)
 
     def events(self, path: str, data: Mapping[str, Any]) -> Iterator[Any]:
         """POST `data` and yield the JSON data of each server-sent event, up to `[DONE]`."""
-        reply = self._stream(path, data)
+        reply = self._sent(path, data)
         try:
             for text in _event_data(reply.lines()):
                 if text == b"[DONE]":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..reasons import tag_words
-from .result import Comparison, Judged, Measure, Result
+from .result import Judged, Measure, Result
 from .statistics import Estimate
 
 
@@ -13,9 +13,7 @@ def report_markdown(result: Result) -> str:
     """Verdict first, then every comparison, then what else was looked at."""
     lines = [f"# Evaluation of {result.run}", "", f"**{result.sentence}**", ""]
     lines += [f"- {text}" for text in (*result.notes, *further(result))]
-    for comparison in result.comparisons or (
-        Comparison(arm="tuned", against="base", measures=result.measures),
-    ):
+    for comparison in result.compared:
         lines += ["", f"## {comparison.arm} against {comparison.against}", ""]
         lines += _table(comparison.measures, comparison.against, comparison.arm)
     lines += ["", "## By tag: tuned against base", ""]

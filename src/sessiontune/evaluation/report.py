@@ -40,15 +40,12 @@ _SHORT = {
 def report_html(result: Result, folder: Path) -> str:
     """Verdict first, then measures with intervals, then answers side by side. `folder`: the page's
     folder."""
-    comparisons = result.comparisons or (
-        Comparison(arm="tuned", against="base", measures=result.measures),
-    )
     body = [
         f'<div class="verdict {result.outcome}"><p>{words(result.sentence)}</p>'
         f"<p>{escape(_figures(result.measures[0]))}</p></div>",
         facts(_facts(result)),
         *(note(text) for text in result.notes),
-        section("Measures", "".join(map(_comparison, comparisons))),
+        section("Measures", "".join(map(_comparison, result.compared))),
         section("By tag", _tags(result)),
         section("What else was looked at", "".join(map(paragraph, further(result)))),
     ]

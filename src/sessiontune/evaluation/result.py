@@ -172,6 +172,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     regurgitated: int = 0
     notes: tuple[str, ...] = ()
 
+    @property
+    def compared(self) -> tuple[Comparison, ...]:
+        """All comparisons; tuned against base, if no others were made."""
+        only = Comparison(arm="tuned", against="base", measures=self.measures)
+        return self.comparisons or (only,)
+
 
 def measure(name: str, label: str, cases: list[Case], *, lower_is_better: bool) -> Measure:
     """Estimate, verdict and control of one measure, and its figures by tag."""

@@ -169,11 +169,7 @@ def _base(name: str, here: Machine, lengths: tuple[int, ...]) -> dict[str, Any]:
 def need_extras() -> None:
     """ToolError if a package is missing that would stop the way to a chat hours later."""
     needed = [name for name in NEEDED if name != "xllamacpp" or not engines()]
-    if missing := [name for name in needed if find_spec(name) is None]:
-        raise ToolError(
-            f"The way to a chat needs packages that are missing: {', '.join(missing)}.",
-            "Nothing was started. First: pip install 'sessiontune[train,evaluate,ship,serve]'",
-        )
+    _need("The way to a chat", needed, "train,evaluate,ship,serve")
 
 
 def need_trainer(spec: TrainSpec, dry_run: bool) -> None:
@@ -183,11 +179,20 @@ def need_trainer(spec: TrainSpec, dry_run: bool) -> None:
         needed += ["torch", "safetensors"]
     if spec.trainer == "trl" and not dry_run:
         needed += ["trl", "peft", "datasets", "accelerate"]
-    if missing := [name for name in needed if find_spec(name) is None]:
+    _need("Training", needed, "train")
+
+
+def _need(what: str, packages: list[str], extras: str) -> None:
+    if missing := [name for name in packages if find_spec(name) is None]:
         raise ToolError(
-            f"Training needs packages that are missing: {', '.join(missing)}.",
-            "Nothing was started. First: pip install 'sessiontune[train]'",
+            f"{what} needs packages that are missing: {', '.join(missing)}.",
+            f"Nothing was started. First: pip install 'sessiontune[{extras}]'",
         )
+
+
+def _part(name: str, trouble: str, hint: str) -> dict[str, str]:
+    """One part; `hint` says how to get it if there is trouble."""
+    return {"name": name, "state": trouble or "there", "hint": hint if trouble else ""}
 
 
 def _converter() -> dict[str, str]:
@@ -195,10 +200,9 @@ def _converter() -> dict[str, str]:
     try:
         found = find_converter(None, os.environ, Path.home())
     except ToolError as wrong:  # SESSIONTUNE_LLAMA_CPP names another folder
-        return {"name": "GGUF converter", "state": "not found", "hint": wrong.message}
+        return _part("GGUF converter", "not found", wrong.message)
     fetch = "sessiontune ship --fetch-converter"
-    state, hint = ("there", "") if found else ("not here", fetch)
-    return {"name": "GGUF converter", "state": state, "hint": hint}
+    return _part("GGUF converter", "" if found else "not here", fetch)
 
 
 def _parts() -> list[dict[str, str]]:
@@ -212,25 +216,15 @@ def _parts() -> list[dict[str, str]]:
     )
     for name, modules, hint in extras:
         missing = [m for m in modules if find_spec(m) is None]
-        state = f"missing: {', '.join(missing)}" if missing else "there"
-        out.append({"name": name, "state": state, "hint": hint if missing else ""})
+        out.append(_part(name, f"missing: {', '.join(missing)}" if missing else "", hint))
     out.append(_converter())
     for trainer in ("llamafactory", "axolotl", "unsloth"):
         there = (environment_of(trainer) / "bin" / "python").is_file()
-        hint = "" if there else f"sessiontune trainers install {trainer}"
-        out.append({"name": trainer, "state": "there" if there else "not installed", "hint": hint})
-    for program, hint in (
-        ("ollama", "https://ollama.com/download"),
-        ("llama-quantize", "llama.cpp"),
-    ):
-        there = shutil.which(program) is not None
-        out.append(
-            {
-                "name": program,
-                "state": "there" if there else "not on PATH",
-                "hint": "" if there else hint,
-            }
-        )
+        hint = f"sessiontune trainers install {trainer}"
+        out.append(_part(trainer, "" if there else "not installed", hint))
+    programs = {"ollama": "https://ollama.com/download", "llama-quantize": "llama.cpp"}
+    for program, hint in programs.items():
+        out.append(_part(program, "" if shutil.which(program) else "not on PATH", hint))
     return out
 
 

@@ -16,10 +16,10 @@ from ..shipping.converter import Converter
 from ..shipping.engine import engines, need_engine
 from ..shipping.gguf import check_whole, read_head
 from ..shipping.merge import base_folder, merge, need_space
-from ..shipping.parity import Check, compare, refuse
+from ..shipping.parity import Check, compare, merged_weights, refuse
 from ..shipping.reference import Reference, make_reference
 from ..shipping.run import Run, digest_of, file_digest
-from ..whole import write_whole
+from ..whole import renamed, write_whole
 from .process import run_job, write_files
 from .serving import served
 from .shop import SAFETENSORS, ShipOptions, ShippedFile, Shop, need_converter
@@ -135,12 +135,9 @@ def _gguf(shop: Shop, kind: str, made: Path, files: Mapping[str, ShippedFile]) -
         source = _half(shop, files)
         quantise.check_rows(read_head(source), kind)
         job = quantise.plan_quantise(quantiser, source, part, kind)
-    try:
+    with renamed(part, made):
         _run(shop, job)
         convert.check_model(part, shop.run, shop.vocabulary)
-        part.replace(made)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _half(shop: Shop, files: Mapping[str, ShippedFile]) -> Path:
@@ -161,15 +158,10 @@ def _weights_size(model: Path) -> int:
 
 def _adapter(shop: Shop, kind: str, made: Path) -> None:
     part = made.with_name(f".{made.name}.part")
-    try:
-        _run(
-            shop,
-            convert.plan_adapter(shop.run, shop.vocabulary, shop.need_converter(), part, kind),
-        )
+    job = convert.plan_adapter(shop.run, shop.vocabulary, shop.need_converter(), part, kind)
+    with renamed(part, made):
+        _run(shop, job)
         check_whole(part)
-        part.replace(made)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _base_gguf(shop: Shop) -> Path:
@@ -191,22 +183,15 @@ def _base_gguf(shop: Shop) -> Path:
         *(shop.run, shop.vocabulary, shop.need_converter(), model, part, "f16"),
         *(shop.options.card, shop.options.pre_tokenizer),
     )
-    try:
+    with renamed(part, final):
         _run(shop, job)
         convert.check_model(part, shop.run, shop.vocabulary)
-        part.replace(final)
-    finally:
-        part.unlink(missing_ok=True)
     return final
 
 
 def _safetensors(shop: Shop, final: Path, fingerprint: str) -> ShippedFile:
     model = _merged(shop)
-    reference = _reference(shop, model)
-    checks = []
-    if reference.merged is not None:
-        detail = f"largest difference {reference.merged:.4f} from the trained model"
-        checks = [Check("merged weights", reference.merged < 0.02, detail)]
+    checks = merged_weights(_reference(shop, model))
     refuse(checks, model.name)
     digest = digest_of(model)
     if final.exists():

@@ -56,11 +56,7 @@ def modelfile_of(run: Run, options: ShipOptions, shipped: Shipped) -> Modelfile:
     """The Modelfile for the first type that was asked for: the LoRA GGUF on its base, or the merged
     file."""
     wanted = next(f for f in shipped.files if f.type == options.types[0] and _kind(f, options))
-    licenses = tuple(
-        text
-        for text in (" ".join((options.card.license, options.card.license_link)).strip(),)
-        if text
-    )
+    license = " ".join((options.card.license, options.card.license_link)).strip()
     source, adapter = (wanted.base, wanted.name) if wanted.base else (wanted.name, "")
     return make_modelfile(
         run,
@@ -68,7 +64,7 @@ def modelfile_of(run: Run, options: ShipOptions, shipped: Shipped) -> Modelfile:
         adapter=_place(adapter) if adapter else "",
         context=shipped.context,
         system=options.system,
-        licenses=licenses,
+        licenses=(license,) if license else (),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from ..errors import StoreError, ToolError, UsageError
 from ..shipping import convert, quantise
 from ..shipping.converter import HINT, Converter, find_converter, plan_fetch, unpack
 from ..shipping.parity import Check
-from ..shipping.run import Run, digest_of
+from ..shipping.run import Run, config_of, digest_of
 from ..shipping.tokenizer import Vocabulary, read_vocabulary
 from .process import run_job, write_files
 
@@ -176,7 +175,7 @@ def context_of(run: Run, wanted: int, otherwise: int = 0) -> int:
 
     UsageError for more than the base was made for: llama.cpp would take less without a word.
     """
-    config = json.loads((run.base / "config.json").read_text(encoding="utf-8"))
+    config = config_of(run.base)
     inner = config.get("text_config") or {}
     most = config.get("max_position_embeddings") or inner.get("max_position_embeddings") or 131072
     if wanted > int(most):

@@ -50,8 +50,7 @@ def _task(turn: Turn, agent_type: str) -> dict[str, str]:
 def _work(parent: ClaudeLog, turn: Turn, given: dict[str, str], nested: bool) -> ClaudeLog:
     log = _log(parent, _id(parent, nested), Random(parent.src.uuid()))
     log.prompt(given["prompt"])
-    for reply in turn.replies:
-        log.reply(reply)
+    log.answer(turn)
     return log
 
 

@@ -246,6 +246,10 @@ class ClaudeLog:
     def turn(self, turn: Turn, *, interleave: bool = False) -> None:
         """A prompt and everything that answers it."""
         self.prompt(turn.prompt)
+        self.answer(turn, interleave=interleave)
+
+    def answer(self, turn: Turn, *, interleave: bool = False) -> None:
+        """Everything that answers the prompt of a turn."""
         for reply in turn.replies:
             self.reply(reply, interleave=interleave and len(reply.calls) > 0)
 

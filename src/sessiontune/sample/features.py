@@ -53,8 +53,7 @@ def _queued(s: Session) -> None:
 def _command(s: Session) -> None:
     turn = ask_turn(s.rng)
     oddities.command(s.log, "ask-ops", turn.prompt)
-    for reply in turn.replies:
-        s.log.reply(reply)
+    s.log.answer(turn)
 
 
 def _noise_command(s: Session) -> None:
@@ -71,8 +70,7 @@ def _shell(s: Session) -> None:
 def _ide(s: Session) -> None:
     turn = ask_turn(s.rng)
     oddities.with_reminder(s.log, turn.prompt)
-    for reply in turn.replies:
-        s.log.reply(reply)
+    s.log.answer(turn)
 
 
 def _picture(s: Session) -> None:
@@ -109,8 +107,7 @@ def _api_error(s: Session) -> None:
     s.log.prompt(turn.prompt)
     oddities.api_error(s.log)
     s.log.prompt("try again")
-    for reply in turn.replies:
-        s.log.reply(reply)
+    s.log.answer(turn)
 
 
 def _synthetic(s: Session) -> None:
@@ -213,8 +210,7 @@ def _xml(s: Session) -> None:
     """The person's own markup, which is no injected text."""
     turn = change_turn(s.rng)
     s.log.prompt(phrase(s.rng, "xml", goal=turn.prompt))
-    for reply in turn.replies:
-        s.log.reply(reply)
+    s.log.answer(turn)
 
 
 def _edited(s: Session) -> None:

@@ -56,8 +56,7 @@ def plan_accepted(s: Session) -> None:
     turn = change_turn(s.rng)
     plan = f"# Plan\n\n1. {turn.prompt}\n2. Run the tests.\n3. Report what changed."
     s.log.prompt(f"Implement the following plan:\n\n{plan}", planContent=plan)
-    for reply in turn.replies:
-        s.log.reply(reply)
+    s.log.answer(turn)
 
 
 def skill(s: Session) -> None:

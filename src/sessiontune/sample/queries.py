@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from random import Random
 
 from . import world as w
@@ -10,13 +9,15 @@ from .facts import join
 from .tools import Reply, Turn, sql
 
 Row = tuple[object, ...]
+#: Wordings of a question, its SQL, the columns and rows that come back, and what they mean.
+Query = tuple[list[str], str, tuple[str, ...], list[Row], str]
 
 
 def _pick(rng: Random, words: tuple[str, ...], count: int) -> list[str]:
     return sorted(rng.sample(words, min(count, len(words))))
 
 
-def _by_status(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], str]:
+def _by_status(rng: Random) -> Query:
     flow = rng.choice(w.FLOWS)
     rows: list[Row] = [(s, rng.randrange(1, 60)) for s in _pick(rng, flow.statuses, 4)]
     name = max(rows, key=lambda r: int(str(r[1])))
@@ -30,7 +31,7 @@ def _by_status(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row],
     )
 
 
-def _overdue(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], str]:
+def _overdue(rng: Random) -> Query:
     clients = rng.sample(w.CLIENTS, 3)
     amounts = sorted((rng.randrange(20, 900) * 125_00 for _ in clients), reverse=True)
     rows: list[Row] = [(c[0], a) for c, a in zip(clients, amounts, strict=True)]
@@ -47,7 +48,7 @@ def _overdue(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], s
     )
 
 
-def _backlog(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], str]:
+def _backlog(rng: Random) -> Query:
     chosen = sorted(rng.sample(w.CATEGORIES, 3), key=lambda c: c.hours)
     rows: list[Row] = [(c.name, rng.randrange(1, 40), rng.randrange(1, 90)) for c in chosen]
     late = [f"`{c.name}`" for c, r in zip(chosen, rows, strict=True) if int(str(r[2])) > c.hours]
@@ -62,7 +63,7 @@ def _backlog(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], s
     )
 
 
-def _review(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], str]:
+def _review(rng: Random) -> Query:
     chosen = rng.sample(w.DOCUMENTS, 3)
     rows: list[Row] = [
         (d.name, rng.randrange(1, 15), f"{float(d.threshold) - rng.randrange(2, 30) / 100:.2f}")
@@ -79,7 +80,7 @@ def _review(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], st
     )
 
 
-def _health(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], str]:
+def _health(rng: Random) -> Query:
     rows: list[Row] = []
     for name in rng.sample(w.PROJECTS, 4):
         score = rng.randrange(30, 98)
@@ -97,7 +98,7 @@ def _health(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], st
     )
 
 
-def _pipeline(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], str]:
+def _pipeline(rng: Random) -> Query:
     kinds = rng.sample(w.CLIENT_TYPES, 3)
     rows: list[Row] = [(c.name, rng.randrange(1, 14), rng.randrange(40, 900) * 1_000_00)
                        for c in kinds]  # fmt: skip
@@ -114,14 +115,7 @@ def _pipeline(rng: Random) -> tuple[list[str], str, tuple[str, ...], list[Row], 
     )
 
 
-_QUERIES: tuple[Callable[[Random], tuple[list[str], str, tuple[str, ...], list[Row], str]], ...] = (
-    _by_status,
-    _overdue,
-    _backlog,
-    _review,
-    _health,
-    _pipeline,
-)
+_QUERIES = (_by_status, _overdue, _backlog, _review, _health, _pipeline)
 
 
 def query_turn(rng: Random) -> Turn:

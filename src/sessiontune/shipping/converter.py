@@ -9,7 +9,6 @@ wants the metadata of a source package, and gets it from a few lines of ours.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -19,9 +18,10 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import ToolError, cannot_write
+from ..errors import ToolError
 from ..ports import Job
-from .run import file_digest
+from ..whole import whole_folder
+from .run import config_of, file_digest
 
 PACKAGE = "llama-cpp-python"
 VERSION = "0.3.36"
@@ -84,7 +84,7 @@ class Converter(msgspec.Struct, frozen=True):
         """The architecture of a base the scripts cannot convert; "" if they can, or cannot tell.
 
         A model that also takes images names a second architecture, for its text."""
-        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        config = config_of(base)
         inner = config.get("text_config") or {}
         named = [*(config.get("architectures") or ())[:1], *(inner.get("architectures") or ())[:1]]
         known = self.architectures()
@@ -151,21 +151,11 @@ def unpack(archive: Path, env: Mapping[str, str]) -> Converter:
             "Delete it and fetch again; if it stays so, name a llama.cpp checkout instead.",
         )
     target = _kept(env)
-    beside = target.with_name(f".{target.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir(parents=True)
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                inner = member.name.removeprefix(_INSIDE)
-                if inner != member.name and inner.startswith(_PARTS) and member.isfile():
-                    _extract(tar, member, beside / inner)
-        shutil.rmtree(target, ignore_errors=True)
-        beside.rename(target)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with whole_folder(target) as beside, tarfile.open(archive) as tar:
+        for member in tar:
+            inner = member.name.removeprefix(_INSIDE)
+            if inner != member.name and inner.startswith(_PARTS) and member.isfile():
+                _extract(tar, member, beside / inner)
     return Converter(target, f"{PACKAGE} {VERSION}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from .engine import command_line
 from .families import Turns, family_of
 from .modelfile import Modelfile
 from .ollama import DEFAULT_URL
-from .run import Run
+from .run import Run, adapter_config
 
 
 def make_modelfile(
@@ -129,7 +128,7 @@ def vllm_argv(run: Run, out: Path) -> list[str]:
     if run.full:
         argv += ["--served-model-name", run.slug]
     else:
-        config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
+        config = adapter_config(run.adapter)
         ranks = [int(config.get("r") or 8), *(config.get("rank_pattern") or {}).values()]
         argv += ["--enable-lora", "--lora-modules", f"{run.slug}={run.adapter}"]
         room = next((rank for rank in _VLLM_RANKS if rank >= max(ranks)), max(ranks))

@@ -8,9 +8,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ..errors import PreflightError, StoreError, cannot_write
+from ..errors import PreflightError, StoreError
+from ..whole import whole_folder
 from .run import Run
-from .tokenizer import check_vocabulary, read_vocabulary, write_tokenizer
+from .tokenizer import Vocabulary, check_vocabulary, read_vocabulary, write_tokenizer
 from .weights import Step, base_weights, merge_pieces, merge_whole, plan_merge
 
 #: Files of a base folder that describe the model and are copied as they are.
@@ -41,24 +42,12 @@ def merge(run: Run, target: Path, step: Step) -> Path:
     check_vocabulary(run, vocabulary)
     plan = plan_merge(run.base, run.adapter)
     need_space(target.parent, _size(run.base))
-    beside = target.with_name(f".{target.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir(parents=True)
+    with whole_folder(target, _ELSEWHERE) as beside:
         if plan.whole:
             merge_whole(run.base, run.adapter, beside)
         else:
             merge_pieces(run.base, run.adapter, plan, beside, step)
-        for name in _COPIED:
-            if (run.base / name).is_file() and not (beside / name).is_file():
-                shutil.copyfile(run.base / name, beside / name)
-        write_tokenizer(run, vocabulary, beside)
-        shutil.rmtree(target, ignore_errors=True)
-        beside.rename(target)
-    except OSError as error:
-        raise cannot_write(target, error, _ELSEWHERE) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _describe(run, vocabulary, beside)
     return target
 
 
@@ -73,24 +62,20 @@ def base_folder(run: Run, target: Path) -> Path:
     files = set(base_weights(run.base).values())
     if not files:
         raise PreflightError(f"{run.base} has no safetensors to convert.")
-    beside = target.with_name(f".{target.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir(parents=True)
+    with whole_folder(target, _ELSEWHERE) as beside:
         index = run.base / "model.safetensors.index.json"
         for file in (*sorted(files), *([index] if index.is_file() else [])):
             (beside / file.name).symlink_to(file)
-        for name in _COPIED:
-            if (run.base / name).is_file():
-                shutil.copyfile(run.base / name, beside / name)
-        write_tokenizer(run, vocabulary, beside)
-        shutil.rmtree(target, ignore_errors=True)
-        beside.rename(target)
-    except OSError as error:
-        raise cannot_write(target, error, _ELSEWHERE) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _describe(run, vocabulary, beside)
     return target
+
+
+def _describe(run: Run, vocabulary: Vocabulary, folder: Path) -> None:
+    """Put what describes the model beside its weights: configuration, tokenizer, template."""
+    for name in _COPIED:
+        if (run.base / name).is_file() and not (folder / name).is_file():
+            shutil.copyfile(run.base / name, folder / name)
+    write_tokenizer(run, vocabulary, folder)
 
 
 def need_space(folder: Path, wanted: int) -> None:

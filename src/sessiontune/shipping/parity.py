@@ -97,14 +97,16 @@ _NEXT = {
 }
 
 
+def merged_weights(reference: Reference) -> list[Check]:
+    """Whether the merged folder does what base and adapter do, if that was measured."""
+    if reference.merged is None:
+        return []
+    detail = f"largest difference {reference.merged:.4f} from the trained model"
+    return [Check("merged weights", reference.merged < 0.02, detail)]
+
+
 def _checks(server: Caller, reference: Reference, kind: str) -> Iterator[Check]:
-    if reference.merged is not None:
-        ok = reference.merged < 0.02
-        yield Check(
-            "merged weights",
-            ok,
-            f"largest difference {reference.merged:.4f} from the trained model",
-        )
+    yield from merged_weights(reference)
     for probe, wanted in zip(reference.probes, reference.expected, strict=True):
         yield _prompt(server, probe, wanted, reference.bos)
         yield _tokens(server, probe, wanted)

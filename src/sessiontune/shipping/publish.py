@@ -16,7 +16,7 @@ import msgspec
 
 from ..errors import PreflightError, PrivacyError, UsageError
 from ..model import Finding
-from .run import Run, file_digest
+from .run import Run, adapter_config, file_digest
 
 Kind = Literal["dataset", "model"]
 Scan = Callable[[tuple[Path, ...]], Iterable[Finding]]
@@ -118,7 +118,7 @@ def adapter_parcel(run: Run, terms: Terms) -> Parcel:
             raise PrivacyError(
                 f"The evaluation found {said[field]} {words}.", "Do not publish this adapter."
             )
-    config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    config = adapter_config(run.adapter)
     config["base_model_name_or_path"] = run.base_id
     texts = {
         "adapter_config.json": json.dumps(config, indent=2) + "\n",

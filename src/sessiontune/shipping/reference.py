@@ -54,6 +54,10 @@ CALL = {
 }
 
 
+_ASKED = {"role": "user", "content": "What is in src/main.py?"}
+_CALLED = {"role": "assistant", "content": "", "tool_calls": [CALL]}
+
+
 class Probe(msgspec.Struct, frozen=True):
     """A conversation that both sides get. `greedy`: is the answer compared token by token."""
 
@@ -114,11 +118,9 @@ def make_probes(template: Template) -> list[Probe]:
         odd = [{"role": "system", "content": "You are a careful engineer."}, *odd]
     probes = [Probe("one question", [user], None, True), Probe("several turns", odd, None, True)]
     if template.able.tools and template.able.schemas:
-        asked = {"role": "user", "content": "What is in src/main.py?"}
-        called = {"role": "assistant", "content": "", "tool_calls": [CALL]}
         result = {"role": "tool", "tool_call_id": "call_1", "content": "x = 1\n"}
-        probes.append(Probe("with tools", [asked], [TOOL], True))
-        probes.append(Probe("after a tool call", [asked, called, result], [TOOL]))
+        probes.append(Probe("with tools", [_ASKED], [TOOL], True))
+        probes.append(Probe("after a tool call", [_ASKED, _CALLED, result], [TOOL]))
     return probes
 
 
@@ -153,10 +155,8 @@ def call_text(template: Template, stops: Sequence[str]) -> str:
     """What the model has to write for a tool call, up to the stop; empty without tools."""
     if not (template.able.tools and template.able.schemas):
         return ""
-    asked = {"role": "user", "content": "What is in src/main.py?"}
-    called = {"role": "assistant", "content": "", "tool_calls": [CALL]}
-    head = template.render([asked], [TOOL], generation=True)
-    whole = template.render([asked, called], [TOOL])
+    head = template.render([_ASKED], [TOOL], generation=True)
+    whole = template.render([_ASKED, _CALLED], [TOOL])
     if not whole.startswith(head):
         return ""
     body = whole[len(head) :]

@@ -145,6 +145,21 @@ def _complete(run: Run, status: str) -> None:
         raise UsageError(f"{run.tokenizer} holds no tokenizer.", "Train again.")
 
 
+def config_of(folder: Path) -> dict[str, Any]:
+    """config.json of a model's folder."""
+    return _object(folder / "config.json")
+
+
+def adapter_config(adapter: Path) -> dict[str, Any]:
+    """adapter_config.json of a PEFT folder."""
+    return _object(adapter / "adapter_config.json")
+
+
+def _object(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
 def digest_of(*parts: Path | str) -> str:
     """SHA-256 over files (their bytes), folders (names and bytes) and texts, in this order."""
     total = hashlib.sha256()

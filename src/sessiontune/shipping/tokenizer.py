@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from ..errors import PreflightError
-from .run import Run
+from .run import Run, adapter_config, config_of
 
 #: Files of a tokenizer; copied as they are, then the two configurations are completed.
 _FILES = (
@@ -66,7 +66,7 @@ def check_vocabulary(run: Run, vocabulary: Vocabulary) -> None:
     PreflightError when a token of the base means another number now, or when there are more
     tokens than the base has rows for (and the adapter did not train new ones).
     """
-    config = json.loads((run.base / "config.json").read_text(encoding="utf-8"))
+    config = config_of(run.base)
     rows = int(config.get("vocab_size") or config.get("text_config", {}).get("vocab_size") or 0)
     highest = max(vocabulary.ids.values())
     if rows and highest >= rows and (run.full or not _trains_embeddings(run.adapter)):
@@ -84,7 +84,7 @@ def check_vocabulary(run: Run, vocabulary: Vocabulary) -> None:
 
 
 def _trains_embeddings(adapter: Path) -> bool:
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    config = adapter_config(adapter)
     saved = config.get("modules_to_save") or []
     return bool(config.get("trainable_token_indices")) or any("embed" in name for name in saved)
 

@@ -20,6 +20,7 @@ import msgspec
 
 from ..bits import model_class, nothing_fetched
 from ..errors import PreflightError, ToolError
+from .run import adapter_config, config_of
 
 #: Bytes per output shard; also about the peak of memory of a merge, besides the largest tensor.
 SHARD = 1 << 30
@@ -79,7 +80,7 @@ def plan_merge(base: Path, adapter: Path) -> MergePlan:
     PreflightError when the adapter was trained on another base: a target does not exist there or
     has other dimensions.
     """
-    config = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    config = adapter_config(adapter)
     shapes = _shapes({name: adapter_file(adapter) for name in _keys(adapter_file(adapter))})
     here = base_weights(base)
     whole = _why_whole(config, shapes, here)
@@ -170,8 +171,7 @@ def _scaling(config: dict[str, Any], module: str, rank: int) -> float:
 
 
 def _tied(base: Path) -> bool:
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
-    return bool(config.get("tie_word_embeddings", False))
+    return bool(config_of(base).get("tie_word_embeddings", False))
 
 
 def _fits(

@@ -16,13 +16,22 @@ import msgspec
 
 from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Image, Part, ResultStatus, Session, Text, Usage
+from ..model import Image, Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, number, words
 from .lines import safe_name, size_of, stem
 from .pictures import picture
-from .shapes import answered, folder_of, inside, mapping, objects, take_answer
+from .shapes import (
+    answered,
+    blocks_of,
+    folder_of,
+    inside,
+    mapping,
+    objects,
+    take_answer,
+    usage_of,
+)
 
 _DOCUMENT = re.compile(
     rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}").*"messages"\s*:\s*\[', re.DOTALL
@@ -130,10 +139,8 @@ def _read(
 
 
 def _take(log: Linear, message: dict[str, Any], begun: int) -> None:
-    role, meta = words(message.get("role")), message.get("meta")
-    at = number(meta.get("sentAt")) if isinstance(meta, dict) else 0
-    content = message.get("content")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+    role, at = words(message.get("role")), number(inside(message, "meta", "sentAt"))
+    blocks = blocks_of(message.get("content"))
     if role == "assistant":
         _answer(log, message, blocks, at or begun)
     elif role in ("user", "info"):
@@ -159,7 +166,7 @@ def _user(log: Linear, blocks: list[dict[str, Any]], at: int) -> None:
             typed.append(image)
         elif kind == "summary":
             told = block.get("summary")
-            summary = words(told.get("summary")) if isinstance(told, dict) else words(told)
+            summary = words(told) or words(inside(told, "summary"))
             if summary.strip():
                 log.node("summary", [Text(summary)], at, f"{log.place[0]}^{nth}")
                 used = True
@@ -180,11 +187,9 @@ def _user(log: Linear, blocks: list[dict[str, Any]], at: int) -> None:
 
 def _ran(block: dict[str, Any]) -> str:
     """A command that a person ran, and what it printed."""
-    given, run = block.get("args"), block.get("toolRun")
-    command = (
-        words(given.get("cmd")) or words(given.get("command")) if isinstance(given, dict) else ""
-    )
-    printed = _output(run.get("result")) if isinstance(run, dict) else ""
+    given = mapping(block.get("args"))
+    command = words(given.get("cmd")) or words(given.get("command"))
+    printed = _output(inside(block, "toolRun", "result"))
     return "\n".join(filter(None, (f"! {command}" if command else "", printed.strip("\n"))))
 
 
@@ -203,21 +208,17 @@ def _output(result: Any) -> str:
 
 def _result(log: Linear, block: dict[str, Any], at: int) -> bool:
     """Take a result; whether a call waited for it."""
-    call, told = words(block.get("toolUseID")), block.get("run")
-    run = mapping(told)
+    run = mapping(block.get("run"))
     status = _STATUS.get(words(run.get("status")))
     if status is None:
         log.drop("pending")
         return False
-    error = run.get("error")
-    why = words(error.get("message")) if isinstance(error, dict) else words(error)
-    text = _output(run.get("result")) or why or words(run.get("reason"))
-    result = run.get("result")
+    error, result = run.get("error"), run.get("result")
+    why = words(error) or words(inside(error, "message"))
+    text = _output(result) or why or words(run.get("reason"))
     if status == "ok" and isinstance(result, dict) and type(result.get("exitCode")) is int:
         status = "error" if result["exitCode"] else "ok"
-    waits = call in log.calls and call not in log.calls[call].results
-    log.result(call, text, status, at)
-    return waits
+    return log.result(words(block.get("toolUseID")), text, status, at)
 
 
 def _image(block: dict[str, Any]) -> Image | None:
@@ -229,14 +230,12 @@ def _image(block: dict[str, Any]) -> Image | None:
 
 def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], at: int) -> None:
     parts, calls, reason = answered(blocks)
-    state, usage = message.get("state"), message.get("usage")
-    stopped = isinstance(state, dict) and state.get("type") == "cancelled"
-    if isinstance(state, dict) and state.get("type") == "error" and not (parts or calls):
+    state, used = inside(message, "state", "type"), mapping(message.get("usage"))
+    if state == "error" and not (parts or calls):
         reason = "api_error"
-    used = mapping(usage)
     taken = take_answer(log, (parts, calls, reason), at, words(used.get("model")))
     names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
     if taken and used:
-        log.usage(Usage(*(number(used.get(name)) for name in names)))
-    if stopped:
+        log.usage(usage_of(used, *names))
+    if state == "cancelled":
         log.interrupted()

@@ -19,17 +19,17 @@ import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Image, Part, Session, Text, Thinking, Usage
+from ..model import Image, Part, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .cline_sessions import END, Told, about, is_agent, is_session, read_session, session_of
 from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
 from .editors import user_folders
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, moment, number, words
+from .linear import Linear, folder_name, moment, words
 from .lines import mend, safe_name, size_of
 from .pictures import picture
 from .printed import array_lines
-from .shapes import mapping, objects
+from .shapes import blocks_of, inside, mapping, read_json, usage_of
 
 _FILE = "api_conversation_history.json"
 _FIRST = re.compile(
@@ -149,7 +149,7 @@ class _Task:
         for found in scratch.faults:
             self.ledger.fault(found)
         for path, records in scratch.records.items():
-            self.ledger.records[path] = self.ledger.records.get(path, 0) + records
+            self.ledger.record(path, records)
 
     def sessions(self, keyed: Keyed) -> Iterator[Session]:
         """The sessions that were read: one for each epoch."""
@@ -159,27 +159,23 @@ class _Task:
         yield from self.log.sessions(frame, keyed)
 
     def _take(self, message: dict[str, Any]) -> None:
-        role, content, at = words(message.get("role")), message.get("content"), message.get("ts")
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        found = objects(blocks)
-        if not found:
+        role, at = words(message.get("role")), _at(message.get("ts"), self.id)
+        blocks = blocks_of(message.get("content"))
+        if not blocks:
             self.log.drop("no_message" if not role else "empty")
         elif message.get("isSummary") is True:
-            self.log.node(
-                "summary", [Text(t) for t in map(_text, found) if t.strip()], _at(at, self.id)
-            )
+            self.log.node("summary", [Text(t) for t in map(_text, blocks) if t.strip()], at)
         elif role == "assistant":
-            self._answer(message, found, _at(at, self.id))
+            self._answer(message, blocks, at)
         elif role == "user":
-            self._user(found, _at(at, self.id))
+            self._user(blocks, at)
         else:
             self.log.drop(f"unknown_role:{safe_name(role)}")
 
     # ------------------------------------------------------------ answers
 
     def _answer(self, message: dict[str, Any], blocks: list[dict[str, Any]], at: int) -> None:
-        about = message.get("modelInfo")
-        model = words(about.get("modelId")) if isinstance(about, dict) else ""
+        model = words(inside(message, "modelInfo", "modelId"))
         steps: list[Part | Call] = []
         plain = any(block.get("type") == "tool_use" for block in blocks)
         for block in blocks:
@@ -196,8 +192,7 @@ class _Task:
         if not steps:
             self.log.drop("empty")
             return
-        self.log.open = None
-        node = self.log.answer(at, model or self.model or _model_of(self.log.path))
+        node = self.log.new_answer([], at, model or self.model or _model_of(self.log.path))
         self.waiting = []
         for step in steps:
             if isinstance(step, Call):
@@ -206,11 +201,9 @@ class _Task:
                 self.waiting.append((name, step.name))
             else:
                 node.parts.append(step)
-        metrics = message.get("metrics")
-        tokens = metrics.get("tokens") if isinstance(metrics, dict) else None
+        tokens = inside(message, "metrics", "tokens")
         if isinstance(tokens, dict):
-            counts = [number(tokens.get(n)) for n in ("prompt", "completion", "cached")]
-            self.log.usage(Usage(*counts))
+            self.log.usage(usage_of(tokens, "prompt", "completion", "cached"))
 
     # ------------------------------------------------------------ what went back
 
@@ -218,12 +211,10 @@ class _Task:
         back, call = _Back(), ""
         for block in blocks:
             if block.get("type") == "tool_result":
-                told, named = block.get("content"), words(block.get("tool_use_id"))
-                inner = [{"type": "text", "text": told}] if isinstance(told, str) else told
+                named = words(block.get("tool_use_id"))
                 back.results.setdefault(named, ([], []))
-                for item in inner if isinstance(inner, list) else ():
-                    if isinstance(item, dict):
-                        self._piece(item, named, back)
+                for item in blocks_of(block.get("content")):
+                    self._piece(item, named, back)
                 continue
             text = self._without_notes(_text(block))
             head = RESULT.match(text)
@@ -310,9 +301,6 @@ def _at(told: Any, task: str) -> int:
 
 def _model_of(path: str) -> str:
     """The model that `task_metadata.json` beside the task names last."""
-    try:
-        with open(os.path.join(os.path.dirname(path), "task_metadata.json"), "rb") as stream:
-            used = orjson.loads(stream.read(1 << 24)).get("model_usage")
-        return words(used[-1].get("model_id")) if isinstance(used, list) and used else ""
-    except (OSError, orjson.JSONDecodeError, AttributeError):
-        return ""
+    told = read_json(os.path.join(os.path.dirname(path), "task_metadata.json"))
+    used = inside(told, "model_usage")
+    return words(inside(used[-1], "model_id")) if isinstance(used, list) and used else ""

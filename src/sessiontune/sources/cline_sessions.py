@@ -13,16 +13,25 @@ from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 import msgspec
-import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame, Node
-from ..model import Image, Part, ResultStatus, Session, Text, ToolCall, Usage
+from ..model import Image, Part, ResultStatus, Session, Text, ToolCall
 from ..ports import Keyed, ReadOptions
-from .linear import Linear, folder_name, number, words
+from .linear import Linear, folder_name, key_of, words
 from .lines import safe_name
 from .pictures import picture
-from .shapes import answered, digest_of, mapping, objects, take_answer
+from .shapes import (
+    answered,
+    blocks_of,
+    digest_of,
+    inside,
+    mapping,
+    objects,
+    read_json,
+    take_answer,
+    usage_of,
+)
 
 END = ".messages.json"
 _FIRST = re.compile(
@@ -62,13 +71,7 @@ def is_session(path: str, head: bytes) -> bool:
 
 def about(path: str) -> dict[str, Any]:
     """The program's notes on a session, beside its messages."""
-    try:
-        beside = os.path.join(os.path.dirname(path), f"{session_of(path)}.json")
-        with open(beside, "rb") as stream:
-            told = orjson.loads(stream.read(1 << 24))
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return mapping(told)
+    return mapping(read_json(os.path.join(os.path.dirname(path), f"{session_of(path)}.json")))
 
 
 def read_session(
@@ -103,17 +106,15 @@ def read_session(
         given = [p.arguments.get("task") for p in node.parts if _is_call(p, one)]
         unit.tasks |= {(name, words(words_of)): (one, node) for words_of in given if words_of}
     cwd = words(told.get("cwd"))
-    metadata = told.get("metadata")
-    title = words(metadata.get("title")) if isinstance(metadata, dict) else ""
     frame = Frame(
         source="cline",
         session_id=name,
         agent_id=stem if agent else None,
-        parent_session=(caller.key or None) if caller is not None else None,
+        parent_session=key_of(caller),
         parent_call=call or None,
         project=folder_name(cwd),
         cwd=cwd,
-        title=title[:200],
+        title=words(inside(told, "metadata", "title"))[:200],
     )
     yield from log.sessions(frame, keyed)
 
@@ -123,12 +124,11 @@ def _is_call(part: Part, call: str) -> TypeGuard[ToolCall]:
 
 
 def _take(log: Linear, message: dict[str, Any], own: str, agent: bool) -> None:
-    role, content, at = words(message.get("role")), message.get("content"), message.get("ts")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+    role, blocks = words(message.get("role")), blocks_of(message.get("content"))
     if role == "assistant":
         _answer(log, message, blocks, own)
     elif role == "user":
-        _user(log, blocks, own, at, agent)
+        _user(log, blocks, own, message.get("ts"), agent)
     elif role == "system":
         log.drop("system")
     else:
@@ -153,16 +153,13 @@ def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: Any, agent: b
                 (shown if asked or _WRITTEN.match(rest) else typed).append(Text(rest))
         elif block.get("type") != "text":
             log.unknown_part()
-    if shown:
-        log.node("context", shown, at, f"{own}^" if typed and own else own)
-    if typed:
-        log.node("task" if agent else "prompt", typed, at, own)
-    log.once(counted, used or bool(typed or shown), "empty")
+    used = log.asked(typed, shown, at, own, agent) or used
+    log.once(counted, used, "empty")
 
 
 def _result(log: Linear, block: dict[str, Any], at: Any) -> bool:
     """Take a result; whether a call waited for it."""
-    call, content = words(block.get("tool_use_id")), block.get("content")
+    content = block.get("content")
     texts, images = list[str](), list[Image]()
     failed = block.get("is_error") is True
     for piece in content if isinstance(content, list) else [content]:
@@ -175,10 +172,9 @@ def _result(log: Linear, block: dict[str, Any], at: Any) -> bool:
         texts.append(words(piece) or words(inner) or "\n".join(filter(None, told)))
         texts[-1] = texts[-1] or words(held.get("text")) or words(held.get("error"))
         failed = failed or held.get("success") is False
-    waits = call in log.calls and call not in log.calls[call].results
     status: ResultStatus = "error" if failed else "ok"
-    log.result(call, "\n".join(filter(None, texts)), status, at, tuple(images))
-    return waits
+    call, text = words(block.get("tool_use_id")), "\n".join(filter(None, texts))
+    return log.result(call, text, status, at, tuple(images))
 
 
 def _image(block: dict[str, Any]) -> Image | None:
@@ -191,9 +187,8 @@ def _image(block: dict[str, Any]) -> Image | None:
 
 
 def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], own: str) -> None:
-    model, used = message.get("modelInfo"), message.get("metrics")
-    named = words(model.get("id")) if isinstance(model, dict) else ""
-    taken = take_answer(log, answered(blocks), message.get("ts"), named, own)
+    used, model = message.get("metrics"), words(inside(message, "modelInfo", "id"))
+    taken = take_answer(log, answered(blocks), message.get("ts"), model, own)
     if taken and isinstance(used, dict):
         names = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
-        log.usage(Usage(*(number(used.get(name)) for name in names)))
+        log.usage(usage_of(used, *names))

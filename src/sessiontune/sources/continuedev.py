@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame
@@ -22,7 +21,7 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
 from .lines import safe_name, stem
 from .pictures import picture_of_url
-from .shapes import mapping, objects, unwrapped
+from .shapes import inside, mapping, objects, read_json, text_of, unwrapped
 
 _HEADER = re.compile(
     rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',
@@ -93,7 +92,7 @@ def _read(
     history = document.get("history")
     for at, item in enumerate(history if isinstance(history, list) else (), 1):
         log.part(at)
-        message = item.get("message") if isinstance(item, dict) else None
+        message = inside(item, "message")
         with log.faults():
             if isinstance(message, dict):
                 _take(log, item, message, model, begun if at == 1 else 0)
@@ -116,7 +115,7 @@ def _take(
 ) -> None:
     role, summary = words(message.get("role")), words(item.get("conversationSummary"))
     parts = _parts(message.get("content"))
-    if summary.strip() and _text(parts) == summary:
+    if summary.strip() and text_of(parts) == summary:
         log.node("summary", parts, begun)
         return
     before = dict(log.counts)
@@ -124,13 +123,13 @@ def _take(
         _user(log, item, parts, begun)
     elif role == "thinking":
         if parts:
-            log.answer(begun, "").parts.append(Thinking(_text(parts)))
+            log.answer(begun, "").parts.append(Thinking(text_of(parts)))
         else:
             log.drop("thinking_signature_only")
     elif role == "assistant":
         _answer(log, item, message, parts, model)
     elif role == "tool":
-        log.result(words(message.get("toolCallId")), _text(parts), "ok")
+        log.result(words(message.get("toolCallId")), text_of(parts), "ok")
     elif role == "system":
         log.drop("system")
     else:
@@ -141,25 +140,15 @@ def _take(
 
 
 def _user(log: Linear, item: dict[str, Any], parts: list[Part], begun: int) -> None:
-    attached = item.get("contextItems")
-    shown: list[Part] = [
-        Text(words(one.get("content")))
-        for one in (attached if isinstance(attached, list) else ())
-        if isinstance(one, dict) and words(one.get("content")).strip()
-    ]
-    if shown:
-        log.node("context", shown, begun, f"{log.place[0]}^" if parts else "")
-    if parts:
-        log.node("prompt", parts, begun)
-    elif not shown:
+    attached = [words(one.get("content")) for one in objects(item.get("contextItems"))]
+    if not log.asked(parts, [Text(text) for text in attached if text.strip()], begun):
         log.drop("empty")
 
 
 def _answer(
     log: Linear, item: dict[str, Any], message: dict[str, Any], parts: list[Part], model: str
 ) -> None:
-    told = item.get("reasoning")
-    thought = words(told.get("text")) if isinstance(told, dict) else ""
+    thought = words(inside(item, "reasoning", "text"))
     calls = objects(message.get("toolCalls"))
     states = objects(item.get("toolCallStates")) or objects([item.get("toolCallState")])
     if not parts and not calls and not thought.strip():
@@ -169,8 +158,11 @@ def _answer(
         log.open = None  # only the reasoning before it is in the same answer
     usage, logs = message.get("usage"), objects(item.get("promptLogs"))
     node = log.answer("", "")
-    used = words(usage.get("model")) if isinstance(usage, dict) else ""
-    node.model = used or (words(logs[-1].get("modelTitle")) if logs else "") or model
+    node.model = (
+        words(inside(usage, "model"))
+        or (words(logs[-1].get("modelTitle")) if logs else "")
+        or model
+    )
     if thought.strip() and not node.parts:
         node.parts.append(Thinking(thought))
     node.parts += parts
@@ -186,20 +178,18 @@ def _answer(
             log.result(words(state.get("toolCallId")), output, status)
     log.open, log.counts = None, counts  # the record has a place
     if isinstance(usage, dict):
-        details = usage.get("prompt_tokens_details")
-        cached = number(details.get("cached_tokens")) if isinstance(details, dict) else 0
+        cached = number(inside(usage, "prompt_tokens_details", "cached_tokens"))
         read = max(0, number(usage.get("prompt_tokens")) - cached)
         log.usage(Usage(read, number(usage.get("completion_tokens")), cached, 0))
 
 
 def _begun(path: str, session: str) -> int:
     """When the session began, from `sessions.json` beside it: messages have no times."""
+    listed = objects(read_json(os.path.join(os.path.dirname(path), "sessions.json")))
+    told = [one.get("dateCreated") for one in listed if one.get("sessionId") == session]
     try:
-        with open(os.path.join(os.path.dirname(path), "sessions.json"), "rb") as stream:
-            listed = objects(orjson.loads(stream.read(1 << 26)))
-        told = [one.get("dateCreated") for one in listed if one.get("sessionId") == session]
         return int(told[0]) if told and isinstance(told[0], int | str) else 0
-    except (OSError, ValueError):
+    except ValueError:
         return 0
 
 
@@ -210,11 +200,7 @@ def _parts(content: Any) -> list[Part]:
     parts: list[Part] = []
     for block in objects(content):
         url = block.get("imageUrl")
-        image = picture_of_url(url.get("url") if isinstance(url, dict) else url)
+        image = picture_of_url(inside(url, "url") or url)
         text = words(block.get("text"))
         parts += [Text(text)] if text.strip() else [image] if image is not None else []
     return parts
-
-
-def _text(parts: list[Part]) -> str:
-    return "\n".join(part.text for part in parts if isinstance(part, Text))

@@ -20,10 +20,10 @@ from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .copilot_senders import agent_of, sender
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, number, words
+from .linear import Linear, folder_name, key_of, number, words
 from .lines import safe_name, size_of, stem
 from .pictures import picture
-from .shapes import mapping, objects
+from .shapes import inside, mapping, objects
 
 _EVENT = re.compile(
     rb'"type"\s*:\s*"(?:session\.start|user\.message|assistant\.message|assistant\.turn_start'
@@ -55,8 +55,7 @@ def _note(event: Known, seen: Seen) -> None:
     seen.time(event.timestamp)
     if event.data is not None:
         seen.sessions.add(event.data.sessionId)
-        if isinstance(event.data.context, dict):
-            seen.names.add(words(event.data.context.get("cwd")))
+        seen.names.add(words(inside(event.data.context, "cwd")))
 
 
 class CopilotSource:
@@ -221,10 +220,8 @@ class _Events:
         if not log.session_id:
             log.session_id = words(data.get("sessionId"))
             about["producer"] = words(data.get("producer"))
-            context = data.get("context")
-            if isinstance(context, dict):
-                about["cwd"] = words(context.get("cwd"))
-                about["branch"] = words(context.get("branch"))
+            about["cwd"] = words(inside(data, "context", "cwd"))
+            about["branch"] = words(inside(data, "context", "branch"))
 
     def _prompt(self, side: _Side, data: dict[str, Any], at: object, name: str) -> None:
         content = words(data.get("content"))
@@ -234,10 +231,9 @@ class _Events:
             side.log.drop("empty")
             return
         who = sender(data)
-        task = side.agent or who != "person"
-        side.log.node(
-            "context" if who == "program" else "task" if task else "prompt", parts, at, name
-        )
+        by_agent = side.agent or who != "person"
+        kind = "context" if who == "program" else "task" if by_agent else "prompt"
+        side.log.node(kind, parts, at, name)
 
     def _result(self, side: _Side, data: dict[str, Any], at: object, name: str) -> None:
         status: ResultStatus = "ok"
@@ -266,10 +262,9 @@ class _Events:
     def _images(self, listed: Any) -> list[Image]:
         """Pictures in an event, or that it names."""
         found = []
-        for item in listed if isinstance(listed, list) else ():
-            if isinstance(item, dict):
-                named = self.assets.get(words(item.get("assetId")))
-                found.append(named or picture(item.get("data"), item.get("mimeType")))
+        for item in objects(listed):
+            named = self.assets.get(words(item.get("assetId")))
+            found.append(named or picture(item.get("data"), item.get("mimeType")))
         return [image for image in found if image is not None]
 
     def sessions(self, keyed: Keyed) -> Iterator[Session]:
@@ -287,7 +282,7 @@ class _Events:
                 session_id=session_id,
                 agent_id=side.agent or None,
                 agent_type=side.kind,
-                parent_session=(caller.key or None) if side.agent and caller else None,
+                parent_session=key_of(caller) if side.agent else None,
                 parent_call=side.call if side.agent and caller else None,
                 project=folder_name(cwd),
                 cwd=cwd,
@@ -308,9 +303,7 @@ def _answer(log: Linear, data: dict[str, Any], at: object, name: str, model: str
     if not parts and not calls:
         log.drop("empty")
         return
-    log.open = None
-    node = log.answer(at, words(data.get("model")) or model, name)
-    node.parts = parts
+    node = log.new_answer(parts, at, words(data.get("model")) or model, name)
     for request in calls:
         call = words(request.get("toolCallId")) or f"{name}:{len(node.parts)}"
         log.call(node, call, words(request.get("name")), request.get("arguments"))
@@ -319,14 +312,12 @@ def _answer(log: Linear, data: dict[str, Any], at: object, name: str, model: str
 
 def _command(data: dict[str, Any]) -> str:
     """The command of a call that a person made."""
-    given = data.get("arguments")
-    return words(given.get("command")) if isinstance(given, dict) else ""
+    return words(inside(data, "arguments", "command"))
 
 
 def _thought(told: Any) -> str:
     """The reasoning, which newer versions keep in the blocks of the model's vendor."""
-    blocks = told.get("blocks") if isinstance(told, dict) else None
-    found = [words(b.get("thinking")) for b in blocks or () if isinstance(b, dict)]
+    found = [words(block.get("thinking")) for block in objects(inside(told, "blocks"))]
     return "\n\n".join(filter(None, found))
 
 

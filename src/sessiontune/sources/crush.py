@@ -13,17 +13,15 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking
+from ..model import Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
-from .linear import Linear, folder_name, moment, words
-from .lines import safe_name, values
+from .linear import Linear, depth, folder_name, key_of, moment, words
+from .lines import safe_name, single, values
 from .pictures import picture, picture_of_url
-from .shapes import objects
+from .shapes import inside, objects, read_json
 
 _NEEDED = {("sessions", "parent_session_id"), ("messages", "parts"), ("messages", "finished_at")}
 _COMPRESSED = b"\x28\xb5\x2f\xfd"
@@ -41,13 +39,8 @@ class CrushSource:
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The data folders of its projects, of which it keeps a list."""
         base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
-        try:
-            with open(os.path.join(base, "crush", "projects.json"), "rb") as stream:
-                listed = orjson.loads(stream.read(1 << 24)).get("projects")
-        except (OSError, orjson.JSONDecodeError, AttributeError):
-            return []
-        projects = objects(listed)
-        places = [words(p.get("data_dir")) for p in projects]
+        listed = inside(read_json(os.path.join(base, "crush", "projects.json")), "projects")
+        places = [words(project.get("data_dir")) for project in objects(listed)]
         return [place for place in dict.fromkeys(places) if os.path.isabs(place)]
 
     def recognise(self, path: str, head: bytes) -> bool:
@@ -90,18 +83,10 @@ def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[
     """The sessions of a database."""
     about = {words(row["id"]): row for row in rows(base, "sessions")}
     names = [words(name) for (name,) in base.execute("SELECT DISTINCT session_id FROM messages")]
-    for name in sorted(names, key=lambda n: (_depth(n, about), n)):
+    above = {name: words(row.get("parent_session_id")) for name, row in about.items()}
+    for name in sorted(names, key=lambda n: (depth(n, above), n)):
         messages = list(rows(base, "messages", "session_id = ?", (name,)))
         yield from reader.session(path, name, about.get(name, {}), messages)
-
-
-def _depth(name: str, about: dict[str, dict[str, Any]]) -> int:
-    """The number of sessions above one; safe for cycles."""
-    depth, seen = 0, {name}
-    while (name := words(about.get(name, {}).get("parent_session_id"))) and name not in seen:
-        seen.add(name)
-        depth += 1
-    return depth
 
 
 def _folder(path: str) -> str:
@@ -128,8 +113,7 @@ def _parts(stored: Any) -> list[dict[str, Any]] | None:
         raw = unpacked(raw)
     if raw is None:
         return None
-    found = values(b'{"it":' + raw + b"}", Ledger())
-    listed = found[0].get("it") if len(found) == 1 and isinstance(found[0], dict) else None
+    listed = inside(single(values(b'{"it":' + raw + b"}", Ledger())), "it")
     if not isinstance(listed, list):
         return None
     told = [p for p in listed if isinstance(p, dict) and isinstance(p.get("data"), dict)]
@@ -170,7 +154,7 @@ class _Reader:
             source="crush",
             session_id=name,
             agent_id=name if agent else None,
-            parent_session=(caller.key or None) if caller is not None else None,
+            parent_session=key_of(caller),
             parent_call=call if caller is not None else None,
             project=folder_name(cwd),
             cwd=cwd,
@@ -215,11 +199,7 @@ def _user(log: Linear, parts: list[dict[str, Any]], at: int, name: str, agent: b
             image = picture(part.get("Data"), part.get("MIMEType"))
             image = image or picture_of_url(part.get("url"))
             typed += [image] if image is not None else []
-    if shown:
-        log.node("context", shown, at, f"{name}^" if typed else name)
-    if typed:
-        log.node("task" if agent else "prompt", typed, at, name)
-    elif not shown:
+    if not log.asked(typed, shown, at, name, agent):
         log.drop("empty")
 
 
@@ -249,13 +229,12 @@ def _answer(
             log.interrupted()
         log.drop("api_error" if "error" in ends else "empty")
         return
-    log.open = None
-    node = log.answer(at, words(message.get("model")), name)
-    node.parts = said
+    node = log.new_answer(said, at, words(message.get("model")), name)
     for call in calls:
-        found = values(words(call.get("input")).encode("utf-8", "surrogatepass"), Ledger())
-        given = found[0] if len(found) == 1 and isinstance(found[0], dict) else call.get("input")
-        log.call(node, words(call.get("id")), words(call.get("name")), given or {})
+        told = call.get("input")
+        found = single(values(words(told).encode("utf-8", "surrogatepass"), Ledger()))
+        given = found if isinstance(found, dict) else told
+        log.call(node, words(call["id"]), words(call.get("name")), given or {})
     if "canceled" in ends:
         node.flags.append("interrupted")
 
@@ -263,7 +242,6 @@ def _answer(
 def _results(log: Linear, parts: list[dict[str, Any]], at: int) -> None:
     counts, used = dict(log.counts), False
     for part in parts:
-        call = words(part.get("tool_call_id"))
         if part["type"] != "tool_result":
             continue
         text = words(part.get("content"))
@@ -272,9 +250,7 @@ def _results(log: Linear, parts: list[dict[str, Any]], at: int) -> None:
             status = "rejected"
         elif status == "error" and text.startswith(_CANCELLED):
             status = "interrupted"
-        image: Image | None = picture(part.get("data"), part.get("mime_type"))
+        image = picture(part.get("data"), part.get("mime_type"))
         images = (image,) if image is not None and image.bytes else ()
-        waits = call in log.calls and call not in log.calls[call].results
-        log.result(call, text, status, at, images)
-        used = used or waits
+        used = log.result(words(part.get("tool_call_id")), text, status, at, images) or used
     log.once(counts, used, "empty")

@@ -19,8 +19,8 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .cursor_messages import Answering, take
 from .databases import MAGIC, faults_of, glanced, index_of, journal, opened
 from .editors import settings_folders
-from .linear import Linear, folder_name, moment, number, words
-from .shapes import folder_of, mapping, objects, value_of
+from .linear import Linear, depth, folder_name, key_of, moment, number, words
+from .shapes import folder_of, inside, mapping, objects, value_of
 
 _TABLE = b"cursorDiskKV"
 _CHAT, _MESSAGE = "composerData:", "bubbleId:"
@@ -108,9 +108,8 @@ def _row(base: sqlite3.Connection, by: str, is_: str | int) -> tuple[int, dict[s
 
 def _cwd(base: sqlite3.Connection, name: str, chat: dict[str, Any]) -> str:
     """The folder of a chat, named by the chat or else by one of its first messages."""
-    place = chat.get("workspaceIdentifier")
-    uri = place.get("uri") if isinstance(place, dict) else None
-    told = words(uri.get("fsPath")) or words(uri.get("path")) if isinstance(uri, dict) else ""
+    uri = inside(chat, "workspaceIdentifier", "uri")
+    told = words(inside(uri, "fsPath")) or words(inside(uri, "path"))
     if told:
         return told
     first = [words(h.get("bubbleId")) for h in objects(chat.get("fullConversationHeadersOnly"))]
@@ -139,7 +138,7 @@ class _Reader:
         above: dict[str, str] = {}
         for _, name, chat in _values(base, _CHAT):
             above[name] = words(_agent(chat).get("parentComposerId"))
-        for name in sorted(above, key=lambda n: (_depth(n, above), n)):
+        for name in sorted(above, key=lambda n: (depth(n, above), n)):
             yield from self.chat(path, name, base)
         left = [key for _, key in _keys(base, _MESSAGE) if key.partition(":")[0] not in above]
         if left:  # of chats that were deleted
@@ -154,11 +153,9 @@ class _Reader:
         row, chat = _row(base, "key", _CHAT + name)
         rows = {own: at for at, own in _keys(base, f"{_MESSAGE}{name}:")}
         agent = _agent(chat)
-        config = chat.get("modelConfig")
         log = Linear(path, self.options, self.ledger)
         log.session_id = name
-        model = words(config.get("modelName")) if isinstance(config, dict) else ""
-        answering = Answering(model, bool(agent))
+        answering = Answering(words(inside(chat, "modelConfig", "modelName")), bool(agent))
         up: Node | None = None
         for place, own, message in _listed(base, row, chat, rows):
             log.part(place[0])
@@ -191,7 +188,7 @@ class _Reader:
             session_id=name,
             agent_id=name if agent else None,
             agent_type=words(agent.get("subagentTypeName")),
-            parent_session=(caller.key or None) if caller is not None else None,
+            parent_session=key_of(caller),
             parent_call=call if caller is not None else None,
             project=folder_name(cwd),
             cwd=cwd,
@@ -202,17 +199,7 @@ class _Reader:
 
 def _agent(chat: dict[str, Any]) -> dict[str, Any]:
     """What a sub-agent's chat says about itself; empty for other chats."""
-    told = chat.get("subagentInfo")
-    return mapping(told)
-
-
-def _depth(name: str, above: dict[str, str]) -> int:
-    """The number of chats above one; safe for cycles."""
-    depth, seen = 0, {name}
-    while (name := above.get(name, "")) and name not in seen:
-        seen.add(name)
-        depth += 1
-    return depth
+    return mapping(chat.get("subagentInfo"))
 
 
 def _listed(
@@ -234,5 +221,5 @@ def _listed(
         at = rows.pop(own, 0)
         if at:
             yield (at, 0), own, _row(base, "rowid", at)[1]
-        elif isinstance(mapped, dict) and isinstance(mapped.get(own), dict):
-            yield (row, nth), own, mapped[own]
+        elif isinstance(message := inside(mapped, own), dict):
+            yield (row, nth), own, message

@@ -15,13 +15,13 @@ from typing import Any
 
 from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, index_of, journal, opened
+from .databases import MAGIC, faults_of, index_of, journal, opened
 from .linear import Linear, folder_name, moment, number, words
 from .lines import safe_name
 from .pictures import picture, picture_of_url
-from .shapes import folder_of, mapping, objects, value_of
+from .shapes import blocks_of, folder_of, inside, mapping, objects, value_of
 
 _TABLES = (b"CREATE TABLE blobs", b"CREATE TABLE meta")
 _QUERY = re.compile(r"<user_query>\n?(.*?)\n?</user_query>", re.DOTALL)
@@ -69,12 +69,10 @@ class CursorAgentSource:
         """The sessions of each chat; a message in two copies of it counts once."""
         seen: set[str] = set()
         for nth, path in enumerate(sorted(files)):
-            log = Linear(path, options, ledger)
-            try:
-                with opened(path) as base:
-                    store = _Store(base)
-            except (sqlite3.Error, OSError) as error:
-                ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
+            log, store = Linear(path, options, ledger), None
+            with faults_of(path, ledger), opened(path) as base:
+                store = _Store(base)
+            if store is None:
                 continue
             name = _id(path, store.about)
             log.session_id = f"{name}~{nth}" if nth else name
@@ -182,9 +180,7 @@ def _varint(raw: bytes, at: int) -> tuple[int, int]:
 
 def _cursor(holder: dict[str, Any]) -> dict[str, Any]:
     """The program's notes on a message, or on a block of it."""
-    options = holder.get("providerOptions")
-    told = options.get("cursor") if isinstance(options, dict) else None
-    return mapping(told)
+    return mapping(inside(holder, "providerOptions", "cursor"))
 
 
 def _read(log: Linear, store: _Store, seen: set[str]) -> None:
@@ -211,8 +207,7 @@ def _read(log: Linear, store: _Store, seen: set[str]) -> None:
 
 
 def _take(log: Linear, message: dict[str, Any], own: str, at: object, model: str) -> None:
-    role, content = words(message.get("role")), message.get("content")
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+    role, blocks = words(message.get("role")), blocks_of(message.get("content"))
     if _cursor(message).get("isSummary") is True:
         texts: list[Part] = [Text(t) for b in blocks if (t := words(b.get("text"))).strip()]
         log.node("summary", texts, at, own) if texts else log.drop("empty")
@@ -242,11 +237,7 @@ def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: object) -> No
             (shown if queries or _WRITTEN.match(rest) else typed).append(Text(rest))
         elif block.get("type") not in ("text", None):
             log.unknown_part()
-    if shown:
-        log.node("context", shown, at, f"{own}^" if typed else own)
-    if typed:
-        log.node("prompt", typed, at, own)
-    elif not shown:
+    if not log.asked(typed, shown, at, own):
         log.drop("empty")
 
 
@@ -269,10 +260,8 @@ def _answer(log: Linear, blocks: list[dict[str, Any]], own: str, at: object, mod
         hidden = any(block.get("type") in ("reasoning", "redacted-reasoning") for block in blocks)
         log.drop("thinking_signature_only" if hidden else "empty")
         return
-    log.open = None
     named = [words(_cursor(block).get("modelName")) for block in blocks]
-    node = log.answer(at, next(filter(None, named), model), own)
-    node.parts = parts
+    node = log.new_answer(parts, at, next(filter(None, named), model), own)
     for call in calls:
         given = call.get("args", call.get("input"))
         log.call(node, words(call["toolCallId"]), words(call.get("toolName")), given)
@@ -281,25 +270,17 @@ def _answer(log: Linear, blocks: list[dict[str, Any]], own: str, at: object, mod
 def _results(
     log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], at: object
 ) -> None:
-    told = _cursor(message).get("highLevelToolCallResult")
-    high = mapping(told)
+    high = mapping(_cursor(message).get("highLevelToolCallResult"))
     ended = mapping(high.get("output"))
     status: ResultStatus = "error" if True in (high.get("isError"), ended.get("isError")) else "ok"
     status = "rejected" if any(name in ended for name in _REFUSED) else status
     counts, used = dict(log.counts), False
     for block in blocks:
-        call, more = words(block.get("toolCallId")), objects(block.get("experimental_content"))
         if block.get("type") != "tool-result":
             continue
-        told = block.get("output")
-        text = words(told.get("value")) if isinstance(told, dict) else ""
-        text = (
-            text
-            or words(block.get("result"))
-            or "\n".join(filter(None, (words(b.get("text")) for b in more)))
-        )
+        more = objects(block.get("experimental_content"))
+        text = words(inside(block, "output", "value")) or words(block.get("result"))
+        text = text or "\n".join(filter(None, (words(b.get("text")) for b in more)))
         images = tuple(image for b in more if (image := _image(b)) is not None)
-        waits = call in log.calls and call not in log.calls[call].results
-        log.result(call, text, status, at, images)
-        used = used or waits
+        used = log.result(words(block.get("toolCallId")), text, status, at, images) or used
     log.once(counts, used, "empty")

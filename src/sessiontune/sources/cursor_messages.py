@@ -10,7 +10,7 @@ from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
 from .linear import Linear, number, words
 from .lines import mend
 from .pictures import picture, picture_of_url
-from .shapes import mapping, objects, value_of
+from .shapes import inside, mapping, objects, value_of
 
 #: Fields with the output of a tool, among those about its run.
 _SAID = ("output", "contents")
@@ -70,10 +70,10 @@ def take(log: Linear, state: Answering, message: dict[str, Any], own: str) -> No
 
 
 def _at(message: dict[str, Any]) -> str | int:
-    at, timing = message.get("createdAt"), message.get("timingInfo")
+    at = message.get("createdAt")
     if (isinstance(at, str) and at) or type(at) is int:
         return at
-    return number(timing.get("clientRpcSendTime")) if isinstance(timing, dict) else ""
+    return number(inside(message, "timingInfo", "clientRpcSendTime"))
 
 
 def _summary(told: Any) -> str:
@@ -85,9 +85,7 @@ def _summary(told: Any) -> str:
 
 
 def _prompt(log: Linear, state: Answering, message: dict[str, Any], own: str, placed: bool) -> None:
-    model = message.get("modelInfo")
-    named = words(model.get("modelName")) if isinstance(model, dict) else ""
-    state.model = named or state.model
+    state.model = words(inside(message, "modelInfo", "modelName")) or state.model
     text = words(message.get("text"))
     text = text if text.strip() else _typed(words(message.get("richText")))
     parts: list[Part] = [Text(text)] if text.strip() else []
@@ -115,9 +113,9 @@ def _image(image: dict[str, Any]) -> Image | None:
 
 def _shown(message: dict[str, Any]) -> list[Part]:
     """Pieces of files and of terminals that a person attached to a prompt."""
-    context, found = message.get("context"), list[str]()
+    found = list[str]()
     for field in ("selections", "terminalSelections", "quotes"):
-        for piece in objects(context.get(field)) if isinstance(context, dict) else ():
+        for piece in objects(inside(message, "context", field)):
             found.append(words(piece.get("text")) or words(piece.get("rawText")))
     for chunk in objects(message.get("attachedCodeChunks")):
         lines = chunk.get("lines")
@@ -128,9 +126,8 @@ def _shown(message: dict[str, Any]) -> list[Part]:
 
 def _typed(rich: str) -> str:
     """The words of a text in the form of the prompt's editor; its paragraphs are lines."""
-    root = (value_of(rich) or {}).get("root")
     lines = []
-    for paragraph in objects(root.get("children")) if isinstance(root, dict) else ():
+    for paragraph in objects(inside(value_of(rich), "root", "children")):
         pieces, waiting = [], [paragraph]
         while waiting:
             piece = waiting.pop()
@@ -178,9 +175,7 @@ def _given(tool: dict[str, Any]) -> Any:
 
 
 def _decoded(told: Any) -> Any:
-    """The value of JSON text, or the text if it is not JSON."""
-    if not isinstance(told, str) or not told.strip():
-        return told
+    """The object in JSON text, or what was given if it is none."""
     return value_of(told) or told
 
 

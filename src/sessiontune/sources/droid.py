@@ -14,17 +14,25 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
-from ..model import Image, Part, ResultStatus, Session, Text
+from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, words
-from .lines import safe_name
+from .linear import Linear, folder_name, key_of, parents_first, words
+from .lines import safe_name, stem
 from .pictures import picture
-from .shapes import answered, take_answer
+from .shapes import (
+    answered,
+    blocks_of,
+    images_of,
+    inside,
+    objects,
+    read_json,
+    take_answer,
+    text_of,
+)
 
 _HEADER = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"session_start"[^\n]*"(?:title|cwd|owner)"\s*:')
 #: Records that the model never sees.
@@ -80,7 +88,8 @@ class DroidSource:
         """The sessions of one unit: those that others were forked from first."""
         unit = _Unit()
         try:
-            for path in _parents_first(files, options):
+            heads = {path: _head(path, options) for path in sorted(files)}
+            for path in parents_first(heads):
                 yield from _read(path, options, ledger, keyed, unit)
         finally:
             unlink(unit.nodes)
@@ -104,41 +113,26 @@ class _Unit(msgspec.Struct):
     summary: Node | None = None
 
 
-def _parents_first(files: tuple[str, ...], options: ReadOptions) -> list[str]:
-    heads = {path: _head(path, options) for path in sorted(files)} if len(files) > 1 else {}
-    own = {words(head.get("id")) for head in heads.values()}
-    todo, done = sorted(files), list[str]()
-    while todo:
-        waits = own - {words(heads[path].get("id")) for path in done} if heads else set()
-        ready = [p for p in todo if not waits & _came_of(heads.get(p, {}))]
-        done += ready or todo[:1]
-        todo = [p for p in todo if p not in done]
-    return done
-
-
-def _came_of(head: dict[str, Any]) -> set[str]:
-    return {words(head.get(name)) for name in ("parent", "callingSessionId")} - {""}
-
-
-def _head(path: str, options: ReadOptions) -> dict[str, Any]:
-    """The header of a session."""
+def _head(path: str, options: ReadOptions) -> tuple[str, set[str]]:
+    """Ids of a session and of those that it was forked from or works for."""
     records = itertools.islice(Linear(path, options, Ledger()).records(), 20)
-    return next((r for r in records if r.get("type") == "session_start"), {})
+    head = next((r for r in records if r.get("type") == "session_start"), {})
+    above = {words(head.get(name)) for name in ("parent", "callingSessionId")}
+    return words(head.get("id")), above - {""}
 
 
 def _read(
     path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: _Unit
 ) -> Iterator[Session]:
     log = Linear(path, options, ledger)
-    stem = os.path.splitext(os.path.basename(path))[0]
     head: dict[str, Any] = {}
     mine: set[str] = set()
     model, unit.summary = _model_of(path), None
     for record in log.records():
         name = words(record.get("id"))
         if record.get("type") == "session_start" and not head:
-            head, log.session_id = record, name or stem
-        log.session_id = log.session_id or stem
+            head, log.session_id = record, name or stem(path)
+        log.session_id = log.session_id or stem(path)
         if record.get("type") == "message" and name and name in unit.owner:
             log.drop("repeated_record" if name in mine else "resumed_copy", "link")
             continue
@@ -150,12 +144,12 @@ def _read(
     agent = words(head.get("callingSessionId"))
     call = words(head.get("callingToolUseId"))
     caller = unit.calls.get(call) if agent else None
-    cwd = words(head.get("cwd"))
+    cwd, session = words(head.get("cwd")), log.session_id or stem(path)
     frame = Frame(
         source="droid",
-        session_id=log.session_id or stem,
-        agent_id=(log.session_id or stem) if agent else None,
-        parent_session=(caller.key or None) if caller is not None else None,
+        session_id=session,
+        agent_id=session if agent else None,
+        parent_session=key_of(caller),
         parent_call=call or None,
         project=folder_name(cwd),
         cwd=cwd,
@@ -187,15 +181,11 @@ def _answered(message: Any) -> list[str]:
 
 
 def _blocks(message: Any) -> list[dict[str, Any]]:
-    content = message.get("content") if isinstance(message, dict) else None
-    if isinstance(content, str):
-        return [{"type": "text", "text": content}]
-    listed = content if isinstance(content, list) else []
-    return [{"type": "text", "text": b} if isinstance(b, str) else b for b in listed if _is(b)]
-
-
-def _is(block: Any) -> bool:
-    return isinstance(block, dict | str)
+    """The blocks of a message or a result, in which texts may stand alone."""
+    content = inside(message, "content")
+    if not isinstance(content, list):
+        return blocks_of(content)
+    return objects([{"type": "text", "text": b} if isinstance(b, str) else b for b in content])
 
 
 def _take(log: Linear, record: dict[str, Any], model: str, agent: bool) -> None:
@@ -240,18 +230,14 @@ def _user(log: Linear, message: dict[str, Any], at: object, name: str, agent: bo
             reason = "interrupt_marker"
         else:
             typed.append(part)
-    log.once(counted, bool(used or typed or injected), reason)
-    if injected:
-        log.node("context", injected, at, f"{name}^" if typed else name)
-    if typed:
-        log.node("task" if agent else "prompt", typed, at, name)
+    used = log.asked(typed, injected, at, name, agent) or used
+    log.once(counted, used, reason)
 
 
 def _result(log: Linear, block: dict[str, Any], at: object) -> bool:
     """Take a result; returns whether there was a call for it."""
-    call = words(block.get("tool_use_id"))
-    parts = [_part(b) for b in _blocks(block)]
-    text = "\n".join(part.text for part in parts if isinstance(part, Text))
+    parts = [part for b in _blocks(block) if (part := _part(b)) is not None]
+    text = text_of(parts)
     if text == _PENDING:
         log.drop("pending")
         return False
@@ -260,9 +246,7 @@ def _result(log: Linear, block: dict[str, Any], at: object) -> bool:
         status = "rejected"
     elif status == "error" and text.startswith(_INTERRUPTED):
         status = "interrupted"
-    before = dict(log.counts)
-    log.result(call, text, status, at, tuple(p for p in parts if isinstance(p, Image)))
-    return log.counts == before
+    return log.result(words(block.get("tool_use_id")), text, status, at, images_of(parts))
 
 
 def _part(block: dict[str, Any]) -> Part | None:
@@ -286,8 +270,4 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str, model: 
 
 def _model_of(path: str) -> str:
     """The model in the session's settings, for versions whose messages name none."""
-    try:
-        with open(path.removesuffix(".jsonl") + ".settings.json", "rb") as stream:
-            return words(orjson.loads(stream.read(1 << 20)).get("model"))
-    except (OSError, orjson.JSONDecodeError, AttributeError):
-        return ""
+    return words(inside(read_json(path.removesuffix(".jsonl") + ".settings.json"), "model"))

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
@@ -22,9 +21,9 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.toolbox import with_tools
 from .indexing import Seen, scan
 from .kimi_records import Agent, Unit
-from .linear import Linear, folder_name, moment, number, words
+from .linear import Linear, folder_name, key_of, moment, number, words
 from .lines import size_of
-from .shapes import digest_of, mapping
+from .shapes import digest_of, mapping, read_json
 
 _FIRST = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"metadata"\s*,\s*"protocol_version"\s*:')
 
@@ -100,12 +99,7 @@ def _place(path: str) -> tuple[str, str]:
 def _state(path: str) -> dict[str, Any]:
     """The program's notes on a session, beside its agents."""
     above = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(path))))
-    try:
-        with open(os.path.join(above, "state.json"), "rb") as stream:
-            told = orjson.loads(stream.read(1 << 22))
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return mapping(told)
+    return mapping(read_json(os.path.join(above, "state.json")))
 
 
 def _order(path: str) -> tuple[bool, int, str]:
@@ -147,7 +141,7 @@ def _read(
         session_id=session,
         agent_id=agent if sub else None,
         agent_type=reader.profile if sub else "",
-        parent_session=(caller.key or None) if caller is not None and sub else None,
+        parent_session=key_of(caller) if sub else None,
         parent_call=call or None if sub else None,
         project=folder_name(cwd),
         cwd=cwd,
@@ -162,9 +156,7 @@ def _named(record: dict[str, Any]) -> str:
     kind, at = words(record.get("type")), record.get("time")
     if not kind.startswith("context."):
         return ""
-    event = record.get("event")
-    told = words(event.get("uuid")) if isinstance(event, dict) else ""
-    parent = words(event.get("toolCallId")) if isinstance(event, dict) else ""
-    step = words(event.get("type")) if isinstance(event, dict) else ""
-    own = told or parent or digest_of(record.get("message")).hex()
-    return f"{kind}:{step}:{own}:{at}"
+    event = mapping(record.get("event"))
+    own = words(event.get("uuid")) or words(event.get("toolCallId"))
+    own = own or digest_of(record.get("message")).hex()
+    return f"{kind}:{words(event.get('type'))}:{own}:{at}"

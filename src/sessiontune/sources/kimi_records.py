@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from ..linking import Node
-from ..model import Image, Part, Text, Thinking, ToolDef, Usage
+from ..model import Part, Text, Thinking, ToolDef
 from .claude.toolbox import tool_def
 from .linear import Linear, number, words
 from .lines import safe_name
 from .pictures import picture_of_url
-from .shapes import mapping, objects
+from .shapes import images_of, inside, mapping, objects, usage_of
 
 #: Records that the model does not see, by the first part of their type.
 _BOOKS = {
@@ -90,10 +90,9 @@ class Agent:
 
     def _book(self, record: dict[str, Any], kind: str) -> None:
         """Note what a bookkeeping record says of the model, its tools and its sub-agents."""
-        self.model = (
-            words(record.get("model")) or self.model if kind == "llm.request" else self.model
-        )
         self.profile = words(record.get("profileName")) or self.profile
+        if kind == "llm.request":
+            self.model = words(record.get("model")) or self.model
         if kind == "llm.tools_snapshot":
             for tool in objects(record.get("tools")):
                 made = tool_def(tool.get("name"), tool.get("description"), tool.get("parameters"))
@@ -151,10 +150,7 @@ class Agent:
             self.log.drop("empty")
             return
         self.anchors.append(len(self.log.nodes))
-        if beside:
-            self.log.node("context", beside, at, f"{self.log.place[0]}^" if own else "")
-        if own:
-            self.log.node("prompt" if self.agent == "main" else "task", own, at)
+        self.log.asked(own, beside, at, agent=self.agent != "main")
 
     def _command(self, origin: dict[str, Any], parts: list[Part], at: Any) -> None:
         """Take a command that a person typed: its expansion is context."""
@@ -185,16 +181,13 @@ class Agent:
             log.call(log.answer(at, self.model), call, words(held.get("name")), held.get("args"))
         elif kind == "tool.result":
             told = mapping(held.get("result"))
-            parts = self._parts(told.get("output"))
-            images = tuple(part for part in parts if isinstance(part, Image))
-            failed = told.get("isError") is True
-            text = _text(told.get("output"))
-            log.result(call, text, "error" if failed else "ok", at, images)
+            text, images = _text(told.get("output")), images_of(self._parts(told.get("output")))
+            log.result(call, text, "error" if told.get("isError") is True else "ok", at, images)
         elif kind == "step.end":
             used = held.get("usage")
             if isinstance(used, dict) and log.last is not None:
                 names = ("inputOther", "output", "inputCacheRead", "inputCacheCreation")
-                log.usage(Usage(*(number(used.get(name)) for name in names)))
+                log.usage(usage_of(used, *names))
             log.drop("event:kimi")
         else:
             log.drop(f"unknown_type:{safe_name(kind)}")
@@ -205,8 +198,7 @@ class Agent:
         parts: list[Part] = []
         for block in objects(content):
             text, thought = words(block.get("text")), words(block.get("think"))
-            url = block.get("imageUrl")
-            image = picture_of_url(url.get("url")) if isinstance(url, dict) else None
+            image = picture_of_url(inside(block, "imageUrl", "url"))
             if text.strip():
                 parts.append(Text(text))
             elif thought.strip():
@@ -222,8 +214,7 @@ def _beside(content: Any, skills: int) -> list[dict[str, Any]]:
     """Parts of a message that nobody typed: they say so; in older logs so many texts at its
     beginning are those of skills."""
     blocks = [block for block in objects(content) if words(block.get("text")).strip()]
-    told = [(block, block.get("meta")) for block in blocks]
-    sources = [words(meta.get("source")) if isinstance(meta, dict) else "" for _, meta in told]
+    sources = [words(inside(block, "meta", "source")) for block in blocks]
     marked = [block for block, source in zip(blocks, sources, strict=True) if source in _BESIDE]
     if not skills or "skill activation" in sources:
         return marked

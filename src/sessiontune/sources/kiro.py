@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-import orjson
 
 from ..ledger import Ledger
 from ..linking import Node, unlink
@@ -30,7 +29,7 @@ from .kiro_engine import EngineLog, first_name, is_engine, linked
 from .kiro_log import Log, moment_of
 from .linear import words
 from .lines import open_log, stem, utc
-from .shapes import mapping
+from .shapes import mapping, read_json
 
 _FIRST = re.compile(
     rb'\A\s*\{\s*"version"\s*:\s*"?v?1"?\s*,\s*"kind"\s*:\s*'
@@ -157,12 +156,7 @@ def _about(path: str) -> dict[str, Any]:
     beside = path.removesuffix(".jsonl") + ".json"
     if _named(path):
         beside = os.path.join(folder(path), "session.json")
-    try:
-        with open(beside, "rb") as stream:
-            told = orjson.loads(stream.read(1 << 26))
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return mapping(told)
+    return mapping(read_json(beside))
 
 
 def _id(path: str, about: dict[str, Any]) -> str:

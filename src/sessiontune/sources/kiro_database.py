@@ -189,8 +189,7 @@ def _result(log: Linear, result: dict[str, Any], at: str) -> bool:
         status = "rejected"
     elif text.startswith(_CANCELLED):
         status = "interrupted"
-    log.result(call, text, status, at)
-    return True
+    return log.result(call, text, status, at)
 
 
 def _answered(log: Linear, told: dict[str, Any], entry: Any, state: dict[str, Any]) -> None:
@@ -207,14 +206,9 @@ def _answered(log: Linear, told: dict[str, Any], entry: Any, state: dict[str, An
         log.drop("empty")
         return
     model = words(about.get("model_id")) or words(inside(state, "model_info", "model_id"))
-    log.open = None
-    node = log.answer(moment(about.get("request_start_timestamp_ms")), _chosen(model, state))
-    node.parts = parts
+    model = model or words(state.get("model"))
+    at = moment(about.get("request_start_timestamp_ms"))
+    node = log.new_answer(parts, at, model if model != "auto" else "")
     for call in calls:
         name = words(call.get("id")) or f"{node.id}:{len(node.parts)}"
         log.call(node, name, words(call.get("name")), call.get("args"))
-
-
-def _chosen(model: str, state: dict[str, Any]) -> str:
-    found = model or words(state.get("model"))
-    return found if found != "auto" else ""

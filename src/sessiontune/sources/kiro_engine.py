@@ -16,7 +16,7 @@ from ..linking import Frame, Node
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import Keyed, ReadOptions
 from .kiro_agents import Start, Starts, sub_name
-from .linear import Linear, folder_name, words
+from .linear import Linear, folder_name, key_of, words
 from .lines import safe_name
 from .pictures import picture
 from .shapes import inside, mapping, objects
@@ -294,7 +294,7 @@ class EngineLog:
             session_id=self.name,
             agent_id=(self.sub or self.name) if self.agent else None,
             agent_type=start.agent if start is not None else "",
-            parent_session=(caller.key or None) if caller is not None and self.agent else None,
+            parent_session=key_of(caller) if self.agent else None,
             parent_call=call[1] if call is not None and self.agent else None,
             project=folder_name(cwd),
             cwd=cwd,

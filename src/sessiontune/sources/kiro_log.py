@@ -12,10 +12,10 @@ from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import Keyed, ReadOptions
-from .linear import Linear, folder_name, moment, words
+from .linear import Linear, folder_name, key_of, moment, words
 from .lines import safe_name
 from .pictures import picture
-from .shapes import inside, mapping, objects
+from .shapes import images_of, inside, mapping, objects, text_of
 
 #: Marks around what a person said while calls ran: the program puts it after their results, with
 #: words to the model on how to take it.
@@ -58,8 +58,8 @@ class Log:
             for turn in objects(turns)
             for name in (turn["message_ids"] if isinstance(turn.get("message_ids"), list) else ())
         }
-        info = inside(about, "session_state", "rts_model_state", "model_info", "model_id")
-        self.model = words(info)
+        model = inside(about, "session_state", "rts_model_state", "model_info", "model_id")
+        self.model = words(model)
         self.parent = words(about.get("parent_session_id"))
         self.exported = about.get("exported_from_v1") is True
 
@@ -164,11 +164,9 @@ class Log:
             return
         if reason.startswith("unknown_block"):
             log.unknown_part()
-        log.open = None
         told = self.models.get(name, "")
         chosen = (told if told != "auto" else "") or model or self.model
-        node = log.answer(self.at, chosen, name)
-        node.parts = parts
+        node = log.new_answer(parts, self.at, chosen, name)
         for call in calls:
             one = words(call.get("toolUseId")) or f"{node.id}:{len(node.parts)}"
             log.call(node, one, words(call.get("name")), call.get("input"))
@@ -197,11 +195,8 @@ class Log:
 
     def _result(self, held: dict[str, Any], ends: Any) -> bool:
         """Take a result; returns whether a call waited for it."""
-        log, call = self.log, words(held.get("toolUseId"))
-        waits = call in log.calls and call not in log.calls[call].results
-        parts = _parts(held.get("content"))
-        text = "\n".join(part.text for part in parts if isinstance(part, Text))
-        images = tuple(part for part in parts if isinstance(part, Image))
+        call, parts = words(held.get("toolUseId")), _parts(held.get("content"))
+        text = text_of(parts)
         status: ResultStatus = "ok" if held.get("status") in (None, "success") else "error"
         codes = [inside(block.get("data"), "exit_status") for block in objects(held.get("content"))]
         if any(_EXIT.match(words(code)) for code in codes):
@@ -210,8 +205,7 @@ class Log:
             status = "rejected"
         elif text.startswith(_CANCELLED) or inside(ends, call, "result") == "Cancelled":
             status = "interrupted"
-        log.result(call, text, status, self.at, images)
-        return waits
+        return self.log.result(call, text, status, self.at, images_of(parts))
 
     # ------------------------------------------------------------ sessions
 
@@ -228,7 +222,7 @@ class Log:
             source="kiro",
             session_id=self.name,
             agent_id=self.name if agent else None,
-            parent_session=(caller.key or None) if caller is not None else None,
+            parent_session=key_of(caller),
             project=folder_name(cwd),
             cwd=cwd,
             title=words(self.about.get("title"))[:200],

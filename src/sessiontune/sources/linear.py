@@ -6,7 +6,7 @@ account: every record ends as a place of a node, as a drop with a reason, or as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, placed, sessions_of, threads, unlink
 from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
 from ..ports import Keyed, ReadOptions
-from .lines import LineFault, gc_paused, line_fault, mend, read_lines, utc, values
+from .lines import LineFault, gc_paused, line_fault, mend, read_lines, single, utc, values
 
 #: How Gemini CLI and its forks tell the model of a command that a person typed with `!`.
 RAN = "I ran the following shell command:\n```sh\n"
@@ -50,6 +50,7 @@ class Linear:
         self.place = (0, 0)
         self.open: Node | None = None  # the answer to which parts are added
         self.last: Node | None = None  # the last answer
+        self.started: dict[str, tuple[str, Node]] = {}  # sub-agent -> the call that started it
 
     # ------------------------------------------------------------ records
 
@@ -74,12 +75,13 @@ class Linear:
         """The object of a log that is one JSON document; `part` begins each of its parts."""
         pieces = [bytes(raw) for _, raw in read_lines(path or self.path, self.options, Ledger())]
         found = values(b"\n".join(pieces), self.ledger) if pieces else []
-        if len(found) == 1 and isinstance(found[0], dict):
-            return found[0]
-        if found:
-            self._count()
-            fault = next((v for v in found if isinstance(v, LineFault)), LineFault("bad_json"))
-            self.ledger.fault(line_fault(fault, self.path, 1, pieces[-1]))
+        if not found:
+            return None
+        value = single(found)
+        if isinstance(value, dict):
+            return value
+        self._count()
+        self.ledger.fault(line_fault(value, self.path, 1, pieces[-1]))
         return None
 
     def at(self, file: int, files: tuple[str, ...], line: int) -> None:
@@ -94,7 +96,7 @@ class Linear:
         self.place = (number, 0)
 
     def _count(self) -> None:
-        self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + 1
+        self.ledger.record(self.path)
 
     def drop(self, reason: str, stage: str = "read", count: int = 1) -> None:
         """Drop the current record."""
@@ -120,8 +122,7 @@ class Linear:
 
     def unknown_part(self) -> None:
         """Count a record that is used except for a part of unknown kind."""
-        repairs = self.ledger.repairs
-        repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
+        self.ledger.repair("unknown_part")
 
     # ------------------------------------------------------------ nodes
 
@@ -132,6 +133,22 @@ class Linear:
         node.parts = parts
         node.injected = kind in ("context", "summary")
         return node
+
+    def asked(
+        self,
+        typed: list[Part],
+        shown: list[Part],
+        at: object = "",
+        name: str = "",
+        agent: bool = False,
+    ) -> bool:
+        """Add what a person typed (or an agent's caller), after what the program showed the model
+        with it. Returns whether there was anything."""
+        if shown:
+            self.node("context", shown, at, f"{name or self.place[0]}^" if typed else name)
+        if typed:
+            self.node("task" if agent else "prompt", typed, at, name)
+        return bool(typed or shown)
 
     def boundary(self) -> None:
         """Add a compaction: the next message begins a new epoch. The record gets no place."""
@@ -147,6 +164,13 @@ class Linear:
             self.open = self.last = node
         elif not placed(node.places, self.place):
             node.places.append(self.place)
+        return node
+
+    def new_answer(self, parts: list[Part], at: object, model: str, name: str = "") -> Node:
+        """Add an answer of its own with these parts."""
+        self.open = None
+        node = self.answer(at, model, name)
+        node.parts = parts
         return node
 
     def call(self, node: Node, call_id: str, name: str, arguments: Any) -> None:
@@ -166,6 +190,7 @@ class Linear:
         if not node.places:
             self.nodes = [other for other in self.nodes if other is not node]
             self.calls = {call: other for call, other in self.calls.items() if other is not node}
+            self.started = {k: told for k, told in self.started.items() if told[1] is not node}
             self.open = None
             self.last = None if self.last is node else self.last
 
@@ -176,15 +201,12 @@ class Linear:
         status: ResultStatus,
         at: object = "",
         images: tuple[Image, ...] = (),
-    ) -> None:
-        """Add a tool result; it is dropped if no call waits for it."""
+    ) -> bool:
+        """Add a tool result. If no call waits for it, drop it and return False."""
         node = self.calls.get(call_id)
-        if node is None:
-            self.drop("result_without_call")
-            return
-        if call_id in node.results:
-            self.drop("second_result")
-            return
+        if node is None or call_id in node.results:
+            self.drop("result_without_call" if node is None else "second_result")
+            return False
         node.results[call_id] = ToolResult(call_id, self.names[call_id], text, status, images)
         if not placed(node.result_places, self.place) and not placed(node.places, self.place):
             node.result_places.append(self.place)
@@ -195,6 +217,7 @@ class Linear:
             node.result_flags.append(status)
         if node is self.open:
             self.open = None
+        return True
 
     def usage(self, usage: Usage) -> None:
         """Set the tokens of the last answer."""
@@ -248,6 +271,33 @@ def told_apart(files: Sequence[str], name: Callable[[str], str]) -> Iterator[tup
         own = name(path)
         seen[own] = seen.get(own, 0) + 1
         yield path, own if seen[own] == 1 else f"{own}~{seen[own]}"
+
+
+def parents_first(heads: Mapping[str, tuple[str, set[str]]]) -> list[str]:
+    """Names in order, each after those that it came from; a circle begins with its first name.
+    `heads`: name -> its id, and the ids that it came from."""
+    ids = {own for own, _ in heads.values()}
+    todo, done = list(heads), dict[str, None]()
+    while todo:
+        waits = ids - {heads[name][0] for name in done}
+        ready = [n for n in todo if not heads[n][1] & (waits - {heads[n][0]})]
+        done |= dict.fromkeys(ready or todo[:1])
+        todo = [n for n in todo if n not in done]
+    return list(done)
+
+
+def depth(name: str, above: Mapping[str, str]) -> int:
+    """The number of names above one; safe for cycles."""
+    found, seen = 0, {name}
+    while (name := above.get(name, "")) and name not in seen:
+        seen.add(name)
+        found += 1
+    return found
+
+
+def key_of(caller: Node | None) -> str | None:
+    """The key of the session that a sub-agent's caller stands in."""
+    return caller.key or None if caller is not None else None
 
 
 def _time(at: object) -> str:

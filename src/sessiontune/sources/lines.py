@@ -107,9 +107,7 @@ def read_lines(
             if offset:
                 stream.seek(offset)
             filled, number, left = 0, 0, end - offset
-            buffer = bytearray(
-                min(CHUNK, max(left, 0) + 1)
-            )  # it is zeroed, so no larger than needed
+            buffer = bytearray(min(CHUNK, max(left, 0) + 1))  # zeroed, so no larger than needed
             view = memoryview(buffer)
             skipped = False  # a long line was skipped; what follows in the view is unread
             longest, brace = options.max_line, _BRACE
@@ -156,7 +154,7 @@ _BRACE = ord("{")
 
 def too_long(path: str, number: int, ledger: Ledger) -> None:
     """Count a line over the limit as a record and a fault."""
-    ledger.records[path] = ledger.records.get(path, 0) + 1
+    ledger.record(path)
     ledger.fault(Fault(reason="line_too_long", file=path, line=number))
 
 
@@ -195,8 +193,15 @@ def values(line: bytes | memoryview, ledger: Ledger) -> list[dict[str, Any] | Li
         repairs.add("invalid_utf8")
     found = _split(text.strip(" \t\r\n"), repairs)
     for kind in sorted(repairs) if any(isinstance(v, dict) for v in found) else ():
-        ledger.repairs[kind] = ledger.repairs.get(kind, 0) + 1
+        ledger.repair(kind)
     return found
+
+
+def single(found: list[dict[str, Any] | LineFault]) -> dict[str, Any] | LineFault:
+    """The only value that `values` found, or the fault if there is no such object."""
+    if len(found) == 1:
+        return found[0]
+    return next((v for v in found if isinstance(v, LineFault)), LineFault("bad_json"))
 
 
 def _integer(digits: str) -> int | str:

@@ -17,13 +17,13 @@ import msgspec
 
 from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
+from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import unread
 from .linear import Linear, folder_name, number, told_apart, words
 from .lines import safe_name
 from .pictures import picture_of_url
-from .shapes import inside, mapping, objects, unwrapped
+from .shapes import images_of, inside, mapping, objects, text_of, unwrapped
 
 _ENDS = (".traj.json", ".json")
 _FORMAT = re.compile(
@@ -106,10 +106,8 @@ def _read(
                 run.take(item)
             else:
                 log.drop("no_message")
-    instance, cwd = (
-        _instance(path),
-        words(inside(document, "info", "config", "environment", "cwd")),
-    )
+    instance = _instance(path)
+    cwd = words(inside(document, "info", "config", "environment", "cwd"))
     project = instance.rpartition("-")[0] if "__" in instance else folder_name(cwd)
     frame = Frame(
         source="mini-swe-agent", session_id=session_id, project=project or instance, cwd=cwd
@@ -192,9 +190,8 @@ class _Run:
             return
         response = inside(item, "extra", "response")
         source = response if isinstance(response, dict) else item
-        self.log.open = None
-        node = self.log.answer(_at(item), words(source.get("model")) or self.model)
-        node.parts = parts
+        model = words(source.get("model")) or self.model
+        node = self.log.new_answer(parts, _at(item), model)
         for call, name, given in made:
             call = call or f"{node.id}:{len(self.waiting)}"
             self.log.call(node, call, name, unwrapped(given.get("arguments")))
@@ -208,7 +205,7 @@ class _Run:
         if not isinstance(usage, dict):
             return
         details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
-        cached = number(details.get("cached_tokens")) if isinstance(details, dict) else 0
+        cached = number(inside(details, "cached_tokens"))
         read = number(usage.get("prompt_tokens")) or number(usage.get("input_tokens"))
         wrote = number(usage.get("completion_tokens")) or number(usage.get("output_tokens"))
         self.log.usage(Usage(max(0, read - cached), wrote, cached, 0))
@@ -220,9 +217,7 @@ class _Run:
         self.waiting = [waiting for waiting in self.waiting if waiting != call]
         content = item.get("output") if "output" in item else item.get("content")
         parts = _parts(content)
-        text = "\n".join(part.text for part in parts if isinstance(part, Text))
-        images = tuple(part for part in parts if isinstance(part, Image))
-        self.log.result(call, text, _status(item), _at(item), images)
+        self.log.result(call, text_of(parts), _status(item), _at(item), images_of(parts))
 
     def _user(self, item: dict[str, Any]) -> None:
         parts, text, extra = _parts(item.get("content")), _texts(item.get("content")), _extra(item)
@@ -263,8 +258,7 @@ class _Run:
 
 def _commands(item: dict[str, Any], text: str) -> list[str]:
     """The commands of an answer without calls: exactly one in a text counts."""
-    listed = _extra(item).get("actions")
-    told = [a.get("command") for a in listed if isinstance(a, dict)] if type(listed) is list else []
+    told = [action.get("command") for action in objects(_extra(item).get("actions"))]
     found = [a or b for a, b in _ACTION.findall(text)]
     return [c for c in told if isinstance(c, str)] or (
         [found[0].strip()] if len(found) == 1 else []
@@ -301,4 +295,4 @@ def _parts(content: Any) -> list[Part]:
 
 
 def _texts(content: Any) -> str:
-    return "\n".join(part.text for part in _parts(content) if isinstance(part, Text))
+    return text_of(_parts(content))

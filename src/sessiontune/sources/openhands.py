@@ -20,10 +20,10 @@ from ..linking import Frame, Node, unlink
 from ..model import Session, Text, ToolCall
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import digests, unread
-from .linear import Linear, folder_name, words
-from .lines import values
+from .linear import Linear, folder_name, key_of, words
+from .lines import single, values
 from .openhands_events import Conversation
-from .shapes import inside
+from .shapes import inside, mapping
 
 _STATE = "base_state.json"
 _EVENT = re.compile(r"event-(\d{5,})-([0-9a-fA-F-]{8,})\.json")
@@ -128,10 +128,9 @@ def _state(path: str) -> dict[str, Any]:
     """The model and the folder in the program's notes on the conversation."""
     try:
         with open(os.path.join(_folder(path), _STATE), "rb") as stream:
-            found = values(stream.read(1 << 24), Ledger())
+            return mapping(single(values(stream.read(1 << 24), Ledger())))
     except OSError:
         return {}
-    return found[0] if len(found) == 1 and isinstance(found[0], dict) else {}
 
 
 def _read(
@@ -157,7 +156,7 @@ def _read(
         source="openhands",
         session_id=name,
         agent_id=name if parent else None,
-        parent_session=(caller.key or None) if caller is not None else None,
+        parent_session=key_of(caller),
         parent_call=call or None,
         project=folder_name(cwd),
         cwd=cwd,

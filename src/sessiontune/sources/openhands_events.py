@@ -10,7 +10,7 @@ from ..model import Fault, Image, Part, ResultStatus, Text, Thinking
 from .linear import Linear, words
 from .lines import LineFault, line_fault, read_lines, safe_name, values
 from .pictures import picture, picture_of_url
-from .shapes import inside, mapping, objects, unwrapped
+from .shapes import images_of, inside, mapping, objects, unwrapped
 
 #: What the program says in the user's name; newer versions mark it as their own.
 _BY_PROGRAM = (
@@ -114,8 +114,7 @@ class Conversation:
             log.drop(_SIDE.get(kind) or f"unknown_type:{safe_name(kind)}")
 
     def _message(self, event: dict[str, Any]) -> None:
-        said, at = event.get("llm_message"), event.get("timestamp")
-        message = mapping(said)
+        message, at = mapping(event.get("llm_message")), event.get("timestamp")
         role, source = words(message.get("role")), words(event.get("source"))
         parts = _parts(message.get("content"))
         if role == "assistant":
@@ -146,8 +145,8 @@ class Conversation:
             self.log.drop("empty")
             return None
         if node is None:
-            self.log.open = None
-            node = self.log.answer(event.get("timestamp"), self.model, words(event.get("id")))
+            name = words(event.get("id"))
+            node = self.log.new_answer([], event.get("timestamp"), self.model, name)
         elif not placed(node.places, self.log.place):
             node.places.append(self.log.place)
         node.parts.extend(parts)
@@ -191,10 +190,9 @@ class Conversation:
         **beside: list[Part],
     ) -> None:
         """Take the result of a call, and what the same event says besides, under its kind."""
-        log, call, at = self.log, _call(event), event.get("timestamp")
+        log, at = self.log, event.get("timestamp")
         counted = dict(log.counts)
-        used = call in log.calls and call not in log.calls[call].results
-        log.result(call, text, status, at, images)
+        used = log.result(_call(event), text, status, at, images)
         for kind, parts in beside.items():
             if parts:
                 log.node(kind, parts, at, f"{words(event.get('id'))}^")
@@ -245,7 +243,7 @@ def _shown(seen: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
     content = seen.get("content") or seen.get("output") or seen.get("error")
     parts = _parts(content)
     texts = [part.text for part in parts if isinstance(part, Text)]
-    images = [part for part in parts if isinstance(part, Image)]
+    images = [*images_of(parts)]
     drawn = picture(seen.get("screenshot_data"), "image/png")
     images += [drawn] if drawn is not None else []
     about = seen.get("metadata")

@@ -17,14 +17,14 @@ import msgspec
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking, ToolDef, Usage
+from ..model import Part, ResultStatus, Session, Text, Thinking, ToolDef
 from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.toolbox import tool_def, with_tools
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, number, words
-from .lines import safe_name
+from .linear import Linear, folder_name, parents_first, words
+from .lines import safe_name, stem
 from .pictures import picture
-from .shapes import objects
+from .shapes import blocks_of, images_of, inside, objects, text_of, usage_of
 
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"')
@@ -109,7 +109,8 @@ class PiSource:
         told: dict[tuple[str, str], Node | None] = {}
         nodes: list[Node] = []
         try:
-            for path in _parents_first(files, options):
+            heads = {path: _head(path, options) for path in sorted(files)}
+            for path in parents_first(heads):
                 yield from _read(path, options, ledger, keyed, told, nodes)
         finally:
             unlink(nodes)
@@ -118,25 +119,13 @@ class PiSource:
 SOURCE = PiSource()
 
 
-def _parents_first(files: tuple[str, ...], options: ReadOptions) -> list[str]:
-    heads = {path: _head(path, options) for path in sorted(files)} if len(files) > 1 else {}
-    own = {name for name, _ in heads.values()}
-    todo, done = sorted(files), list[str]()
-    while todo:
-        known = {heads[path][0] for path in done}
-        ready = [p for p in todo if not heads or heads[p][1] not in own - known]
-        done += ready or todo[:1]
-        todo = [p for p in todo if p not in done]
-    return done
-
-
-def _head(path: str, options: ReadOptions) -> tuple[str, str]:
+def _head(path: str, options: ReadOptions) -> tuple[str, set[str]]:
     """Ids of a session and of the one that it was branched from."""
     for entry in itertools.islice(Linear(path, options, Ledger()).records(), 20):
         if entry.get("type") == "session":
             parent = _parent(entry.get("parentSession") or entry.get("branchedFrom"))
-            return words(entry.get("id")), parent
-    return "", ""
+            return words(entry.get("id")), {parent} - {""}
+    return "", set()
 
 
 def _read(
@@ -148,7 +137,6 @@ def _read(
     nodes: list[Node],
 ) -> Iterator[Session]:
     log = Linear(path, options, ledger)
-    stem = os.path.splitext(os.path.basename(path))[0]
     cwd, title, branched, last = "", "", False, None
     owner: dict[str, Node] = {}
     mine: dict[str, set[str]] = {}  # ids of this file, with their entries' times
@@ -174,7 +162,7 @@ def _read(
             continue
         named = {**entry, "id": f"{mark[0]}#{log.place[0]}"} if times and mark[0] else entry
         times.add(mark[1])
-        log.session_id = log.session_id or stem
+        log.session_id = log.session_id or stem(path)
         if kind == "session_info":
             title = words(entry.get("name")) or title
         _offered(entry.get("message"), tools)
@@ -186,7 +174,7 @@ def _read(
         if new is not None and new.up is None and not before:
             new.up = last
         told.setdefault(mark, owner.get(mark[0]) or new or (log.nodes[-1] if log.nodes else None))
-    name = log.session_id or stem
+    name = log.session_id or stem(path)
     frame = Frame(
         source="pi", session_id=name, project=folder_name(cwd), cwd=cwd, title=title[:200]
     )
@@ -196,11 +184,9 @@ def _read(
 
 def _offered(message: Any, tools: dict[str, ToolDef]) -> None:
     """Note the definitions of tools in a system message."""
-    listed = message.get("toolsAdded") if isinstance(message, dict) else None
-    for tool in listed if isinstance(listed, list) else ():
-        if isinstance(tool, dict):
-            made = tool_def(tool.get("name"), tool.get("description"), tool.get("parameters"))
-            tools |= {made.name: made} if made is not None else {}
+    for tool in objects(inside(message, "toolsAdded")):
+        made = tool_def(tool.get("name"), tool.get("description"), tool.get("parameters"))
+        tools |= {made.name: made} if made is not None else {}
 
 
 def _hang(entry: dict[str, Any], node: Node | None, owner: dict[str, Node], log: Linear) -> None:
@@ -209,9 +195,7 @@ def _hang(entry: dict[str, Any], node: Node | None, owner: dict[str, Node], log:
     if node is not None:
         node.up = up
     else:
-        message = entry.get("message")
-        call = words(message.get("toolCallId")) if isinstance(message, dict) else ""
-        node = log.calls.get(call, up)
+        node = log.calls.get(words(inside(entry, "message", "toolCallId")), up)
     if node is not None and words(entry.get("id")):
         owner[words(entry.get("id"))] = node
 
@@ -229,10 +213,7 @@ def _take(log: Linear, kind: str, entry: dict[str, Any]) -> None:
     elif kind == "branch_summary" and words(entry.get("summary")).strip():
         log.node("context", [Text(words(entry.get("summary")))], at, name)
     elif kind == "custom_message":
-        given: list[Part] = [*_parts(entry.get("content"))]
-        if given:
-            log.node("context", given, at, name)
-        else:
+        if not log.asked([], _parts(entry.get("content")), at, name):
             log.drop("empty")
     elif kind in _BOOKS:
         log.drop(kind)
@@ -243,28 +224,23 @@ def _take(log: Linear, kind: str, entry: dict[str, Any]) -> None:
 def _message(log: Linear, message: dict[str, Any], at: object, name: str) -> None:
     role = words(message.get("role"))
     if role == "user":
-        parts: list[Part] = [*_parts(message.get("content"))]
-        if parts:
-            log.node("prompt", parts, at, name)
-        else:
+        if not log.asked(_parts(message.get("content")), [], at, name):
             log.drop("empty")
     elif role == "assistant":
         _answer(log, message, at, name)
     elif role == "system":
         log.drop("system")
     elif role == "toolResult":
-        found = _parts(message.get("content"))
-        text = "\n".join(p.text for p in found if isinstance(p, Text))
-        images = tuple(p for p in found if isinstance(p, Image))
+        parts, call = _parts(message.get("content")), words(message.get("toolCallId"))
         status: ResultStatus = "error" if message.get("isError") is True else "ok"
-        log.result(words(message.get("toolCallId")), text, status, at, images)
+        log.result(call, text_of(parts), status, at, images_of(parts))
     elif role == "bashExecution" and message.get("excludeFromContext") is not True:
         ran = [f"! {words(message.get('command'))}", words(message.get("output")).strip("\n")]
         log.node("context", [Text("\n".join(filter(None, ran)))], at, name)
     elif role == "bashExecution":  # typed with !!
         log.drop("shell_mode")
     elif role == "custom" and _parts(message.get("content")):
-        log.node("context", [*_parts(message.get("content"))], at, name)
+        log.node("context", _parts(message.get("content")), at, name)
     elif role in ("branchSummary", "compactionSummary") and words(message.get("summary")).strip():
         said = "summary" if role == "compactionSummary" else "context"
         log.node(said, [Text(words(message.get("summary")))], at, name)
@@ -272,13 +248,9 @@ def _message(log: Linear, message: dict[str, Any], at: object, name: str) -> Non
         log.drop(f"unknown_role:{safe_name(role)}")
 
 
-def _parts(content: Any) -> list[Text | Image]:
-    if isinstance(content, str):
-        return [Text(content)] if content.strip() else []
-    found: list[Text | Image] = []
-    for block in content if isinstance(content, list) else ():
-        if not isinstance(block, dict):
-            continue
+def _parts(content: Any) -> list[Part]:
+    found: list[Part] = []
+    for block in blocks_of(content):
         if block.get("type") == "text" and words(block.get("text")).strip():
             found.append(Text(words(block.get("text"))))
         elif block.get("type") == "image":
@@ -306,14 +278,11 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
             log.interrupted()
         log.drop("api_error" if stopped == "error" else reason)
         return
-    log.open = None
-    node = log.answer(at, words(message.get("model")), name)
-    node.parts = parts
+    node = log.new_answer(parts, at, words(message.get("model")), name)
     for call in calls:
-        log.call(node, words(call.get("id")), words(call.get("name")), call.get("arguments"))
+        log.call(node, words(call["id"]), words(call.get("name")), call.get("arguments"))
     if words(message.get("stopReason")) == "aborted":
         log.interrupted()
     usage = message.get("usage")
     if isinstance(usage, dict):
-        names = ("input", "output", "cacheRead", "cacheWrite")
-        log.usage(Usage(*(number(usage.get(key)) for key in names)))
+        log.usage(usage_of(usage, "input", "output", "cacheRead", "cacheWrite"))

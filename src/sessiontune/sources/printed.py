@@ -39,7 +39,7 @@ def array_lines(
     try:
         found = orjson.loads(text.removeprefix(BOM)) if text else []
     except orjson.JSONDecodeError:
-        ledger.records[path] = ledger.records.get(path, 0) + 1
+        ledger.record(path)
         ledger.fault(line_fault(LineFault("bad_json"), path, 1, text))
         return
     for number, value in enumerate(found if isinstance(found, list) else [found], 1):

@@ -22,9 +22,9 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.text import classify
 from .gemini.messages import apart, output_of, parts_of
 from .indexing import Seen, scan
-from .linear import RAN, Linear, folder_name, number, words
-from .lines import safe_name, size_of
-from .shapes import mapping, objects
+from .linear import RAN, Linear, folder_name, key_of, number, words
+from .lines import safe_name, size_of, stem
+from .shapes import inside, mapping, objects, text_of
 
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
 _TREE = re.compile(rb'"parentUuid"\s*:')
@@ -176,8 +176,7 @@ class _Chat:
                 self.owner[name] = made[-1] if made else up
 
     def _id(self) -> str:
-        name = os.path.basename(self.main.path)
-        return self.about.get("sessionId") or os.path.splitext(name)[0]
+        return self.about.get("sessionId") or stem(self.main.path)
 
     def _side(self, agent: str) -> Linear:
         if agent not in self.sides:
@@ -186,8 +185,7 @@ class _Chat:
 
     def _take(self, log: Linear, record: dict[str, Any], name: str) -> None:
         kind, at = words(record.get("type")), record.get("timestamp")
-        message, subtype = record.get("message"), words(record.get("subtype"))
-        parts = message.get("parts") if isinstance(message, dict) else None
+        parts, subtype = inside(record, "message", "parts"), words(record.get("subtype"))
         payload = mapping(record.get("systemPayload"))
         if kind == "user":
             self._user(log, record, parts_of(parts), subtype, name)
@@ -199,7 +197,7 @@ class _Chat:
             log.boundary()
             history = payload.get("compressedHistory")
             first = history[0] if isinstance(history, list) and history else None
-            summary = parts_of(first.get("parts")) if isinstance(first, dict) else []
+            summary = parts_of(inside(first, "parts"))
             if summary:
                 log.node("summary", summary, at, name)
             else:
@@ -219,7 +217,7 @@ class _Chat:
         if subtype == "mid_turn_user_message":
             parts = _own_words(parts)
         if subtype == "notification":
-            whole = "\n".join(part.text for part in parts if isinstance(part, Text))
+            whole = text_of(parts)
             closed = whole[: whole.rfind(_CLOSED) + len(_CLOSED)] if _CLOSED in whole else ""
             said = [classify(note) for note in _NOTICE.findall(closed) or [whole]]
             parts = [Text(text) for one in said for text in one.texts]
@@ -249,7 +247,7 @@ class _Chat:
                 session_id=self._id(),
                 agent_id=agent or None,
                 agent_type=(self.meta.agentType or "")[:80] if agent else "",
-                parent_session=(caller.key or None) if agent and caller is not None else None,
+                parent_session=key_of(caller) if agent else None,
                 parent_call=(call or None) if agent else None,
                 project=folder_name(cwd),
                 cwd=cwd,
@@ -273,14 +271,11 @@ def _answer(
     log: Linear, record: dict[str, Any], parts: Any, at: object, name: str, model: str
 ) -> None:
     said = parts_of(parts)
-    blocks = objects(parts)
-    calls = [b["functionCall"] for b in blocks if isinstance(b.get("functionCall"), dict)]
+    calls = objects([block.get("functionCall") for block in objects(parts)])
     if not said and not calls:
         log.drop("empty")
         return
-    log.open = None
-    node = log.answer(at, words(record.get("model")) or model, name)
-    node.parts = said
+    node = log.new_answer(said, at, words(record.get("model")) or model, name)
     for call in calls:
         call_id = words(call.get("id")) or f"{node.id}:{len(node.parts)}"
         log.call(node, call_id, words(call.get("name")), call.get("args"))
@@ -292,12 +287,10 @@ def _answer(
 
 
 def _results(log: Linear, record: dict[str, Any], parts: Any, at: object) -> None:
-    told = record.get("toolCallResult")
-    status = _STATUS.get(words(told.get("status")) if isinstance(told, dict) else "", "ok")
+    status = _STATUS.get(words(inside(record, "toolCallResult", "status")), "ok")
     used = False
-    for block in parts if isinstance(parts, list) else ():
-        answer = block.get("functionResponse") if isinstance(block, dict) else None
-        call = words(answer.get("id")) if isinstance(answer, dict) else ""
+    for block in objects(parts):
+        call = words(inside(block, "functionResponse", "id"))
         node = log.calls.get(call)
         if node is not None and call not in node.results:
             text, images = output_of({"result": [block]})

@@ -12,9 +12,9 @@ import msgspec
 import orjson
 
 from ..ledger import Ledger
-from ..model import Part, Text, Thinking
-from .linear import Linear, words
-from .lines import safe_name, values
+from ..model import Image, Part, Text, Thinking, Usage
+from .linear import Linear, number, words
+from .lines import safe_name, single, values
 
 _DRIVE = re.compile(r"/[A-Za-z]:")
 
@@ -30,8 +30,7 @@ def value_of(stored: Any) -> dict[str, Any] | None:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        found = values(raw, Ledger())
-        value = found[0] if len(found) == 1 else None
+        value = single(values(raw, Ledger()))
     return value if isinstance(value, dict) else None
 
 
@@ -79,9 +78,7 @@ def take_answer(log: Linear, told: Answered, at: object, model: str, name: str =
         return False
     if reason.startswith("unknown_block"):
         log.unknown_part()
-    log.open = None
-    node = log.answer(at, model, name)
-    node.parts = parts
+    node = log.new_answer(parts, at, model, name)
     for call in calls:
         log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
     return True
@@ -104,6 +101,35 @@ def mapping(value: Any) -> dict[str, Any]:
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list; none if it is no list."""
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def blocks_of(content: Any) -> list[dict[str, Any]]:
+    """The blocks of a content; text alone is a block of its own."""
+    return [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+
+
+def text_of(parts: Iterable[Part]) -> str:
+    """The texts among parts, one below the other."""
+    return "\n".join(part.text for part in parts if isinstance(part, Text))
+
+
+def images_of(parts: Iterable[Part]) -> tuple[Image, ...]:
+    """The pictures among parts."""
+    return tuple(part for part in parts if isinstance(part, Image))
+
+
+def usage_of(told: dict[str, Any], *names: str) -> Usage:
+    """The tokens in these fields: read, written, read from the cache, written to it."""
+    return Usage(*(number(told.get(name)) for name in names))
+
+
+def read_json(path: str) -> Any:
+    """The value in a small JSON file beside a log; None if it cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return orjson.loads(stream.read(1 << 26))
+    except (OSError, orjson.JSONDecodeError):
+        return None
 
 
 def folder_of(uri: Any) -> str:

@@ -117,9 +117,7 @@ def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[st
     if not parts and not calls and not action:
         log.drop("empty")
         return []
-    log.open = None
-    node = log.answer("", model)
-    node.parts = parts
+    node = log.new_answer(parts, "", model)
     made: list[str] = []
     for call in calls:
         function = mapping(call.get("function"))
@@ -137,7 +135,7 @@ def _blocks(item: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _text(content: Any) -> str:
     if isinstance(content, list):
-        return "\n".join(words(b.get("text")) for b in content if isinstance(b, dict))
+        return "\n".join(words(b.get("text")) for b in objects(content))
     return words(content)
 
 

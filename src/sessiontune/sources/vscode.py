@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
@@ -24,7 +23,7 @@ from .editors import user_folders
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, words
 from .lines import LineFault, line_fault, size_of, stem
-from .shapes import folder_of, mapping, objects
+from .shapes import folder_of, inside, mapping, objects, read_json
 from .vscode_turns import summaries_of, turn
 
 _DOCUMENT = re.compile(rb'\A\s*\{(?=.*"(?:responderUsername|requesterUsername)"\s*:)', re.DOTALL)
@@ -106,12 +105,7 @@ SOURCE = VsCodeSource()
 def _folder(path: str) -> str:
     """The folder that was open, from `workspace.json` beside the chats."""
     beside = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(path))), "workspace.json")
-    try:
-        with open(beside, "rb") as stream:
-            told = orjson.loads(stream.read(1 << 16))
-    except (OSError, orjson.JSONDecodeError):
-        return ""
-    found = mapping(told)
+    found = mapping(read_json(beside))
     return folder_of(found.get("folder") or found.get("workspace"))
 
 
@@ -168,7 +162,7 @@ class _Chat:
                 waiting.pop()
                 continue
             yield request, after
-            own = words(request.get("requestId")) if isinstance(request, dict) else ""
+            own = words(inside(request, "requestId"))
             waiting[-1] = (going, own or after)
             runs = [key for key in self.taken if own and key[0] == own]
             waiting += [(iter(self.taken.pop(key)), own) for key in reversed(runs)]
@@ -178,7 +172,7 @@ class _Chat:
     ) -> None:
         """Read a request that follows another one."""
         up = self.owner.get(after) if after else None
-        own = words(request.get("requestId")) if isinstance(request, dict) else ""
+        own = words(inside(request, "requestId"))
         log.part(count)
         if own and own in self.owner:
             log.drop("resumed_copy", "link")
@@ -205,11 +199,11 @@ class _Chat:
             elif state is not None:
                 self._change(state, line)
         for fault in scratch.faults:
-            self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + 1
+            self.ledger.record(self.path)
             self.ledger.fault(fault)
         for repair, times in scratch.repairs.items():
-            self.ledger.repairs[repair] = self.ledger.repairs.get(repair, 0) + times
-        kept = {words(r.get("requestId")) for r in objects((state or {}).get("requests"))}
+            self.ledger.repair(repair, times)
+        kept = {words(r.get("requestId")) for r in objects(inside(state, "requests"))}
         for after, run in self.taken.items():
             self.taken[after] = [r for r in run if words(r.get("requestId")) not in kept]
         self.taken = {after: run for after, run in self.taken.items() if run}
@@ -222,10 +216,10 @@ class _Chat:
             return
         holder: Any = state
         for step in path[:-1]:
-            holder = _inside(holder, step)
+            holder = _at(holder, step)
         last = path[-1]
         if kind == _PUSH:
-            there = _inside(holder, last)
+            there = _at(holder, last)
             listed = there if isinstance(there, list) else []
             start = line.get("i")
             if type(start) is int and 0 <= start < len(listed):
@@ -239,11 +233,12 @@ class _Chat:
             holder[last] = given
 
     def _took(self, kept: list[Any], gone: list[dict[str, Any]]) -> None:
-        after = words(kept[-1].get("requestId")) if kept and isinstance(kept[-1], dict) else ""
+        after = words(inside(kept[-1], "requestId")) if kept else ""
         self.taken[after, len(self.taken)] = gone
 
 
-def _inside(holder: Any, step: Any) -> Any:
+def _at(holder: Any, step: Any) -> Any:
+    """The value under a name of an object, or at a place of a list."""
     if isinstance(holder, dict) and isinstance(step, str):
         return holder.get(step)
     if isinstance(holder, list) and type(step) is int and 0 <= step < len(holder):

@@ -22,8 +22,8 @@ def summaries_of(requests: list[Any]) -> dict[str, str]:
     """Round -> the summary of it and of all before it."""
     found: dict[str, str] = {}
     for request in objects(requests):
-        told = _metadata(request).get("summary")
-        if isinstance(told, dict) and words(told.get("text")).strip():
+        told = mapping(_metadata(request).get("summary"))
+        if words(told.get("text")).strip():
             found[words(told.get("toolCallRoundId"))] = words(told.get("text"))
     return found
 
@@ -51,14 +51,11 @@ def turn(log: Linear, request: Any, summaries: dict[str, str], own: str) -> None
     made = log.nodes[before:]
     if any(node.kind == "answer" for node in made):
         _usage(log, request, metadata)
-    state = request.get("modelState")
-    stopped = state.get("value") == _CANCELLED if isinstance(state, dict) else False
+    stopped = inside(request, "modelState", "value") == _CANCELLED
     if stopped or request.get("isCanceled") is True:
         log.interrupted()
     if not made:
-        result = request.get("result")
-        failed = result.get("errorDetails") if isinstance(result, dict) else None
-        log.drop("api_error" if failed else "empty")
+        log.drop("api_error" if inside(request, "result", "errorDetails") else "empty")
 
 
 def _metadata(request: dict[str, Any]) -> dict[str, Any]:
@@ -67,11 +64,10 @@ def _metadata(request: dict[str, Any]) -> dict[str, Any]:
 
 def _asked(log: Linear, request: dict[str, Any], own: str, at: int) -> None:
     message = request.get("message")
-    text = words(message.get("text")) if isinstance(message, dict) else words(message)
+    text = words(message) or words(inside(message, "text"))
     typed: list[Part] = [Text(text)] if text.strip() else []
     shown: list[Part] = [Text(t) for t in _attached(request)]
-    held = request.get("variableData")
-    for one in objects(held.get("variables")) if isinstance(held, dict) else ():
+    for one in _variables(request):
         if one.get("kind") == "image":
             image = _image(one)
             typed += [image] if image is not None else []
@@ -81,10 +77,11 @@ def _asked(log: Linear, request: dict[str, Any], own: str, at: int) -> None:
         typed, shown = [], [*shown, *typed]
     elif request.get("confirmation"):  # a button to continue
         typed = []
-    if shown:
-        log.node("context", shown, at, f"{own}^" if typed else own)
-    if typed:
-        log.node("prompt", typed, at, own)
+    log.asked(typed, shown, at, own)
+
+
+def _variables(request: dict[str, Any]) -> list[dict[str, Any]]:
+    return objects(inside(request, "variableData", "variables"))
 
 
 def _attached(request: dict[str, Any]) -> list[str]:
@@ -92,11 +89,10 @@ def _attached(request: dict[str, Any]) -> list[str]:
     rendered = _metadata(request).get("renderedUserMessage")
     pieces = objects(rendered) if not isinstance(rendered, str) else [{"text": rendered}]
     found = [t for p in pieces for t in _ATTACHED.findall(words(p.get("text"))) if t]
-    held = request.get("variableData")
-    if not found and isinstance(held, dict):
-        pasted = [v for v in objects(held.get("variables")) if v.get("kind") == "paste"]
-        found = [words(v.get("code")) for v in pasted if words(v.get("code")).strip()]
-    return found
+    if found:
+        return found
+    pasted = [words(one.get("code")) for one in _variables(request) if one.get("kind") == "paste"]
+    return [code for code in pasted if code.strip()]
 
 
 def _image(one: dict[str, Any]) -> Image | None:
@@ -106,20 +102,18 @@ def _image(one: dict[str, Any]) -> Image | None:
 
 
 def _round(log: Linear, one: dict[str, Any], told: dict[str, Any], model: str, own: str) -> None:
-    thinking = one.get("thinking")
-    thought = _joined(thinking.get("text")) if isinstance(thinking, dict) else ""
+    thought = _joined(inside(one, "thinking", "text"))
     text = words(one.get("response"))
     calls = [c for c in objects(one.get("toolCalls")) if words(c.get("id"))]
     if not text.strip() and not thought.strip() and not calls:
         return
-    log.open = None
-    node = log.answer("", model, own)
-    node.parts += [Thinking(thought)] if thought.strip() else []
-    node.parts += [Text(text)] if text.strip() else []
+    parts: list[Part] = [Thinking(thought)] if thought.strip() else []
+    parts += [Text(text)] if text.strip() else []
+    node = log.new_answer(parts, "", model, own)
     for call in calls:
         given = call.get("arguments")
-        decoded = (value_of(given) or given) if isinstance(given, str) and given else given
-        log.call(node, words(call["id"]), words(call.get("name")), decoded or {})
+        decoded = value_of(given) or given or {}
+        log.call(node, words(call["id"]), words(call.get("name")), decoded)
     for call in calls:
         result = told.get(words(call["id"]))
         if isinstance(result, dict):
@@ -145,7 +139,7 @@ def _piece(piece: dict[str, Any]) -> Image | None:
 
 def _said(value: Any) -> str:
     """The text of a piece of an output: words, or a tree of pieces of a prompt."""
-    root = value.get("node") if isinstance(value, dict) else None
+    root = inside(value, "node")
     if not isinstance(root, dict):
         return words(value)
     texts: list[str] = []
@@ -177,11 +171,12 @@ def _shown(log: Linear, request: dict[str, Any], model: str, own: str) -> None:
         kind, value = words(part.get("kind")), part.get("value")
         if kind in ("", "markdownContent", "markdownVuln"):
             content = part.get("content")
-            text.append(words(value) or _markdown(content))
+            text.append(words(value) or words(content) or words(inside(content, "value")))
         elif kind == "inlineReference":
             text.append(_reference(part.get("inlineReference")))
         elif kind == "textEditGroup":
-            edits = [e for g in part.get("edits") or [] for e in objects(g)] if _lists(part) else []
+            groups = part.get("edits")
+            edits = [e for g in (groups if isinstance(groups, list) else ()) for e in objects(g)]
             text.append("\n".join(words(edit.get("text")) for edit in edits))
         elif kind == "thinking" and _joined(value).strip():
             say()
@@ -194,30 +189,17 @@ def _shown(log: Linear, request: dict[str, Any], model: str, own: str) -> None:
     log.open = None
 
 
-def _lists(part: dict[str, Any]) -> bool:
-    return isinstance(part.get("edits"), list)
-
-
-def _markdown(content: Any) -> str:
-    return words(content.get("value")) if isinstance(content, dict) else words(content)
-
-
 def _reference(told: Any) -> str:
     """The text for a reference to a file or a name in it."""
-    if not isinstance(told, dict):
-        return ""
-    uri = told.get("uri") if isinstance(told.get("uri"), dict) else told
-    path = words(uri.get("path")) if isinstance(uri, dict) else ""
-    name = words(told.get("name")) or path.rpartition("/")[2]
+    uri = inside(told, "uri")
+    path = words(inside(uri if isinstance(uri, dict) else told, "path"))
+    name = words(inside(told, "name")) or path.rpartition("/")[2]
     return f"`{name}`" if name else ""
 
 
 def _tool(log: Linear, part: dict[str, Any], model: str, own: str) -> None:
-    details, data = part.get("resultDetails"), part.get("toolSpecificData")
-    held = mapping(details)
-    ran = mapping(data)
-    line = ran.get("commandLine")
-    command = words(line.get("original")) if isinstance(line, dict) else ""
+    held, ran = mapping(part.get("resultDetails")), mapping(part.get("toolSpecificData"))
+    command = words(inside(ran, "commandLine", "original"))
     given = held.get("input")
     decoded = (value_of(given) or given) if isinstance(given, str) and given else None
     call = words(part.get("toolCallId"))
@@ -226,12 +208,10 @@ def _tool(log: Linear, part: dict[str, Any], model: str, own: str) -> None:
     node = log.answer("", model, own)
     name = words(part.get("toolId")) or "tool"
     log.call(node, call, name, decoded or ({"command": command} if command else {}))
-    output, confirmed = held.get("output"), part.get("isConfirmed")
-    pieces = objects(output)
+    pieces, confirmed = objects(held.get("output")), part.get("isConfirmed")
     text = "\n".join(filter(None, (words(piece.get("value")) for piece in pieces)))
-    printed = ran.get("terminalCommandOutput")
-    text = text or (words(printed.get("text")) if isinstance(printed, dict) else "")
-    refused = confirmed is False or (isinstance(confirmed, dict) and confirmed.get("type") == 0)
+    text = text or words(inside(ran, "terminalCommandOutput", "text"))
+    refused = confirmed is False or inside(confirmed, "type") == 0
     status: ResultStatus = "error" if held.get("isError") is True else "ok"
     if refused or text or status == "error":
         log.result(call, text, "rejected" if refused else status)

@@ -14,13 +14,13 @@ from typing import Any
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
-from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, columns, index_of, journal, opened, rows, unpacked
-from .linear import Linear, folder_name, words
+from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
+from .linear import Linear, folder_name, key_of, words
 from .lines import safe_name, size_of, utc
 from .pictures import picture
-from .shapes import digest_of, mapping, objects, value_of
+from .shapes import digest_of, inside, mapping, objects, value_of
 
 _NEEDED = {("threads", "summary"), ("threads", "data_type"), ("threads", "data")}
 #: Fields that name what is mentioned, the first one counts.
@@ -36,12 +36,10 @@ class ZedSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folder of the database on each system."""
-        bases = [env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")]
-        found = [os.path.join(base, "zed", "threads") for base in bases]
-        found.append(os.path.join(home, "Library", "Application Support", "Zed", "threads"))
-        if env.get("LOCALAPPDATA"):
-            found.append(os.path.join(env["LOCALAPPDATA"], "Zed", "threads"))
-        return found
+        base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+        mac, windows = os.path.join(home, "Library", "Application Support"), env.get("LOCALAPPDATA")
+        found = [(base, "zed"), (mac, "Zed"), *([(windows, "Zed")] if windows else [])]
+        return [os.path.join(*place, "threads") for place in found]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is its database."""
@@ -76,12 +74,9 @@ class ZedSource:
         reader = _Reader(options, ledger, keyed)
         try:
             for path in sorted(files, key=lambda p: (-size_of(p), p)):
-                try:
-                    with opened(path) as base:
-                        threads = sorted(_threads(base), key=lambda t: (bool(t.parent), t.line))
-                except (sqlite3.Error, OSError) as error:
-                    ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
-                    continue
+                threads: list[_Thread] = []
+                with faults_of(path, ledger), opened(path) as base:
+                    threads = sorted(_threads(base), key=lambda t: (bool(t.parent), t.line))
                 for thread in threads:
                     yield from reader.thread(path, thread)
         finally:
@@ -104,20 +99,17 @@ class _Thread:
         self.document = value_of(raw) or {}
         listed = self.document.get("messages")
         self.messages: list[Any] = listed if isinstance(listed, list) else []
-        context = self.document.get("subagent_context")
-        told = words(context.get("parent_thread_id")) if isinstance(context, dict) else ""
-        self.parent = words(row.get("parent_id")) or told
+        told = inside(self.document, "subagent_context", "parent_thread_id")
+        self.parent = words(row.get("parent_id")) or words(told)
         self.title = words(self.document.get("title")) or words(row.get("summary"))
         self.times = [utc(words(row.get(name))) for name in ("created_at", "updated_at")]
         self.folders = words(row.get("folder_paths")).splitlines() or self._worktrees()
         self.folders = [folder for folder in self.folders if folder]
-        model = self.document.get("model")
-        self.model = words(model.get("model")) if isinstance(model, dict) else ""
+        self.model = words(inside(self.document, "model", "model"))
 
     def _worktrees(self) -> list[str]:
-        shot = self.document.get("initial_project_snapshot")
-        trees = objects(shot.get("worktree_snapshots")) if isinstance(shot, dict) else []
-        return [words(tree.get("worktree_path")) for tree in trees]
+        trees = inside(self.document, "initial_project_snapshot", "worktree_snapshots")
+        return [words(tree.get("worktree_path")) for tree in objects(trees)]
 
 
 def _threads(base: sqlite3.Connection) -> Iterator[_Thread]:
@@ -165,7 +157,7 @@ class _Reader:
             source="zed",
             session_id=thread.name,
             agent_id=thread.name if thread.parent else None,
-            parent_session=(caller.key or None) if caller is not None and thread.parent else None,
+            parent_session=key_of(caller) if thread.parent else None,
             parent_call=call or None if thread.parent else None,
             project=folder_name(cwd),
             cwd=cwd,
@@ -239,9 +231,8 @@ def _user(log: Linear, pieces: list[tuple[str, Any]], at: str, agent: bool, hidd
             said += words(held)
         elif kind == "Mention" and isinstance(held, dict):
             said += _named(held.get("uri"))
-            shown += (
-                [Text(words(held.get("content")))] if words(held.get("content")).strip() else []
-            )
+            content = words(held.get("content"))
+            shown += [Text(content)] if content.strip() else []
         elif kind == "Image" and (image := _image(held)) is not None:
             images.append(image)
         else:
@@ -249,12 +240,7 @@ def _user(log: Linear, pieces: list[tuple[str, Any]], at: str, agent: bool, hidd
     typed: list[Part] = [*([Text(said)] if said.strip() else []), *images]
     if hidden:
         typed, shown = [], shown + typed
-    place = log.place[1]
-    if shown:
-        log.node("context", shown, at, f"{place}^" if typed else f"{place}")
-    if typed:
-        log.node("task" if agent else "prompt", typed, at, f"{place}")
-    elif not shown:
+    if not log.asked(typed, shown, at, f"{log.place[1]}", agent):
         log.drop("empty")
 
 
@@ -267,7 +253,7 @@ def _named(uri: Any) -> str:
 
 
 def _image(held: Any) -> Image | None:
-    return picture(held.get("source"), "image/png") if isinstance(held, dict) else None
+    return picture(inside(held, "source"), "image/png")
 
 
 def _agent(
@@ -281,7 +267,7 @@ def _agent(
     parts: list[Part] = []
     calls, reason = [], "empty"
     for kind, held in pieces:
-        text = words(held.get("text")) if isinstance(held, dict) else words(held)
+        text = words(held) or words(inside(held, "text"))
         if kind in ("Text", "Thinking") and text.strip():
             parts.append(Thinking(text) if kind == "Thinking" else Text(text))
         elif kind in ("Thinking", "RedactedThinking"):
@@ -295,9 +281,7 @@ def _agent(
         return
     if reason.startswith("unknown_block"):
         log.unknown_part()
-    log.open = None
-    node = log.answer(at, model, f"{log.place[1]}")
-    node.parts = parts
+    node = log.new_answer(parts, at, model, f"{log.place[1]}")
     for call in calls:
         given = call.get("input")
         raw = value_of(call.get("raw_input")) if given is None else None

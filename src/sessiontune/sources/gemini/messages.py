@@ -10,6 +10,7 @@ from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
 from ..linear import RAN, Linear, number, words
 from ..lines import safe_name
 from ..pictures import picture
+from ..shapes import images_of, inside, objects
 
 _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 
@@ -48,8 +49,7 @@ def take_message(log: Linear, message: dict[str, Any], name: str, agent: bool, m
 
 
 def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: str) -> None:
-    blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
-    answers = [b["functionResponse"] for b in blocks if isinstance(b.get("functionResponse"), dict)]
+    answers = objects([block.get("functionResponse") for block in objects(content)])
     if answers:  # the calls of the last answer already hold these
         _late_results(log, answers, at)
         return
@@ -76,13 +76,13 @@ def apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
     """What was typed, and the files that the program added after it."""
     typed: list[Part] = []
     injected: list[Part] = []
-    inside = False
+    in_files = False
     for part in parts:
         text = part.text.strip() if isinstance(part, Text) else ""
-        inside = inside or text == _FILES
-        by_program = inside or text.startswith((_LOADED, *_HOOKED))
+        in_files = in_files or text == _FILES
+        by_program = in_files or text.startswith((_LOADED, *_HOOKED))
         (injected if by_program else typed).append(part)
-        inside = inside and text != _FILES_END
+        in_files = in_files and text != _FILES_END
     return typed, injected
 
 
@@ -119,22 +119,19 @@ def parts_of(content: Any) -> list[Part]:
             found.extend([Text(block)] if block.strip() else [])
         if not isinstance(block, dict):
             continue
-        if words(block.get("text")).strip():
-            said = words(block.get("text"))
+        said, inline = words(block.get("text")), block.get("inlineData")
+        if said.strip():
             found.append(Thinking(said) if block.get("thought") is True else Text(said))
-        inline = block.get("inlineData")
-        if isinstance(inline, dict):
-            image = picture(inline.get("data"), inline.get("mimeType"))
-            found.extend([image] if image is not None else [])
+        image = picture(inside(inline, "data"), inside(inline, "mimeType"))
+        found.extend([image] if image is not None else [])
     return found
 
 
 def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None:
-    thoughts = message.get("thoughts")
     parts: list[Part] = [
-        Thinking(f"**{words(t.get('subject'))}**\n{words(t.get('description'))}")
-        for t in (thoughts if isinstance(thoughts, list) else ())
-        if isinstance(t, dict) and words(t.get("description"))
+        Thinking(f"**{words(thought.get('subject'))}**\n{words(thought.get('description'))}")
+        for thought in objects(message.get("thoughts"))
+        if words(thought.get("description"))
     ]
     said = parts_of(message.get("content"))
     parts += [p for p in said if not (parts and isinstance(p, Thinking))]
@@ -142,15 +139,13 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
     if not parts and not calls:
         log.drop("empty")
         return
-    log.open = None
-    node = log.answer(at, words(message.get("model")), name)
-    node.parts = parts
+    node = log.new_answer(parts, at, words(message.get("model")), name)
     told: list[tuple[str, dict[str, Any]]] = []
     for call in calls:
         call_id = words(call.get("id")) or f"{name}:{len(told)}"
         log.call(node, call_id, words(call.get("name")), call.get("args"))
         if words(call.get("agentId")):
-            node.flags.append(f"?{words(call.get('agentId'))}?{call_id}")
+            log.started[words(call["agentId"])] = (call_id, node)
         told.append((call_id, call))
     for call_id, call in told:
         if "result" in call or call.get("status") in ("success", "error", "cancelled"):
@@ -166,14 +161,8 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
 
 def _calls(message: dict[str, Any]) -> list[dict[str, Any]]:
     """The calls of an answer; those that are only in its content have no result."""
-    listed = message.get("toolCalls")
-    calls = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
-    content = message.get("content")
-    for block in content if isinstance(content, list) and not calls else ():
-        asked = block.get("functionCall") if isinstance(block, dict) else None
-        if isinstance(asked, dict):
-            calls.append(asked)
-    return calls
+    blocks = objects(message.get("content"))
+    return objects(message.get("toolCalls")) or objects([b.get("functionCall") for b in blocks])
 
 
 def output_of(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
@@ -188,14 +177,11 @@ def output_of(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
         if not isinstance(item, dict):
             continue
         answer = item.get("functionResponse")
-        response = answer.get("response") if isinstance(answer, dict) else None
+        response, more = inside(answer, "response"), inside(answer, "parts")
         if isinstance(response, dict):
             text = response.get("output", response.get("error"))
             texts.append(text if isinstance(text, str) else orjson.dumps(response).decode())
-        more = answer.get("parts") if isinstance(answer, dict) else None
-        for part in parts_of([item, *(more if isinstance(more, list) else ())]):
-            if isinstance(part, Text):
-                texts.append(part.text)
-            elif isinstance(part, Image):
-                images.append(part)
+        parts = parts_of([item, *(more if isinstance(more, list) else ())])
+        texts += [part.text for part in parts if isinstance(part, Text)]
+        images += images_of(parts)
     return "\n".join(texts), tuple(images)

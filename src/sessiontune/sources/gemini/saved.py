@@ -13,7 +13,8 @@ from typing import Any
 
 from ...ledger import Ledger
 from ..linear import Linear, words
-from ..lines import LineFault, line_fault, read_lines, values
+from ..lines import LineFault, line_fault, read_lines, single, values
+from ..shapes import inside, objects
 from .messages import take_message
 
 _TURN = re.compile(
@@ -39,28 +40,26 @@ def take_saved(log: Linear) -> None:
     """Read a history: one record for each content."""
     raw = b"\n".join(bytes(line) for _, line in read_lines(log.path, log.options, Ledger()))
     whole = raw if raw.lstrip().startswith(b"{") else b'{"history":' + raw + b"}"
-    found = values(whole, log.ledger)
-    history = found[0].get("history") if len(found) == 1 and isinstance(found[0], dict) else None
+    found = single(values(whole, log.ledger))
+    history = inside(found, "history")
     if not isinstance(history, list):
         log.part(1)
-        fault = next((v for v in found if isinstance(v, LineFault)), LineFault("bad_json"))
+        fault = found if isinstance(found, LineFault) else LineFault("bad_json")
         log.ledger.fault(line_fault(fault, log.path, 1, b"}"))
         return
     waiting: list[tuple[str, str]] = []  # calls without an output: tool, id
     for at, content in enumerate(history, 1):
         log.part(at)
-        try:
+        with log.faults():
             _take(log, content, at, waiting)
-        except LineFault as fault:
-            log.ledger.fault(line_fault(fault, log.path, at, b"}"))
 
 
 def _take(log: Linear, content: Any, at: int, waiting: list[tuple[str, str]]) -> None:
-    parts = content.get("parts") if isinstance(content, dict) else None
+    parts = inside(content, "parts")
     if not isinstance(parts, list):
         log.drop("no_message")
         return
-    blocks = [part for part in parts if isinstance(part, dict)]
+    blocks = objects(parts)
     if content.get("role") != "model":
         for block in blocks:
             _name_answer(block.get("functionResponse"), waiting)

@@ -16,7 +16,7 @@ from ...linking import Frame, Node
 from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
-from ..linear import Linear
+from ..linear import Linear, key_of
 from ..lines import size_of, stem
 from .chats import Chat
 from .saved import is_saved, take_saved
@@ -50,14 +50,10 @@ _known = msgspec.json.Decoder(Known).decode
 
 def _note(line: Known, seen: Seen) -> None:
     seen.sessions.add(line.sessionId)
-    if line.agentId:
-        seen.sessions.add(line.agentId)
-    for call in line.toolCalls or ():
-        if call.agentId:
-            seen.sessions.add(call.agentId)
+    seen.sessions.add(line.agentId)
+    seen.sessions.update(call.agentId for call in line.toolCalls or ())
     for at in (line.timestamp, line.startTime, line.lastUpdated):
-        if at:
-            seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+        seen.time(at)
 
 
 class GeminiSource:
@@ -166,11 +162,7 @@ def _read(
     project = project or log.session_id.rpartition("/")[0]
     session_id = log.session_id or stem(path)
     agent = chat.kind == "subagent"
-    for node in log.nodes:
-        for flag in [f for f in node.flags if f.startswith("?")]:
-            node.flags.remove(flag)
-            child, _, call = flag[1:].partition("?")
-            started[child] = (call, node)
+    started |= log.started
     call, caller = started.get(session_id, ("", None)) if agent else ("", None)
     if caller is None and agent:
         caller = started.get(parent, ("", None))[1]
@@ -178,7 +170,7 @@ def _read(
         source="gemini",
         session_id=session_id,
         agent_id=session_id if agent else None,
-        parent_session=(caller.key or None) if caller is not None else None,
+        parent_session=key_of(caller),
         parent_call=call or None,
         project=project,
     )

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...linking import Node
-from ...model import Image, Part, ResultStatus, Text, Thinking
+from ...model import Part, ResultStatus, Text, Thinking
 from ..linear import Linear, words
 from ..lines import safe_name
 from ..pictures import picture
-from ..shapes import mapping, objects
+from ..shapes import images_of, inside, mapping, objects, text_of
 from .store import Message
 
 #: What the program asks or tells the person; the model sees nothing of it.
@@ -60,8 +59,7 @@ class Reader:
             kind, text = block.get("type"), words(block.get("text"))
             thought = words(block.get("thinking")) or (text if kind == "reasoning" else "")
             if kind in ("toolRequest", "frontendToolRequest"):
-                asked = block.get("toolCall")
-                call = asked.get("value") if isinstance(asked, dict) else None
+                call = inside(block, "toolCall", "value")
                 if isinstance(call, dict):
                     calls.append((words(block.get("id")), call))
                 else:
@@ -87,16 +85,16 @@ class Reader:
     def _user(self, message: Message, at: int) -> None:
         log = self.log
         parts: list[Part] = []
-        counts, results, reason = dict(log.counts), 0, "empty"
+        counts, used, reason = dict(log.counts), False, "empty"
         for block in message.content or ():
             kind = words(block.get("type"))
             if kind == "toolResponse":
-                results += self._result(block, at)
+                used = self._result(block, at) or used
             elif kind in ("text", "image"):
                 parts += _shown(block)
             elif kind not in _SILENT:
                 reason = f"unknown_block:{safe_name(kind)}"
-        log.once(counts, bool(results or parts), reason)
+        log.once(counts, used or bool(parts), reason)
         if parts:
             self._words(parts, message, at)
 
@@ -112,33 +110,25 @@ class Reader:
         if kind in ("prompt", "task"):
             self.asked = parts
 
-    def _result(self, block: dict[str, Any], at: int) -> int:
-        """Take the result of a call; returns how many were taken."""
-        call, told = words(block.get("id")), block.get("toolResult")
-        told = mapping(told)
+    def _result(self, block: dict[str, Any], at: int) -> bool:
+        """Take a result; returns whether a call waited for it."""
+        told = mapping(block.get("toolResult"))
         value = told.get("value")
         failed = told.get("status") == "error"
         if isinstance(value, dict):
             failed = failed or value.get("isError") is True
             value = value.get("content")
-        blocks = objects(value)
-        parts = [part for block in blocks for part in _shown(block)]
-        text = "\n".join(part.text for part in parts if isinstance(part, Text))
-        text = text or words(told.get("error"))
+        parts = [part for piece in objects(value) for part in _shown(piece)]
+        text = text_of(parts) or words(told.get("error"))
         status: ResultStatus = "error" if failed else "ok"
         if text.startswith(_REFUSED):
             status = "rejected"
-        node: Node | None = self.log.calls.get(call)
-        taken = node is not None and call not in node.results
-        images = tuple(part for part in parts if isinstance(part, Image))
-        self.log.result(call, text, status, at, images)
-        return int(taken)
+        return self.log.result(words(block.get("id")), text, status, at, images_of(parts))
 
 
 def _shown(block: dict[str, Any]) -> list[Part]:
     """The words or the picture of a block; nothing if it is only for the person."""
-    notes = block.get("annotations")
-    audience = notes.get("audience") if isinstance(notes, dict) else None
+    audience = inside(block, "annotations", "audience")
     if isinstance(audience, list) and "assistant" not in audience:
         return []
     text, resource = words(block.get("text")), block.get("resource")

@@ -15,8 +15,8 @@ from ...ledger import Ledger
 from ...ports import FileIndex, ReadOptions
 from ..databases import columns, index_of, opened, rows
 from ..linear import Linear, moment, words
-from ..lines import safe_name, stem, values
-from ..shapes import mapping
+from ..lines import safe_name, single, stem, values
+from ..shapes import inside, mapping, objects
 
 
 class Message(msgspec.Struct):
@@ -39,14 +39,13 @@ class Message(msgspec.Struct):
 
 def _message(path: str, line: int, told: dict[str, Any], metadata: Any) -> Message:
     content, created = told.get("content"), told.get("created")
-    blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else None
     about = mapping(metadata)
     return Message(
         path=path,
         line=line,
         role=words(told.get("role")),
         created=created if type(created) is int else 0,
-        content=blocks,
+        content=objects(content) if isinstance(content, list) else None,
         seen=about.get("agentVisible") is not False,
         shown=about.get("userVisible") is not False,
     )
@@ -89,7 +88,7 @@ class Database:
         """The messages of a session, in the order in which they were written."""
         found = []
         for row in rows(self.base, "messages", "session_id = ?", (session,)):
-            self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + 1
+            self.ledger.record(self.path)
             told = {
                 "role": row.get("role"),
                 "created": row.get("created_timestamp"),
@@ -106,7 +105,7 @@ def _about(row: dict[str, Any]) -> dict[str, str]:
         "cwd": words(row.get("working_dir")),
         "title": words(row.get("name")) or words(row.get("description")),
         "kind": words(row.get("session_type")),
-        "model": words(config.get("model_name")) if isinstance(config, dict) else "",
+        "model": words(inside(config, "model_name")),
     }
 
 
@@ -114,8 +113,8 @@ def _decoded(raw: Any) -> Any:
     """The value of a column that holds JSON, mended if possible; else None."""
     if not isinstance(raw, str) or not raw:
         return None
-    found = values(b'{"it":' + raw.encode("utf-8", "surrogatepass") + b"}", Ledger())
-    return found[0].get("it") if len(found) == 1 and isinstance(found[0], dict) else None
+    whole = b'{"it":' + raw.encode("utf-8", "surrogatepass") + b"}"
+    return inside(single(values(whole, Ledger())), "it")
 
 
 def is_database(path: str) -> bool:

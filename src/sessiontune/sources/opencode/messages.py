@@ -13,14 +13,12 @@ from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
 from ..linear import Linear, number, words
 from ..lines import safe_name
 from ..pictures import picture_of_url
-from ..shapes import mapping
+from ..shapes import inside, mapping, objects
 
 #: Parts without content for the model.
 _SILENT = ("step-start", "step-finish", "snapshot", "patch", "agent", "retry", "compaction")
 _REJECTED = ("The user rejected", "User rejected", "Permission", "The user dismissed")
 _ABORTED = ("Tool execution aborted", "Tool execution was interrupted", "Aborted")
-
-
 _SHELL = "The following tool was executed by the user"
 
 
@@ -40,8 +38,7 @@ def take_message(
 ) -> None:
     """Make nodes of a message, or drop it for a reason; `asked` is what its parent asked for."""
     role, name = words(info.get("role")), words(info.get("id"))
-    times = info.get("time")
-    at = times.get("created") if isinstance(times, dict) else ""
+    at = inside(info, "time", "created")
     if asked == "shell":
         _shell(log, parts, at, name)
         return
@@ -66,9 +63,8 @@ def _shell(log: Linear, parts: list[dict[str, Any]], at: object, name: str) -> N
         state = part.get("state")
         if part.get("type") != "tool" or not isinstance(state, dict):
             continue
-        given = state.get("input")
-        command = words(given.get("command")) if isinstance(given, dict) else ""
-        ran = [f"! {command}", words(state.get("output")).strip("\n")]
+        ran = [f"! {words(inside(state, 'input', 'command'))}"]
+        ran.append(words(state.get("output")).strip("\n"))
         texts.append(Text("\n".join(filter(None, ran))))
     if texts:
         log.node("context", texts, at, name)
@@ -112,7 +108,7 @@ def _answer(
     said, unknown = _said(parts)
     calls = [p for p in parts if p.get("type") == "tool" and words(p.get("callID"))]
     error = info.get("error")
-    aborted = isinstance(error, dict) and error.get("name") == "MessageAbortedError"
+    aborted = inside(error, "name") == "MessageAbortedError"
     if not said and not calls:
         if aborted:
             log.interrupted()
@@ -126,13 +122,10 @@ def _answer(
     if info.get("summary") is True and not calls:
         log.node("summary", [p for p in said if isinstance(p, Text)] or said, at, name)
         return
-    log.open = None
-    node = log.answer(at, words(info.get("modelID")), name)
-    node.parts = said
+    node = log.new_answer(said, at, words(info.get("modelID")), name)
     for part in calls:
-        state = part.get("state")
-        given = state.get("input") if isinstance(state, dict) else None
-        log.call(node, words(part.get("callID")), words(part.get("tool")), given)
+        given = inside(part, "state", "input")
+        log.call(node, words(part["callID"]), words(part.get("tool")), given)
     for part in calls:
         _result(log, node, part)
     if aborted and "interrupted" not in node.flags:
@@ -169,7 +162,7 @@ def _result(log: Linear, node: Node, part: dict[str, Any]) -> None:
     metadata = mapping(state.get("metadata"))
     child = metadata.get("sessionId") or metadata.get("sessionID")
     if isinstance(child, str):
-        node.flags.append(f"?{child}?{call}")
+        log.started[child] = (call, node)
     status: ResultStatus = "ok"
     text = words(state.get("output"))
     if state.get("status") == "error":
@@ -183,8 +176,7 @@ def _result(log: Linear, node: Node, part: dict[str, Any]) -> None:
         return  # pending or running: no result came
     elif number(metadata.get("exit")) or part.get("tool") == "invalid":
         status = "error"
-    times = state.get("time")
-    at = times.get("end") if isinstance(times, dict) else ""
+    at = inside(state, "time", "end")
     log.result(call, text, status, at, tuple(_pictures(state.get("attachments"))))
 
 
@@ -192,7 +184,7 @@ def _pictures(files: Any) -> list[Image]:
     """Pictures and binary documents among files; the text of a text file is beside it."""
     found = [
         picture_of_url(item.get("url"))
-        for item in (files if isinstance(files, list) else ())
-        if isinstance(item, dict) and not words(item.get("mime")).startswith("text/")
+        for item in objects(files)
+        if not words(item.get("mime")).startswith("text/")
     ]
     return [image for image in found if image is not None]

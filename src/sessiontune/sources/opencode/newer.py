@@ -11,7 +11,7 @@ import sqlite3
 from typing import Any
 
 from ..linear import words
-from ..shapes import mapping
+from ..shapes import inside, mapping, objects
 
 _COLUMNS = {"id", "session_id", "type", "seq", "time_created", "data"}
 
@@ -49,33 +49,27 @@ def older(kind: str, told: dict[str, Any]) -> tuple[dict[str, Any], list[dict[st
     if kind == "compaction":
         summary = {"type": "text", "text": told.get("summary")}
         return {**info, "role": "assistant", "summary": True}, [summary]
-    model = told.get("model")
-    info["modelID"] = model.get("id") if isinstance(model, dict) else None
+    info["modelID"] = inside(told, "model", "id")
     info["tokens"] = told.get("tokens")
-    content = told.get("content")
-    listed = content if isinstance(content, list) else []
-    return info, [_part(part) for part in listed if isinstance(part, dict)]
+    return info, [_part(part) for part in objects(told.get("content"))]
 
 
 def _part(part: dict[str, Any]) -> dict[str, Any]:
     if part.get("type") != "tool":
         return part
     state = mapping(part.get("state"))
-    content = state.get("content")
-    listed = content if isinstance(content, list) else []
-    shown = [item for item in listed if isinstance(item, dict)]
+    shown = objects(state.get("content"))
     output = "\n".join(words(p.get("text")) for p in shown if p.get("type") == "text")
     if not shown and isinstance(state.get("structured"), dict):  # what the model saw then
         output = json.dumps(state["structured"], ensure_ascii=False, separators=(",", ":"))
-    error, times = state.get("error"), part.get("time")
     done = {
         "status": state.get("status"),
         "input": state.get("input"),
         "output": output,
-        "error": error.get("message") if isinstance(error, dict) else None,
+        "error": inside(state, "error", "message"),
         "attachments": [*_files(shown), *_files(state.get("attachments"))],
         "metadata": state.get("structured"),
-        "time": {"end": times.get("completed")} if isinstance(times, dict) else None,
+        "time": {"end": inside(part, "time", "completed")},
     }
     return {"type": "tool", "callID": part.get("id"), "tool": part.get("name"), "state": done}
 
@@ -83,6 +77,6 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
 def _files(listed: Any) -> list[dict[str, Any]]:
     return [
         {"type": "file", "url": item.get("uri"), "mime": item.get("mime")}
-        for item in (listed if isinstance(listed, list) else ())
-        if isinstance(item, dict) and "uri" in item
+        for item in objects(listed)
+        if "uri" in item
     ]

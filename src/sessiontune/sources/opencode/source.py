@@ -22,19 +22,11 @@ from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import faults_of, index_of, journal, opened
 from ..indexing import Seen, scan
-from ..linear import Linear, folder_name, moment, words
-from ..lines import LineFault, line_fault, open_log
+from ..linear import Linear, folder_name, key_of, moment, parents_first, words
+from ..lines import open_log
 from . import newer
 from .messages import asked_of_program, take_message
-from .store import (
-    Database,
-    Document,
-    Files,
-    Kept,
-    is_database,
-    is_document,
-    is_file,
-)
+from .store import Database, Document, Files, Kept, is_database, is_document, is_file
 
 _FIELDS = re.compile(rb'"(id|parentID|sessionID|directory)"\s*:\s*"((?:ses_|/|[A-Z]:)[^"]{0,500})"')
 
@@ -104,7 +96,8 @@ class OpenCodeSource:
                     about[name] = about.get(name) or info
             reader = Reader(files, options, ledger, keyed)
             stack.callback(unlink, reader.nodes)
-            for name in _parents_first(about):
+            heads = {name: (name, {words(about[name].get("parentID"))}) for name in about}
+            for name in parents_first(heads):
                 kept = [s.messages(name) for s in stores if name in s.sessions]
                 messages = [message for told in kept for message in told]
                 if len(kept) > 1:
@@ -140,16 +133,6 @@ def _head(path: str) -> bytes:
         return b""
 
 
-def _parents_first(about: dict[str, dict[str, Any]]) -> list[str]:
-    todo, done = list(about), dict[str, None]()
-    while todo:
-        waiting = set(todo)
-        ready = [n for n in todo if words(about[n].get("parentID")) not in waiting - {n}]
-        done |= dict.fromkeys(ready or todo[:1])
-        todo = [n for n in todo if n not in done]
-    return list(done)
-
-
 class Reader:
     """Makes sessions of messages; remembers what it read, for sub-agents and copies."""
 
@@ -172,18 +155,14 @@ class Reader:
         fork = self._read(log, messages, agent)
         if fork is not None and log.nodes:
             log.nodes[0].up = fork
-        for node in log.nodes:
-            for flag in [f for f in node.flags if f.startswith("?")]:
-                node.flags.remove(flag)
-                child, _, call = flag[1:].partition("?")
-                self.started[child] = (call, node)
+        self.started |= log.started
         call, caller = self.started.get(name, ("", None)) if agent else ("", None)
         cwd = words(about.get("directory"))
         frame = Frame(
             source="opencode",
             session_id=name,
             agent_id=name if agent else None,
-            parent_session=(caller.key or None) if caller is not None else None,
+            parent_session=key_of(caller),
             parent_call=call or None,
             project=folder_name(cwd),
             cwd=cwd,
@@ -211,11 +190,9 @@ class Reader:
                 fork = self.told[digest] or fork
             else:
                 copying, before = False, len(log.nodes)
-                try:
-                    by = asked[name] or asked.get(words(kept.info.get("parentID")), "")
+                by = asked[name] or asked.get(words(kept.info.get("parentID")), "")
+                with log.faults():
                     take_message(log, kept.info, kept.parts, agent, by)
-                except LineFault as fault:
-                    self.ledger.fault(line_fault(fault, kept.path, kept.line, b"}"))
                 if digest:
                     new = log.nodes[-1] if len(log.nodes) > before else None
                     self.told.setdefault(digest, new)

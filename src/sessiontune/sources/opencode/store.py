@@ -17,10 +17,10 @@ import msgspec
 from ...ledger import Ledger
 from ...model import Drop
 from ...ports import ReadOptions
-from ..databases import MAGIC, opened
+from ..databases import MAGIC, columns
 from ..linear import Linear, words
-from ..lines import LineFault, line_fault, stem, values
-from ..shapes import mapping, objects
+from ..lines import line_fault, single, stem, values
+from ..shapes import inside, mapping, objects
 from . import newer
 
 _FILE = re.compile(r"(ses|msg|prt)_\w+\.json")
@@ -37,9 +37,8 @@ class Kept(msgspec.Struct):
 
     def created(self) -> tuple[int, str]:
         """The order of messages of one session."""
-        times = self.info.get("time") if self.info else None
-        at = times.get("created") if isinstance(times, dict) else 0
-        return (at if type(at) is int else 0), words((self.info or {}).get("id"))
+        at = inside(self.info, "time", "created")
+        return (at if type(at) is int else 0), words(inside(self.info, "id"))
 
 
 class Document:
@@ -60,8 +59,7 @@ class Document:
     def messages(self, session: str) -> Iterator[Kept]:
         """The messages of the session, in the order of the document."""
         for at, message in enumerate(self.listed, 1):
-            info = message.get("info") if isinstance(message, dict) else None
-            parts = message.get("parts") if isinstance(message, dict) else None
+            info, parts = inside(message, "info"), inside(message, "parts")
             yield Kept(self.path, at, info if isinstance(info, dict) else None, objects(parts))
 
 
@@ -78,7 +76,7 @@ class Files:
         known = {stem(path) for listed in self._messages.values() for path in listed}
         for message, listed in self._parts.items():
             for path in listed if message not in known else ():
-                self._count(path)
+                ledger.record(path)
                 ledger.drop(Drop("read", "part_without_message", file=path))
 
     def _file(self, path: str) -> None:
@@ -91,7 +89,7 @@ class Files:
         else:
             found = self._read(path)
             if found is not None:
-                self._count(path)
+                self.ledger.record(path)
                 self.ledger.drop(Drop("read", "session", file=path))
                 self.sessions[words(found.get("id")) or stem(path)] = found
 
@@ -101,13 +99,10 @@ class Files:
             info = self._read(path)
             if info is None:
                 continue
-            self._count(path)
+            self.ledger.record(path)
             parts = [self._read(p) for p in self._parts.get(stem(path), ())]
             own = objects(info.get("parts"))  # the first versions kept them in the message
             yield Kept(path, 1, info, [*own, *(p for p in parts if p is not None)])
-
-    def _count(self, path: str) -> None:
-        self.ledger.records[path] = self.ledger.records.get(path, 0) + 1
 
     def _read(self, path: str) -> dict[str, Any] | None:
         """The object in a file; None, and a fault, if there is none."""
@@ -130,7 +125,7 @@ class Database:
         (number,) = base.execute("SELECT count(*) FROM message").fetchone()
         orphans = "SELECT count(*) FROM part WHERE message_id NOT IN (SELECT id FROM message)"
         (lost,) = base.execute(orphans).fetchone()
-        self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + number + lost
+        self.ledger.record(self.path, number + lost)
         if lost:
             self.ledger.drop(Drop("read", "part_without_message", file=self.path, count=lost))
         asked = "SELECT count(*) FROM sqlite_master WHERE name = 'session_message'"
@@ -148,7 +143,7 @@ class Database:
             for (name,) in self.base.execute(sessions):
                 self.sessions.setdefault(str(name), {})
             (left,) = self.base.execute(newer.COPIES).fetchone()
-        self.ledger.records[self.path] += number
+        self.ledger.record(self.path, number)
         if left:
             self.ledger.drop(Drop("read", "session_message", file=self.path, count=left))
 
@@ -163,8 +158,7 @@ class Database:
             parts = [self._object(row, 0) for (row,) in self.base.execute(told, (name,))]
             kept = [part for part in parts if part is not None]
             if len(kept) < len(parts):
-                repairs = self.ledger.repairs
-                repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
+                self.ledger.repair("unknown_part")
             yield Kept(self.path, line, {**info, "id": name}, kept)
         if self.newer:
             yield from self._newer(session)
@@ -180,29 +174,19 @@ class Database:
 
     def _object(self, data: object, line: int) -> dict[str, Any] | None:
         raw = data if isinstance(data, bytes) else str(data).encode("utf-8", "surrogatepass")
-        found = values(raw, self.ledger)
-        if len(found) == 1 and isinstance(found[0], dict):
-            return found[0]
+        found = single(values(raw, self.ledger))
+        if isinstance(found, dict):
+            return found
         if line:
-            fault = next((v for v in found if isinstance(v, LineFault)), LineFault("bad_json"))
-            self.ledger.fault(line_fault(fault, self.path, line, raw))
+            self.ledger.fault(line_fault(found, self.path, line, raw))
         return None
 
 
 def is_database(path: str, head: bytes) -> bool:
     """Whether the file is a database with OpenCode's tables."""
-    if not head.startswith(MAGIC):
-        return False
-    try:
-        with opened(path) as base:
-            tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
-            names = {name for (name,) in base.execute(tables)}
-            if not {"session", "message", "part"} <= names:
-                return False
-            columns = {row[1] for row in base.execute("PRAGMA table_info(part)")}
-            return {"message_id", "session_id", "data"} <= columns
-    except (sqlite3.Error, OSError):
-        return False
+    needed = {("part", name) for name in ("message_id", "session_id", "data")}
+    needed |= {("session", "id"), ("message", "id")}
+    return head.startswith(MAGIC) and columns(path, "session", "message", "part") >= needed
 
 
 def is_document(head: bytes) -> bool:
