@@ -431,6 +431,24 @@ def test_the_gate_sees_below_a_command_with_quotes_what_the_redactor_does() -> N
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ('sshpass -p "{}" ssh ada@db', PASSWORD),
+        ('jwt.sign(user, "{}", {{}})', HEX),
+        ('page.fill("#password", "{}")', PASSWORD),
+        ("sign in as admin / {}\n\nThanks", "cactus-pepper" + "-951"),
+        (
+            "PORT=80\nSUPABASE_ANON_KEY={}\n",
+            "9bc674b4-3931-4dc3" + "-804b-224aa4bbe746",
+        ),
+    ],
+)
+def test_the_gate_sees_between_escapes_what_the_redactor_does(text: str, value: str) -> None:
+    gate = Auditor(PrivacyOptions(), Vocabulary(), b"s")
+    assert gate.scan(json.dumps({"content": text.format(value)}).encode(), "rows")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
         ("DB_PASSWORD={}", PASSWORD),
         ("WANDB_API_KEY={}", HEX),
         ("Authorization: token {}", RANDOM),

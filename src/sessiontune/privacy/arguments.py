@@ -17,7 +17,7 @@ from .values import is_dull_value, is_gibberish, like_password, typed
 
 
 def _listed(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`NAME   V` or `NAME,V`, as tables and CSV have them: only what a machine made."""
+    """`NAME   V`, `NAME,V`, `NAME | what it is | V`, as tables have them: only what a machine made."""
     start, end = match.span(2)
     value = match.group(2)
     if not left_edge(data, match.start(1)) or not judged_random(value, 16):
@@ -55,13 +55,13 @@ _ADDRESS = re2.compile(
     rb"[A-Za-z]+(?:[_-][A-Za-z]+)+\d?"
 )
 #: Calls that hash, check or set a password.
-_HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
+_HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|[pP]ass\w{0,20}(?:\(\))?\.(?:encode|matches|hash|make|verify|check|compare)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
 #: A name, and between it and its value a call or nothing: `setPassword("V")`, `key := []byte("V")`,
 #: `api_key: SecretStr = SecretStr("V")`, `api_key "V"`.
 _CALLED = r"passw(?:or)?d|passphrase|secret|token|key|bearer"
 _CALL = (
-    r"(?:(?:(?:\\*[\"'])?(?::[ ]?[A-Za-z][\w.\[\]|]*)?[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?"
-    r"\([ ]?(?:default=)?[bfru@]{0,2}|[ ])"
+    r"(?:(?:(?:\\*[\"'])?(?::[ ]?[A-Za-z][\w.\[\]|]*)?[ \t]?(?:[:=]{1,2}|=>)[ \t]{0,24}(?:new )?[\w.:\[\]!]+)?"
+    r"[?!]?\([ ]?(?:default=)?[bfru@]{0,2}|[ ])"
 )
 _LITERAL = r"[^\s\"'`\\<>$()]"
 
@@ -112,10 +112,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?\"?(?:[ ]{2,60}|\t{1,8}|[,;])[ \t]*[\"']?[A-Za-z0-9_+/=.~-]{16}",
-        r"([A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?)\"?(?:[ ]{2,60}|\t{1,8}|[,;])[ \t]*[\"']?([A-Za-z0-9_+/=.~-]{16,900})",
+        r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?[\"`]?(?:[ ]{2,60}|\t{1,8}|[,;]|[ ]*\|[^|\n]*\|)[ \t]*[\"'`]?[A-Za-z0-9_+/=.~-]{16}",
+        r"([A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?)[\"`]?(?:[ ]{2,60}|\t{1,8}|[,;]|[ ]{0,40}\|[^|\n]{0,120}\|)[ \t]*[\"'`]?([A-Za-z0-9_+/=.~-]{16,900})",
         _listed,
-        before=170,
+        before=320,
         after=960,
         rank=2,
     ),
@@ -192,8 +192,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill_in[( ])[\"'][^\"'\n]*(?i:passw|pwd)[^\"'\n]*[\"'],[ ]?(?:with: )?[\"']{_ARGUMENT}{{4}}",
-        rf"[\"'],[ ]?(?:with: )?[\"']({_ARGUMENT}{{4,200}})[\"']",
+        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill[_ ]in[( ]){_Q}[^\"'\n]*(?i:passw|pwd)[^\"'\n]*[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}{_PLAIN}{{4}}",
+        rf"[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}({_PLAIN}{{4,200}}){_Q}",
         _argument,
         before=24,
         after=220,

@@ -24,7 +24,7 @@ _SIGNS = (
     r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new|from_secret|hmacShaKeyFor)\(|\bhmac\.New\([^,\n]+,[ ]?|"
     r"SymmetricSecurityKey\((?:System\.Text\.)?Encoding\.\w+\.GetBytes\(|\bsignWith\([^,\n]+,[ ]?|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
 )
-_B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
+_B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?\\*[\"'`]"
 
 
 def _signing(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -141,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         "secret",
         "secrets",
         rf"(?:{_SIGNS}){_B_QUOTE}{_LITERAL}{{8}}",
-        rf"(?:{_SIGNS}){_B_QUOTE}({_LITERAL}{{8,900}})[\"'`]",
+        rf"(?:{_SIGNS}){_B_QUOTE}({_LITERAL}{{8,900}})\\*[\"'`]",
         _signing,
         before=160,
         after=960,

@@ -80,7 +80,10 @@ _SIGN = r"[A-Za-z0-9!@#$%^&+_.~-][^\s`'\"<>\x80-\xff]"
 
 def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
     """`admin / V`, if V looks like a password and not like a path, a version or a role."""
-    value = match.group(1).rstrip(b".,;:!?)`*\\")
+    value, bracket, rest = match.group(1).partition(b"(")
+    if bracket and (rest or data[match.end(1) : match.end(1) + 1] < b"\x80"):
+        return None  # a call; what follows in brackets in Chinese is a remark
+    value = value.partition(b"\\")[0].rstrip(b".,;:!?)`*")
     start = match.start(1)
     before = data[match.start() - 1 : match.start()]
     if data[start - 1] == 58 and before in (b"/", b"-", b".", b":"):
@@ -89,7 +92,7 @@ def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
         len(value) >= 7
         and (typed(value) or (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1))
         and wordy(value) < 0.9
-        and not any(c in b"/\\(){}[]|<>," for c in value)
+        and not any(c in b"/){}[]|<>," for c in value)
         and not is_placeholder(value)
         and not is_dull_value(value)
     )
@@ -121,5 +124,6 @@ RULES: tuple[Rule, ...] = (
         rank=2,
     ),
     *(_login(rf"{who}{_MARKS}(?: / | : |:)") for who in _ADMINS),
+    _login(rf"@[A-Za-z0-9.-]+\.[a-z]+{_MARKS} / "),
     _login(rf"\b{_WHERE}[^\n/]{{0,40}}:[ ]{_WHO}{_MARKS} / "),
 )

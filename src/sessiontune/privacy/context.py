@@ -191,6 +191,8 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     end = start + len(value)
     if is_sought(data, start) or data[end : end + 3].startswith((b"..", b"\xe2\x80\xa6")):
         return None
+    if name[:1] in b"nrt" and name[1:].isupper() and data[begin - 1 : begin] == b"\\":
+        name = name[1:]  # the letter is part of an escaped line end: `\nDB_PASSWORD=V` in JSON
     if name[:3].lower() == b"key":
         before = max(0, begin - 12)
         if _SORT_OF_KEY.search(data, before, begin):

@@ -11,7 +11,7 @@ import re2
 from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
-from .values import DIGITS, HASHES, UUID, cased, like_key, like_password, run_together
+from .values import DIGITS, HASHES, UUID, cased, like_key, like_password, run_together, with_sign
 
 #: A member in code: `event.key=codes.NUL:event.code`.
 _MEMBER = re2.compile(rb"[A-Za-z_]\.[A-Za-z_]")
@@ -135,7 +135,13 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
         return False
     if vendor == b"wandb" and STRONG.search(name) is None and not _HEX40.fullmatch(value):
         return False  # a name that wandb made up for a run, a group or a model
-    return like_key(value, quoted or shell, strong)
+    return like_key(value, quoted or shell, strong) or (
+        (quoted or shell) and _SECRET_LAST.search(name) is not None and with_sign(value)
+    )
+
+
+#: Names of secrets that people also type, as they do passwords: `JWT_SECRET=Maple4471!`.
+_SECRET_LAST = re2.compile(rb"(?i)secret(?:_?key)?$")
 
 
 def _is_thing(name: bytes, vendor: bytes) -> bool:

@@ -131,7 +131,7 @@ FEWER_USE = (
 
 #: Names that hold a word for a secret and name none: `token_count`, `public_key`, `password_field`.
 _DULL = re2.compile(
-    rb"(?i)pkeyopt$|\.(?:pem|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
+    rb"(?i)pkeyopt$|\.(?:pem|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:(?-i:[tT]okens|TOKENS)|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|csrf|xsrf|cancellation|cancel|\b(?:pad|eos|bos|sep|cls|mask|unk))"

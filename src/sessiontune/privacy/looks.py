@@ -13,7 +13,7 @@ import re
 from .checks import is_placeholder
 from .keynames import says_password
 from .rules import quick
-from .values import TYPES, like_key, like_password
+from .values import TYPES, like_key, like_password, with_sign
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"
 LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + QUOTE + r"(?:\\*\"\\*\"|'')?)?"
@@ -35,11 +35,9 @@ def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
         return False
     before = data[max(0, start - 2) : start]
     quoted = before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
-    if not quoted and before[-1:] == b"=" and before[:1].isupper():
-        return like_key(
-            trimmed(match.group(), False), True
-        )  # NAME=value of a shell needs no quotes
-    return like_key(trimmed(match.group(), quoted), quoted)
+    shell = not quoted and before[-1:] == b"=" and before[:1].isupper()  # needs no quotes
+    value = trimmed(match.group(), quoted)
+    return like_key(value, quoted or shell) or ((quoted or shell) and with_sign(value))
 
 
 #: A closing quote as an HTML entity, whose semicolon the value's pattern stops at.

@@ -93,7 +93,7 @@ def whole(data: bytes, match: Any) -> tuple[int, int] | None:
 #: A name with a word for a secret in it. Unbounded: both engines compile and run that faster.
 WORDS = (
     r"[A-Za-z0-9_.-]*(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
-    r"auth[_-]?key|private[_-]?key|credentials?|[._-](?:pass|pwd|pw)|key)[A-Za-z0-9_.-]*"
+    r"auth[_-]?key|private[_-]?key|credentials?|(?:[._-]|db)(?:pass|pwd|pw)|key)[A-Za-z0-9_.-]*"
 )
 
 RULES: tuple[Rule, ...] = (
@@ -160,6 +160,17 @@ RULES: tuple[Rule, ...] = (
         rf"{QUOTE}{WORDS}{QUOTE}[ ]?,[ ]{{0,3}}{QUOTE}{{1,2}}[^\s\"'`<>,\\]{{4}}",
         rf"{QUOTE}({WORDS}){QUOTE}[ ]?,[ ]{{0,3}}{QUOTE}{{1,2}}([^\s\"'`<>\\]{{4,900}})",
         _pair,
+        near=key_or_password_follows,
+        before=180,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"[\"']--?{WORDS}\\*[\"'],(?:\r?\n|\\+n)(?:\s|\\+t)*\\*[\"'][^\s\"'`<>,\\-]{{4}}",
+        rf"[\"'](--?{WORDS})\\*[\"'],(?:\r?\n|\\+n)(?:\s|\\+t){{0,40}}\\*[\"']([^\s\"'`<>\\-][^\s\"'`<>\\]{{3,900}})",
+        option,
         near=key_or_password_follows,
         before=180,
         after=960,

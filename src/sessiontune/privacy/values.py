@@ -283,6 +283,14 @@ def typed(value: bytes) -> bool:
     return (digits and (both or signs) and wordy(value) < 0.85) or is_gibberish(value)
 
 
+def with_sign(value: bytes) -> bool:
+    """True for words, numbers and at least one of the signs that servers ask for in a password."""
+    return _WITH_SIGN.fullmatch(value) is not None and typed(value)
+
+
+_WITH_SIGN = re2.compile(rb"[A-Za-z0-9][\w-]*[!@#$%^&*?+][\w!@#$%^&*?+-]*")
+
+
 #: Prefixes of formats that are known whole and have rules of their own: what only begins so is no
 #: key.
 _STRICT = (
