@@ -64,7 +64,11 @@ _FORMS = (
     (re2.compile(rb"(?:^[nrt]?|_)primary_key$"), re2.compile(rb"[A-Za-z0-9]{32}")),
     (
         re2.compile(rb"(?:API|SESSION|SECRET|SIGNING|ACCESS|ENCRYPTION)_KEYS$"),
-        re2.compile(rb"[A-Za-z0-9_+/=-]{32,}"),
+        re2.compile(rb"[A-Za-z0-9_+/=-]{32,}(?:[,;:][A-Za-z0-9_+/=-]{32,})*"),
+    ),
+    (
+        re2.compile(rb"(?i)pass(?:word)?_?confirm(?:ation)?$"),
+        re2.compile(rb"[^\s\d]+[^\s]*\d[^\s]*|\d[^\s]*[A-Za-z][^\s]*"),
     ),
 )
 

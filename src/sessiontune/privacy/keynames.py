@@ -135,7 +135,7 @@ _DULL = re2.compile(
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|csrf|xsrf|cancellation|cancel|\b(?:pad|eos|bos|sep|cls|mask|unk))"
-    rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
+    rb"[_.-]?token|secrets?[_.-]?manager|secret[_.-]?(?:name|arn|path|id\b|ref|store|key[_.-]?ref|version)|"
     rb"key[_.-]?(?:id|store[_.-]?id$|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
     rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
     rb"(?:public|primary|foreign|cache|sort|partition|\brow|_row|object|unique|dict|json|map|hash|"

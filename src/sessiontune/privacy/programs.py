@@ -214,7 +214,9 @@ RULES: tuple[Rule, ...] = (
         random_value,
     ),
     _rule(
-        rf"\b(?:psk|pre-shared-key)[ ]?[=:][ ]?{_QUOTE}", rf"{_VALUE}{{8,63}}", check=_pre_shared
+        rf"(?:\b|_)(?:psk|pre-shared-key)(?:\\*[\"'])?[ ]?[=:][ ]?{_QUOTE}",
+        rf"{_VALUE}{{8,63}}",
+        check=_pre_shared,
     ),
     _rule(
         rf"(?i:\bnet{_S}{{1,3}}user){_S}{{1,3}}[^\s/\\]{{1,40}}{_S}{{1,3}}{_QUOTE}", check=_mixed
