@@ -19,7 +19,7 @@ PASS_PARTS = (
         r"\xd0[\x9f\xbf]\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
         r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|"
         r"pwd|(?:_|\b|db|my|root|user|admin|store|mail|smtp|login|ssh|ftp|redis|mysql|proxy|auth|wifi|wlan|vpn|mqtt|sudo)pass\b|"
-        r"(?:_|\b|admin|root|user|wifi)pw\b"
+        r"(?:_|\b|admin|root|user|wifi|db)pw\b"
     ),
     (
         r"\xec\x95\x94\xed\x98\xb8|\xeb\xb9\x84\xeb\xb2\x88|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\bp/w\b|"
