@@ -12,7 +12,7 @@ from .checks import is_placeholder, judged_random, wordy
 from .judge import judge
 from .keynames import says_password
 from .rules import Rule, left_edge, quick
-from .structured import whole
+from .structured import WORDS, whole
 from .values import is_dull_value, is_gibberish, like_password, typed
 
 
@@ -47,6 +47,11 @@ def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
 def _behind_user(data: bytes, match: Any) -> tuple[int, int] | None:
     """`db.auth("ada", "V")`: such calls also take other things, so only what has few words."""
     return None if wordy(match.group(1)) > 0.8 else _behind_address(data, match)
+
+
+def _kept(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`keychain.set("V", forKey: "authToken")`."""
+    return match.span(1) if judge(match.group(2), match.group(1), True, b",") else None
 
 
 #: Another address, a host, a name with dashes (`Subject-line1`).
@@ -98,6 +103,16 @@ _Q = r"\\*[\"']"
 
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "secret",
+        "secrets",
+        rf",[ ]?(?:forK|k)ey:[ ]?{_Q}{WORDS}{_Q}",
+        rf"\([ ]?{_Q}({_PLAIN}{{8,300}}){_Q},[ ]?(?:forK|k)ey:[ ]?{_Q}({WORDS}){_Q}",
+        _kept,
+        before=400,
+        after=40,
+        rank=2,
+    ),
     Rule(
         "secret",
         "secrets",

@@ -59,9 +59,11 @@ def _pair(data: bytes, hit: int) -> list[tuple[int, int]]:
     found = _both(data, max(0, hit - 48), hit)
     if not found or _MORE.match(data, found[1][1], found[1][1] + 8):  # a longer row of numbers
         return []
-    if not _PLACE_WORDS.search(data, max(0, found[0][0] - 40), found[0][0]):
+    begin = found[0][0]
+    if not _PLACE_WORDS.search(data, max(0, begin - 40), begin):
         return []
-    return found
+    area = _LISTED.search(data, max(0, begin - 90), begin)
+    return [] if area and _is_region(data, area.end(), _points(data, area.end())) else found
 
 
 def _mapped(data: bytes, hit: int) -> list[tuple[int, int]]:
@@ -81,22 +83,58 @@ def _both(data: bytes, low: int, hit: int) -> list[tuple[int, int]]:
     return [match.span(1), match.span(2)]
 
 
+#: Where the points of a GeoJSON area begin.
+_LISTED = quick(r"\"coordinates\\*\": ?\[(?=\s{0,60}\[)")
+_NUMBER = r"-?\d{1,3}(?:\.\d{1,15})?"
+_HEIGHT = r"-?\d+(?:\.\d+)?"
+#: A point with its brackets: `8.68 50.11` of WKT, `[8.68, 50.11]`.
 _POINT = quick(
-    rf"[\s\[\](,]{{0,24}}({_DECIMAL})(?:[ ]|,\s{{0,12}})({_DECIMAL})(?:[ ,]-?\d+(?:\.\d+)?)?[\s\])]{{0,24}}"
+    rf"[\s\[\](,]{{0,90}}+({_NUMBER})(?:[ ]({_NUMBER})(?:[ ]{_HEIGHT})?|,\s{{0,60}}+({_NUMBER})(?:,\s{{0,60}}+{_HEIGHT})?)[\s\])]{{0,90}}+"
 )
 
 
 def _line(data: bytes, hit: int) -> list[tuple[int, int]]:
     """All points of a line or an area, in WKT (`LINESTRING(8.68 50.11, ...)`) or GeoJSON (`[[8.68, 50.11], ...]`)."""
+    found = _points(data, hit)
+    if _is_region(data, hit, found):
+        return []
+    return [(low, high) for low, high in found if is_degree(data[low:high])]
+
+
+def _points(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """The places of the numbers of a row of points: first one, then the other of each point."""
     found: list[tuple[int, int]] = []
     at = hit
-    while len(found) < 20000 and (point := _POINT.match(data, at, at + 120)):
-        spans = (point.span(1), point.span(2))
-        if not all(is_degree(data[low:high]) for low, high in spans):
-            break
-        found += spans
+    while len(found) < 20000 and (point := _POINT.match(data, at, at + 300)):
+        found += point.span(1), point.span(point.lastindex or 0)
         at = point.end()
     return found
+
+
+def _is_region(data: bytes, hit: int, found: list[tuple[int, int]]) -> bool:
+    """True for an area of half a degree (50 km) and more each way: a country or a district, nobody's
+    plot. A line may be a way home, however long it is."""
+    end = found[-1][1] if found else hit
+    if not (_AREA.search(data, max(0, hit - 120), hit) or _AREA_BEHIND.match(data, end, end + 300)):
+        return False
+    numbers = [float(data[low:high]) for low, high in found]
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
+    begin = 0
+    while begin < len(points):
+        try:
+            end = points.index(points[begin], begin + 1)
+        except ValueError:
+            return False
+        ring = points[begin : end + 1]
+        if all(max(axis) - min(axis) >= 0.5 for axis in zip(*ring, strict=True)):
+            return True
+        begin = end + 1
+    return False
+
+
+#: GeoJSON's or WKT's word for an area, right before its points or behind them.
+_AREA = quick(r"(?i)polygon[^\w{}]{0,60}(?:coordinates[^\w{}]{0,60})?\Z")
+_AREA_BEHIND = quick(r"[\]\s]{3,250},\s{0,40}\\*\"type\\*\": ?\\*\"(?:Multi)?Polygon")
 
 
 _DEGREE = r"(?:\xc2\xb0|\xc2\xba|\\+u00b0|&deg;| ?deg)"

@@ -245,8 +245,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "authorization",
         "secrets",
-        r"(?i:\bbearer|authorization: ?token|authorization: ?basic)[ ]{1,2}[A-Za-z0-9_~.+/=-]{16}",
-        r"(?i:bearer|token|basic)[ ]{1,2}([A-Za-z0-9_~.+/=-]{16,1000})",
+        r"(?i:\bbearer|\bssws|authorization: ?token|authorization: ?basic)[ ]{1,2}[A-Za-z0-9_~.+/=-]{16}",
+        r"(?i:bearer|ssws|token|basic)[ ]{1,2}([A-Za-z0-9_~.+/=-]{16,1000})",
         _header,
         before=60,
         after=1100,

@@ -63,8 +63,12 @@ _FORMS = (
     (re2.compile(rb"(?i)routing_?key$"), re2.compile(rb"[0-9a-f]{32}|R[A-Z0-9]{31}")),
     (re2.compile(rb"(?:^[nrt]?|_)primary_key$"), re2.compile(rb"[A-Za-z0-9]{32}")),
     (
-        re2.compile(rb"(?:API|SESSION|SECRET|SIGNING|ACCESS|ENCRYPTION)_KEYS$"),
-        re2.compile(rb"[A-Za-z0-9_+/=-]{32,}"),
+        re2.compile(rb"(?:API|AUTH|SESSION|SECRET|SIGNING|ACCESS|ENCRYPTION)_(?:KEY|TOKEN)S$"),
+        re2.compile(rb"[A-Za-z0-9_+/=-]{32,}|[A-Za-z0-9_+/=-]{20,}(?:[,:][A-Za-z0-9_+/=-]{20,})+"),
+    ),
+    (
+        re2.compile(rb"(?i)pass(?:word)?_?confirm(?:ation)?$"),
+        re2.compile(rb"[^\s\d]+[^\s]*\d[^\s]*|\d[^\s]*[A-Za-z][^\s]*"),
     ),
 )
 

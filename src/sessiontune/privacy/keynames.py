@@ -19,7 +19,7 @@ PASS_PARTS = (
         r"\xd0[\x9f\xbf]\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
         r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|"
         r"pwd|(?:_|\b|db|my|root|user|admin|store|mail|smtp|login|ssh|ftp|redis|mysql|proxy|auth|wifi|wlan|vpn|mqtt|sudo)pass\b|"
-        r"(?:_|\b|admin|root|user|wifi)pw\b"
+        r"(?:_|\b|admin|root|user|wifi|db)pw\b"
     ),
     (
         r"\xec\x95\x94\xed\x98\xb8|\xeb\xb9\x84\xeb\xb2\x88|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\bp/w\b|"
@@ -135,7 +135,7 @@ _DULL = re2.compile(
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|csrf|xsrf|cancellation|cancel|\b(?:pad|eos|bos|sep|cls|mask|unk))"
-    rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
+    rb"[_.-]?token|secrets?[_.-]?manager|secret[_.-]?(?:name|arn|path|id\b|ref|store|key[_.-]?ref|version)|"
     rb"key[_.-]?(?:id|store[_.-]?id$|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
     rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
     rb"(?:public|primary|foreign|cache|sort|partition|\brow|_row|object|unique|dict|json|map|hash|"

@@ -48,7 +48,7 @@ _NEXT_FIELD = quick(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.\[\]-]{0,40}=|&\Z")
 
 def _says_password(name: bytes) -> bool:
     low = name.lower()
-    return b"pass" in low or b"pwd" in low
+    return b"pass" in low or b"pw" in low
 
 
 #: Where `pass` and `pwd` mean something else: a test's verdict (`--- PASS: TestOne`), a folder.

@@ -83,6 +83,10 @@ _NO_KEY = quick(
 )
 #: Words and a short digest, `chunk_4b168c895`, also where something is assigned to it: `...={`.
 _SHORT = quick(r"(?:[A-Za-z]+[_-])+[0-9a-z]{4,14}={0,2}")
+#: The digest of a file and the file, as `sha256sum` prints them: the file above may be a `...-auth`.
+_SUM = quick(
+    r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})[ ][ *][\w./~-]"
+)
 #: What may stand right before a value.
 _OPENS = b" \t\n\"'`(=:*>|,[<{n"
 #: Behind a value: the rest of an address, a call, a place in a file or a pattern, a colon (it is a
@@ -130,7 +134,7 @@ def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
     match = _VALUE.match(data, start, start + 900)
     if match is None or _GOES_ON.match(data, match.end(), match.end() + 8):
         return None
-    if _SHORT.fullmatch(match.group()):
+    if _SHORT.fullmatch(match.group()) or _SUM.match(data, start, start + 140):
         return None
     return match.span() if machine_made(match.group()) else None
 

@@ -62,7 +62,10 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if alone and (_IS_ID if not spoken else _CARD_ID).search(data, max(0, start - 40), start):
         return None
-    if len(groups) > 1 and _PORTS.search(data, max(0, start - 40), start):
+    if len(groups) > 1 and (
+        _PORTS.search(data, max(0, start - 40), start)
+        or _DUMP.search(data, max(0, start - 56), start)
+    ):
         return None
     if len(groups) > 1 and not (
         all(len(g) == 4 for g in groups)
@@ -87,6 +90,8 @@ def luhn(digits: bytes) -> bool:
 _PORTS = quick(
     r"(?i)(?:\b|_|\\n)(?:expose|ports?|listen|ulimit|years?|pids?)[\\\"']*(?:[ \t]|[:=]){1,3}[\[\"']?(?:\d{2,5},? ){0,5}\Z"
 )
+#: The bytes before, in a dump of `xxd`: `00006d60: 4157 `.
+_DUMP = quick(r"[0-9a-f]{7,8}: (?:[0-9a-f]{4} ){0,7}\Z")
 _CARD_WORDS = pattern(r"(?i)card|(?:\b|\\[nrt])(?:pan\b|cc)|visa|amex|payment|credit|debit|kart")
 
 

@@ -51,7 +51,7 @@ _FILE_ENDINGS = frozenset(
     png jpg jpeg gif svg webp ico css scss less js mjs cjs jsx ts tsx vue py pyc rb go java kt swift
     c h cc cpp hpp cs php json yaml yml toml xml html htm md txt log lock map min sum mod so dll exe
     tar gz tgz zip bz whl jar war class obj o a lib service target socket timer mount slice scope
-    local internal lan test invalid example localhost utf iso ascii property setter getter override get set
+    catalog local internal lan test invalid example localhost utf iso ascii property setter getter override get set
     """.split()
 )
 

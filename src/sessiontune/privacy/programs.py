@@ -116,7 +116,7 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"{_S}-(?:store|key|srcstore|srckey|deststore|destkey)pass(?:word)?[ =]{_QUOTE}"),
     _rule(rf"(?:{_S}-pass(?:in|out)?|{_S}--(?:ks|key)-pass)[ =]{_QUOTE}pass:"),
     _rule(
-        rf"(?i:\bnet{_S}{{1,3}}use)\b[^\n|;]{{0,120}}/(?i:user):{_VALUE}(?:{_VALUE}|\\)*{_S}{{1,3}}",
+        rf"(?i:\bnet{_S}{{1,3}}use)\b[^\n|;]{{0,120}}/(?i:u(?:ser)?):{_VALUE}(?:{_VALUE}|\\)*{_S}{{1,3}}",
         check=_mixed,
     ),
     Rule(
@@ -214,7 +214,9 @@ RULES: tuple[Rule, ...] = (
         random_value,
     ),
     _rule(
-        rf"\b(?:psk|pre-shared-key)[ ]?[=:][ ]?{_QUOTE}", rf"{_VALUE}{{8,63}}", check=_pre_shared
+        rf"(?:\b|\\[nrt]|_)(?:psk|pre-shared-key)(?:\\*[\"'])?[ ]?[=:][ ]?{_QUOTE}",
+        rf"{_VALUE}{{8,63}}",
+        check=_pre_shared,
     ),
     _rule(
         rf"(?i:\bnet{_S}{{1,3}}user){_S}{{1,3}}[^\s/\\]{{1,40}}{_S}{{1,3}}{_QUOTE}", check=_mixed

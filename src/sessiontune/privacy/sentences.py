@@ -21,16 +21,19 @@ _SAID = (
 )
 #: What the secret is for: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
-    r"(?: (?:for|of|to|on|in|at|from|bei|beim|f\xc3\xbcrs|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|till?|do|od|ke?|untuk|"
+    r"(?: (?:for|of|to|on|in|at|from|bei|beim|f\xc3\xbcrs|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|till?|do|od|ke?|untuk|c\xe1\xbb\xa7a|cho|"
     r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|(?:de l|dell|d)(?:'|\xe2\x80\x99)[^\s\"'`]{1,24})(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){0,5}?)??"
 )
+#: A word between, where it stands before what the secret is for: `contraseña nueva`, `mật khẩu mới`;
+#: in Arabic, words with their article.
+_SORT = r"(?: (?:nuev[ao]|nov[ao]|actual|wi-?fi|m\xe1\xbb\x9bi|(?:\xd8\xa7|\xd9\x84)\xd9\x84[\x80-\xff]+))*"
 #: A verb needs a space behind it (`er` also ends many words), a sign none.
 _VERB = (
     r"(?:(?:is(?: now| still)?|,? enter|, type|(?:should|must|will) be|to|was|ist(?: jetzt)?|lautet|hei(?:\xc3\x9f|ss)t|wurde auf|adalah|est|es|sera|ser\xc3\xa1|sar\xc3\xa0|este|brzmi|l\xc3\xa0|\xc3[\xa9\xa8\xa4]r?|er|je|c(?:'|\xe2\x80\x99)est)(?:[ ]{1,2}|:[ ]{0,2})|"
     r"(?::|->|=>|(?:'|\xe2\x80\x99)s|\xe2\x86\x92|\xe2\x80[\x93\x94]|"
     r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xec\x84\xa4\xec\xa0\x95\xec\x9d\x80|\xe3\x81\x8c|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9(?:\xe6\x88\x90|\xe4\xb8\xba)(?:\xe4\xba\x86)?|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)[ ]{0,2})"
 )
-_IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB})"
+_IS = rf"(?:[`'\"*]{{0,3}}{_SORT}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB})"
 #: The same in languages with words of their own for a key: `mi clave es V`, `токен: V`.
 _SAID_ELSEWHERE = (
     rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|(?:\xd1\x82|\xd0\xa2)\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0[\x9a\xba]\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"

@@ -92,8 +92,8 @@ def whole(data: bytes, match: Any) -> tuple[int, int] | None:
 
 #: A name with a word for a secret in it. Unbounded: both engines compile and run that faster.
 WORDS = (
-    r"[A-Za-z0-9_.-]*(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
-    r"auth[_-]?key|private[_-]?key|credentials?|(?:[._-]|db)(?:pass|pwd|pw)|key)[A-Za-z0-9_.-]*"
+    r"[A-Za-z0-9_.-]*(?:[a-z]Pw|(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
+    r"auth[_-]?key|private[_-]?key|credentials?|(?:[._-]|db)(?:pass|pwd|pw)|key))[A-Za-z0-9_.-]*"
 )
 
 RULES: tuple[Rule, ...] = (
@@ -145,9 +145,9 @@ RULES: tuple[Rule, ...] = (
         "secret",
         "secrets",
         rf"{WORDS}{QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
-        rf"{QUOTE}?(?i:value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?[^\s\"'<>\\]{{4}}",
+        rf"{QUOTE}?(?i:(?:parameter)?value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?[^\s\"'<>\\]{{4}}",
         rf"(?i:key|name|id){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?({WORDS}){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
-        rf"{QUOTE}?(?i:value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?([^\s\"'<>\\]{{4,900}})",
+        rf"{QUOTE}?(?i:(?:parameter)?value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?([^\s\"'<>\\]{{4,900}})",
         _pair,
         near=key_or_password_follows,
         before=300,

@@ -36,7 +36,7 @@ _DEGREES = r"\b(?:lat(?:itude)?|lng|lon(?:g(?:itude)?)?)"
 #: What may follow a column's name: a mark and the next name, a bar, or (`_LAST`) a line end.
 _ENDS = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:(?:[,;\t]|\\t)\\*[A-Za-z\"_]|[ ]{0,40}\|[^|&])"
 _LAST = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:\r?\n|(?:\\+r)?\\+n)"
-_MARK = r"[,;\t|][\w \\\"]{0,24}"
+_MARK = r"(?:[,;\t|]|\\t)[\w \\\"]{0,24}"
 
 #: How far a head reaches around a name, in bytes.
 _HEAD = 600

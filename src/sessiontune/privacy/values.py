@@ -170,7 +170,10 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
         return False
     if value.isalpha() or not _DIGIT.search(value, 0, len(value)):
         return value.isalpha() and judged_random(value, 20)
-    if any(c in b"()[]{}|*,?;\\ " for c in value):
+    if b"," in value:
+        keys = value.split(b",")  # `API_KEYS=K1,K2`
+        return all(len(key) >= 20 and like_key(key, quoted, strong) for key in keys)
+    if any(c in b"()[]{}|*?;\\ " for c in value):
         return quoted and strong and _typed_by_machine(value)
     if UUID.fullmatch(value):
         return strong and not typed_out(value.replace(b"-", b""))
