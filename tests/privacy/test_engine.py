@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import KINDS, carrier, real
 
-from sessiontune.privacy import detect, prefilter
+from sessiontune.privacy import detect, prefilter, ruleset
 from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.joined import LONG, pieces
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.pseudonym import Pseudonyms, inside_pseudonym, is_pseudonym
-from sessiontune.privacy.rules import Span
+from sessiontune.privacy.rules import Rule, Span
 from sessiontune.privacy.told import Heard, Told
 from sessiontune.privacy.vocabulary import Vocabulary
 
@@ -319,3 +319,13 @@ def test_a_verdict_is_no_password_and_a_password_under_the_same_word_is_one() ->
     assert redactor().text(verdict) == verdict
     secret = "Tundra" + "%" + "49" + "21x"
     assert secret not in redactor().text(f'pass: "{secret}"')
+
+
+def test_without_privacy_no_rule_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(rule: Rule) -> Rule:
+        raise AssertionError(rule.kind)
+
+    ruleset.rules_of.cache_clear()
+    monkeypatch.setattr(ruleset, "begun", refuse)
+    off = Redactor(b"a", Vocabulary(), PrivacyOptions(enabled=False))
+    assert off.text("plain") == "plain"

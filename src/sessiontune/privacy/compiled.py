@@ -1,4 +1,4 @@
-"""Compiled rules on disk: compiling takes most of a second, reading them back a millisecond.
+"""Compiled rules on disk: compiling takes several seconds, reading them back a millisecond.
 
 Nothing is written until a program names a folder (`use`). A file's name is the digest of all
 patterns and of the engine's version; it begins with the digest of its content. A file that is cut

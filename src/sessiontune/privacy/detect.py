@@ -10,7 +10,7 @@ from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
 from .rules import MORE, Rule, Span, pattern, windowed
-from .ruleset import all_rules
+from .ruleset import rules_of
 from .told import elsewhere, telling
 from .views import View, windows
 
@@ -51,8 +51,7 @@ class Detector:
         tell: Callable[[dict[bytes, Span]], None] | None = None,
     ) -> None:
         chosen = frozenset(layers)
-        rules = [rule for rule in all_rules() if rule.layer in chosen]
-        self._rules: list[Rule] = [*_DECODERS, *rules]
+        self._rules: list[Rule] = [*_DECODERS, *rules_of(chosen)]
         self._tables = frozenset(i for i, rule in enumerate(self._rules) if rule.table)
         self._filter, shared = _prefilter(chosen)
         #: By pattern of the prefilter: the rules that it stands for, each with its `near`.
@@ -280,5 +279,4 @@ def resolve(spans: list[Span]) -> list[Span]:
 
 @lru_cache(maxsize=8)
 def _prefilter(layers: frozenset[str]) -> tuple[Prefilter, list[tuple[int, ...]]]:
-    rules = [rule for rule in all_rules() if rule.layer in layers]
-    return make_prefilter([*_DECODERS, *rules])
+    return make_prefilter([*_DECODERS, *rules_of(layers)])

@@ -95,7 +95,12 @@ _TABLES = (
 )
 
 
-@lru_cache(maxsize=1)
 def all_rules() -> tuple[Rule, ...]:
     """The rules of all three layers, about a thousand."""
-    return tuple(begun(rule) for rule in _TABLES)
+    return rules_of(frozenset(rule.layer for rule in _TABLES))
+
+
+@lru_cache(maxsize=8)
+def rules_of(layers: frozenset[str]) -> tuple[Rule, ...]:
+    """The rules of some layers; without privacy there are none to prepare."""
+    return tuple(begun(rule) for rule in _TABLES if rule.layer in layers)
