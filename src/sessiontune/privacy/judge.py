@@ -144,7 +144,7 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     )
 
 
-#: Names of secrets that people also type, as they do passwords: `JWT_SECRET=Maple4471!`.
+#: Names of secrets that people also type, as they do passwords (`JWT_SECRET`).
 _SECRET_LAST = re2.compile(rb"(?i)secret(?:_?key)?$")
 
 
