@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,12 @@ def filled(folder: Path) -> Store:
                 summary = f"{build} {key}".encode()
                 store.put_builds([(key, f"{build}-{key}", summary, pack.place(start))])
     return store
+
+
+@pytest.fixture
+def database() -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as made:
+        yield made
 
 
 def held(store: Store) -> bytes:
@@ -197,6 +204,19 @@ def test_a_state_is_for_its_owner_and_one_that_was_changed_is_refused(tmp_path: 
         assert store.unit_keys() == set(KEYS)
 
 
+def test_values_are_remembered_by_name_or_by_how_it_begins(tmp_path: Path) -> None:
+    with Store(tmp_path, write=True) as store:
+        for name in ("quick", "quick:a", "quick:b", "quicker:a", "other"):
+            store.remember(name, name.encode())
+        named = store.memories("quick")
+        assert sorted(named) == [(n, n.encode()) for n in ("quick", "quick:a", "quick:b")]
+        store.remove_memory("quick:")
+        assert store.memories("quick") == [("quick", b"quick")]
+        store.remove_memory("quick")
+        assert store.memory("quick") is None
+        assert store.memory("quicker:a") == b"quicker:a"
+
+
 def test_where_the_state_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -244,12 +264,14 @@ def test_where_the_disk_is_full_no_half_pack_stays(tmp_path: Path) -> None:
     path = tmp_path / "x.seg"
     (tmp_path / f"x.seg.{os.getpid()}.part").symlink_to("/dev/full")
     with pytest.raises(StoreError, match="No space left"), writing(str(path)) as pack:
-        pack.write(b"a buffer full and more" * 20_000)
+        any(map(pack.write, [b"in the buffer when it is closed"] * 20_000))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_pack_is_written_anew_only_where_something_in_it_is_dead(tmp_path: Path) -> None:
-    db = sqlite3.connect(":memory:")
+def test_a_pack_is_written_anew_only_where_something_in_it_is_dead(
+    tmp_path: Path, database: sqlite3.Connection
+) -> None:
+    db = database
     db.executescript(packs.SCHEMA)
     mine = Packs(tmp_path, ".seg")
     for keys in ("ab", "cd", "ef"):

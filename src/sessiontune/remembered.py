@@ -50,8 +50,8 @@ class Remembered:
 
     def memories(self, name: str) -> list[tuple[str, bytes]]:
         """All remembered values of a name, and of those that begin with it and `:`."""
-        found = "select name, value from memory where name = ?1 or instr(name, ?1 || ':') = 1"
-        return self.db.execute(found, (name,)).fetchall()
+        found = "select name, value from memory where name = :name or instr(name, :name || ':') = 1"
+        return self.db.execute(found, {"name": name}).fetchall()
 
     def remember(self, name: str, value: bytes) -> None:
         """Replace a remembered value."""
@@ -60,9 +60,10 @@ class Remembered:
 
     def remove_memory(self, name: str) -> None:
         """Forget a remembered value; for a name that ends in `:`, all that begin with it."""
-        found = "delete from memory where name = ?1 or (?1 like '%:' and instr(name, ?1) = 1)"
+        begins = ":name like '%:' and instr(name, :name) = 1"
+        found = f"delete from memory where name = :name or ({begins})"
         with self.transaction() as db:
-            db.execute(found, (name,))
+            db.execute(found, {"name": name})
 
     # ------------------------------------------------------------ verdicts
 

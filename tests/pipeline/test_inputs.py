@@ -78,6 +78,7 @@ def test_a_log_of_an_agent_that_was_not_asked_for_is_found_when_it_is(tmp_path: 
         every = registry.source_names()
         assert found("claude") == {"s.jsonl": "claude"}
         assert found(*every) == {"s.jsonl": "claude", "d.jsonl": "droid"}
+        assert found("claude") == {"s.jsonl": "claude"}
         with other.open("a") as more:
             more.write("{}\n")
         assert found("claude") == {"s.jsonl": "claude"}
@@ -322,3 +323,49 @@ def test_what_is_no_log_counts_neither_as_new_nor_as_changed(tmp_path: Path) -> 
                 more.write(path.read_text())
         assert counts() == (0, 1)
         assert counts() == (0, 0)
+
+
+@pytest.mark.parametrize("what", ["size", "time", "file", "nothing", "nothing, but asked"])
+def test_a_log_is_looked_at_again_when_anything_shows_that_it_changed(
+    tmp_path: Path, what: str
+) -> None:
+    log = tmp_path / "logs" / "s.jsonl"
+    log.parent.mkdir()
+    log.write_text(LINE % ("user", "u1"))
+    os.utime(log, (9, 9))
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+
+        def ids(verify: bool = False) -> bytes:
+            (row,) = discover([log.parent], ["claude"], store, runner, verify=verify).rows
+            return row.index.ids
+
+        before = ids()
+        if what == "file":
+            log.rename(tmp_path / "kept")  # so that its inode is not given again
+        log.write_text(LINE % ("user", "u22" if what == "size" else "u2"))
+        os.utime(log, (8, 8) if what == "time" else (9, 9))
+        assert (ids(what == "nothing, but asked") == before) == (what == "nothing")
+
+
+def test_a_log_that_comes_back_is_there(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "s.jsonl"
+    log.parent.mkdir()
+    log.write_text(LINE % ("user", "u1"))
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+
+        def gone() -> list[bool]:
+            inputs = discover([log.parent], ["claude"], store, runner, verify=False)
+            assert [row.gone for row in store.files().values()] == [row.gone for row in inputs.rows]
+            assert inputs.gone == sum(row.gone for row in inputs.rows)
+            return [row.gone for row in inputs.rows]
+
+        assert gone() == [False]
+        unit = UnitRow("u", (str(log),), b"", "")
+        store.put_units([(unit, {}, Sketches("u", b"", b""))])
+        log.rename(tmp_path / "away")
+        assert [gone(), gone()] == [[True], [True]]
+        (tmp_path / "away").rename(log)
+        assert gone() == [False]
+        store.delete_units(["u"])
+        log.unlink()
+        assert gone() == []  # no export ever read it

@@ -109,7 +109,7 @@ def discover(
     logs.sort(key=lambda r: r.file.path)
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
     changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
-    return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs), renamed, moved)
+    return Inputs(logs, others, faults, new, changed, len(gone), renamed, moved)
 
 
 def named_in(salt: bytes) -> Callable[[FileRow], str]:
