@@ -88,8 +88,8 @@ class DroidSource:
         """The sessions of one unit: those that others were forked from first."""
         unit = _Unit()
         try:
-            heads = {path: _head(path, options) for path in sorted(files)}
-            for path in parents_first(heads):
+            heads = {path: _head(path, options) for path in sorted(files)} if files[1:] else {}
+            for path in parents_first(heads) or files:
                 yield from _read(path, options, ledger, keyed, unit)
         finally:
             unlink(unit.nodes)

@@ -109,8 +109,8 @@ class PiSource:
         told: dict[tuple[str, str], Node | None] = {}
         nodes: list[Node] = []
         try:
-            heads = {path: _head(path, options) for path in sorted(files)}
-            for path in parents_first(heads):
+            heads = {path: _head(path, options) for path in sorted(files)} if files[1:] else {}
+            for path in parents_first(heads) or files:
                 yield from _read(path, options, ledger, keyed, told, nodes)
         finally:
             unlink(nodes)
