@@ -60,7 +60,7 @@ _ADDRESS = re2.compile(
     rb"[A-Za-z]+(?:[_-][A-Za-z]+)+\d?"
 )
 #: Calls that hash, check or set a password.
-_HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|[pP]ass\w{0,20}(?:\(\))?\.(?:encode|matches|hash|make|verify|check|compare)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
+_HASHES = r"\bSensitive(?:\.new)?|\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|[pP]ass\w{0,20}(?:\(\))?\.(?:encode|matches|hash|make|verify|check|compare)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
 #: A name, and between it and its value a call or nothing: `setPassword("V")`, `key := []byte("V")`,
 #: `api_key: SecretStr = SecretStr("V")`, `api_key "V"`.
 _CALLED = r"passw(?:or)?d|passphrase|secret|token|key|bearer"
@@ -151,6 +151,16 @@ RULES: tuple[Rule, ...] = (
         rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"\bjdbc:[a-z][^\"'\n]*[\"']{_NEXT}[\w.\"'\\]+{_NEXT}{_Q}{_PLAIN}{{4}}",
+        rf"\bjdbc:[a-z][^\"'\n]{{1,200}}[\"']{_NEXT}[\w.\"'\\]{{1,60}}{_NEXT}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
+        _argument,
+        before=420,
         after=220,
         rank=3,
     ),

@@ -86,7 +86,8 @@ _WEAK_OPERATORS = (b"|", b"\xe2\x94\x82", b"==", b"===", b"!=", b"!==")
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     if operator.strip() in _WEAK_OPERATORS and not any(48 <= c <= 57 for c in value):
         return False  # a word in the next cell of a table, or one of the words that code compares
-    glued = operator == b"=" and len(value) > 7 and (b"_" in name or _ASKS.search(value))
+    assigned = operator == b"=" or (quoted and operator.strip() == b"=")
+    glued = assigned and len(value) > 7 and (b"_" in name or _ASKS.search(value))
     if (
         VAGUE.search(name)
         and not ASKED.search(name)
@@ -144,7 +145,7 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     )
 
 
-#: Names of secrets that people also type, as they do passwords (`JWT_SECRET`).
+#: Names of secrets that people also type, as they do passwords: `JWT_SECRET`, `secretKey`.
 _SECRET_LAST = re2.compile(rb"(?i)secret(?:_?key)?$")
 
 
