@@ -39,7 +39,9 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
     if (
         after.isalnum()
         or after == b"_"
-        or (after == b"+" and data[end + 1 : end + 2].isdigit())  # a Debian version: `17.0.21.1+2-1`
+        or (
+            after == b"+" and data[end + 1 : end + 2].isdigit()
+        )  # a Debian version: `17.0.21.1+2-1`
         or (after == b"-" and not _IPV4.match(data, end + 1, end + 16))
         or (after == b"." and data[end + 1 : end + 2].isdigit())
     ):
