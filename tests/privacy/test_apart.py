@@ -45,7 +45,7 @@ def redactor() -> Redactor:
         "wifi_psk: {p}",
         "ssid=Home\npsk={p}",
         "net use * \\\\10.0.0.4\\c$ /u:admin {p}",
-        "password_confirmation: x7{p}",
+        "password_confirmation: {s}",
         "SSWS 00{k}",
         "API_KEYS={k},x{k}",
         "host\tlogin\tpassword\nweb1\tada\t{p}\n",
