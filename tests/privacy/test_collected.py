@@ -97,6 +97,16 @@ def test_a_code_of_digits_is_taken(text: str) -> None:
         ("Geburtsdatum des Kunden: 20.1~2.1952", "20.1~2.1952"),
         ("LINESTRING(8.6~82127 50.~110924, 8.6~9 50.~12)", "50.~110924"),
         ('"coordinates": [[8.6~82127, 50.~110924], [8.6~82128, 50.~110925]]', "50.~110925"),
+        (
+            '{"type": "Polygon", "coordinates": [\n  [\n'
+            + " " * 30
+            + "[\n 8.6~82127,\n 50.~110924\n]",
+            "50.~110924",
+        ),
+        (
+            '{"type": "LineString", "coordinates": [[8.6~82127, 50.1], [9, 51], [8.6~82127, 50.1]]',
+            "8.6~82127",
+        ),
         ("$ ssh a~da@zeus~-7 uptime", "zeus~-7"),
         ("scp a.tgz a~da@web0~3.acme.net:/srv", "web0~3.acme.net"),
         ("Host b\n    Host~Name zeus~-7\n    User jdvo~rak\n", "jdvo~rak"),

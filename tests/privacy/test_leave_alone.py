@@ -11,7 +11,17 @@ from sessiontune.privacy.vocabulary import Vocabulary
 
 REDACTOR = Redactor(b"salt", Vocabulary(), PrivacyOptions())
 
+BORDER = "[[8.12345, 50.12345], [8.92345, 50.12345], [8.92345, 50.91234], [8.12345, 50.12345]]"
 KEPT = [
+    '{"type": "Polygon", "coordinates": [' + BORDER + "]}",
+    '{"coordinates": [[' + BORDER + ']], "type": "MultiPolygon"}',
+    "POLYGON((8.12345 50.12345, 8.92345 50.12345, 8.92345 50.91234, 8.12345 50.12345))",
+    '  secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:' + 'secret:db-AbCdEf"',
+    "00006d60: 4157 " + "4156 4155 4154 4189" + " f455 5348 89fb  AWAVAUAT",
+    "a3c1" * 16 + "  /bin/gke-auth-plugin\n" + "62bc6e27cac16316" * 4 + "  /bin/glib",
+    "[installed,upgradable to: " + "17.0.21.1" + "+2-1~deb12u1]",
+    "/usr/lib/systemd/catalog/" + "systemd.be" + "@latin.catalog",
+    "password_confirmation: required|same:password",
     '<tr><td>passwords</td><td class="n">1,620</td></tr>',
     '<tr><td>API keys</td><td class="n">23,456,789</td></tr>',
     "token = request.headers.get_authorization_value",

@@ -92,8 +92,8 @@ def whole(data: bytes, match: Any) -> tuple[int, int] | None:
 
 #: A name with a word for a secret in it. Unbounded: both engines compile and run that faster.
 WORDS = (
-    r"[A-Za-z0-9_.-]*(?:[a-z]Pw|(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
-    r"auth[_-]?key|private[_-]?key|credentials?|(?:[._-]|db)(?:pass|pwd|pw)|key))[A-Za-z0-9_.-]*"
+    r"[A-Za-z0-9_.-]*(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
+    r"auth[_-]?key|private[_-]?key|credentials?|(?:[._-]|db)(?:pass|pwd|pw)|key)[A-Za-z0-9_.-]*"
 )
 
 RULES: tuple[Rule, ...] = (
@@ -144,9 +144,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"{WORDS}{QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
+        rf"(?:{WORDS}|[a-z]Pw){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
         rf"{QUOTE}?(?i:(?:parameter)?value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?[^\s\"'<>\\]{{4}}",
-        rf"(?i:key|name|id){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?({WORDS}){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
+        rf"(?i:key|name|id){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?({WORDS}|[A-Za-z0-9_.-]*[a-z]Pw){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
         rf"{QUOTE}?(?i:(?:parameter)?value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?([^\s\"'<>\\]{{4,900}})",
         _pair,
         near=key_or_password_follows,
