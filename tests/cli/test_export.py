@@ -360,11 +360,13 @@ def test_dropped_threads_leave_and_come_back(exported: Path, cli: Cli) -> None:
     args = ("export", exported / "logs", "-o", exported / "data", "--state", exported / "state")
     openai = exported / "data" / "data_conversations_openai.jsonl"
     thread = rows(openai)[0]["thread"]
+    undo = ("drop", thread, "--undo", "--state", exported / "state")
+    assert cli(*undo)[1] == "Taken back in: 0 threads. Not dropped before: 1 thread.\n"
     assert cli("drop", thread, "--state", exported / "state")[0] == 0
     assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
     assert thread not in {r["thread"] for r in rows(openai)}
     assert manifest(exported / "data")["drops"]["verdict/dropped_by_hand"] > 0
-    assert cli("drop", thread, "--undo", "--state", exported / "state")[0] == 0
+    assert json.loads(cli(*undo, "--json")[1]) == {"decision": "keep", "keys": [thread]}
     assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
     assert thread in {r["thread"] for r in rows(openai)}
 

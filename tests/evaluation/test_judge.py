@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from sessiontune.errors import UsageError
 from sessiontune.evaluation.actions import ActionCase, scored
 from sessiontune.evaluation.blind import pairs_of
 from sessiontune.evaluation.cache import Cache
 from sessiontune.evaluation.callforms import Call
 from sessiontune.evaluation.compare import shown
-from sessiontune.evaluation.judge import both_orders, choice_in, judged, prompt_of
+from sessiontune.evaluation.judge import both_orders, choice_in, judge_at, judged, prompt_of
+from sessiontune.evaluation.markdown import judged_words
 from sessiontune.evaluation.queries import Query, shown_queries
 from sessiontune.evaluation.remote import Reply
 from sessiontune.evaluation.result import Judged, Result, Shown, ShownAnswer
@@ -117,11 +119,23 @@ def test_what_was_judged_is_not_asked_again(tmp_path: Path) -> None:
         return Reply("", failed="busy") if len(asks) == 3 else Reply("VERDICT: TIE")
 
     first = run(tmp_path, said)
-    assert (first.failed, len(asks)) == (1, 27)  # the failed one is not asked in the other order
+    assert (first.failed, first.why, len(asks)) == (
+        1,
+        "busy",
+        27,
+    )  # the failed one is not asked in the other order
     asks.clear()
     asks += ["", "", ""]  # past the fault
     second = run(tmp_path, said)
-    assert (second.failed, second.ties, len(asks) - 3) == (0, 14, 2)
+    assert (second.failed, second.why, second.ties, len(asks) - 3) == (0, "", 14, 2)
+    assert "1 failed: busy)" in judged_words(first)
+
+
+def test_a_judge_that_decides_nothing_or_has_no_address(tmp_path: Path) -> None:
+    found = run(tmp_path, "I cannot say.")
+    assert (found.failed, found.why) == (14, "the judge gave no verdict")
+    with pytest.raises(UsageError, match="is not URL#MODEL"):
+        judge_at("judge-model")
 
 
 def test_through_a_server(model_server: ModelServer, tmp_path: Path) -> None:

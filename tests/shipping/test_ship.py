@@ -88,6 +88,8 @@ def test_what_is_there_is_reused_and_a_lost_file_is_made_again(
     third = make(run, tmp_path, "f16")
     assert third.reused == ()
     assert third.files[0].sha256 == first.files[0].sha256
+    fourth = make(run, tmp_path, "f16", force=True)
+    assert fourth.reused == (), "made again, if to the same bytes"
 
 
 def test_an_adapter_alone_on_its_base(runs: Callable[[str], Run], tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_agents_of_a_home_that_are_not_read(tmp_path: Path) -> None:
     assert unread(str(tmp_path)) == told + "those agents are not read."
     with pytest.raises(SourceError) as error:
         find_roots([], registry.source_names(), {}, str(tmp_path))
-    assert error.value.hint.startswith(told)
+    assert error.value.hint.startswith(f"{told}those agents are not read. Give the folder that ")
     (tmp_path / ".openhands/sessions").mkdir(parents=True)
     assert "OpenHands before its version 1 (~/.openhands/sessions)" in unread(str(tmp_path))
 

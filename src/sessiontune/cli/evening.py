@@ -227,7 +227,8 @@ class Evening(msgspec.Struct, frozen=True):
             passed = sum(1 for check in file.checks if check.ok)
             checked = f"{several(passed, 'check')} passed"
             parts.append(f"{file.name}, {file.size / 1e6:,.1f} MB, {checked}")
-        data = {"reused": list(shipped.reused), "files": [f.name for f in shipped.files]}
+        files = [f.name for f in shipped.files]
+        data = {"reused": sorted(shipped.reused) == sorted(files), "files": files}
         links = {"shipped": shipped.files[0].name, "commands": "commands.md"}
         return "; ".join(parts), self._links(out, links), data
 

@@ -47,16 +47,18 @@ def drop(
                 f"No thread {unknown[0]} in the state.",
                 "sessiontune show DIR ROW tells the thread of a row.",
             )
+        verdicts = store.verdicts()
+        dropped = [k for k in keys if k in verdicts and verdicts[k].decision == "drop"]
+        changed = dropped if undo else list(keys)
         decision: Literal["keep", "drop"] = "keep" if undo else "drop"
-        at = max((v.at for v in store.verdicts().values()), default="")
-        store.judge(Verdict(key=k, decision=decision, note=note, at=at) for k in keys)
-    console.emit(
-        {"decision": decision, "keys": list(keys)},
-        lambda rich: rich.print(
-            f"{'Taken back in' if undo else 'Dropped'}: {several(len(keys), 'thread')}."
-            " It takes effect with the next export."
-        ),
-    )
+        at = max((v.at for v in verdicts.values()), default="")
+        store.judge(Verdict(key=k, decision=decision, note=note, at=at) for k in changed)
+    said = f"{'Taken back in' if undo else 'Dropped'}: {several(len(changed), 'thread')}."
+    if rest := len(keys) - len(changed):
+        said += f" Not dropped before: {several(rest, 'thread')}."
+    if changed:
+        said += " It takes effect with the next export."
+    console.emit({"decision": decision, "keys": changed}, lambda rich: rich.print(said))
 
 
 @click.command()

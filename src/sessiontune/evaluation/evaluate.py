@@ -17,7 +17,7 @@ from .cache import Cache, digest
 from .canaries import exposure_of, planted_in
 from .compare import action_measures, failures_of, loss_measure, shown
 from .heldout import HeldExample, Run, probe_examples
-from .judge import judged
+from .judge import judge_at, judged
 from .local import Lab, Loss
 from .losses import losses, rules_prefix, trainer_mean
 from .memory import repeated, secrets_in, trained_texts
@@ -112,6 +112,8 @@ class Bench:
         self.arms += [read_arm(run, text) for text in options.arms]
         self.seed_arms = [read_arm(run, f"seed{n}={p}") for n, p in enumerate(options.seeds, 2)]
         check_names([*self.arms, *self.seed_arms])
+        if options.judge:
+            judge_at(options.judge)  # a wrong address is refused before anything is computed
         self.cache = Cache(run.folder / "evaluation" / "cache")
         self.template = Template.load(run.base, str(run.template))
         self.lab = Lab(run)

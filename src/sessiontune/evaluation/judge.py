@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from ..errors import UsageError
 from .answering import Progress
 from .cache import Table, digest
 from .callforms import words_of
@@ -47,8 +48,13 @@ Judge = Callable[[str], Reply]
 
 
 def judge_at(place: str) -> Judge:
-    """The model at URL#MODEL."""
+    """The model at URL#MODEL. UsageError if that is no address."""
     url, _, model = place.partition("#")
+    if "://" not in url:
+        raise UsageError(
+            f"--judge '{place}' is not URL#MODEL.",
+            "For example --judge http://127.0.0.1:8080/v1#model.",
+        )
     remote = Remote(url, model)
     return lambda prompt: remote.answer([{"role": "user", "content": prompt}], most=MOST_TOKENS)
 
@@ -96,13 +102,14 @@ def judged(
     `judge` names."""
     ask = ask or judge_at(judge)
     cases: list[Case] = []
-    flips = failed = 0
+    flips = 0
+    failed: list[str] = []
     for done, (query, found) in enumerate(zip(queries, asked, strict=True), 1):
         by_arm = {a.arm: a for a in found.answers}
         outcome = _pair(query, by_arm[against], by_arm[arm], table, ask)
         progress(done, len(queries), f"judging {arm} against {against}")
-        if outcome is None:
-            failed += 1
+        if isinstance(outcome, str):
+            failed.append(outcome)
             continue
         flips += outcome[1]
         share = (1 + outcome[0]) / 2
@@ -115,10 +122,11 @@ def judged(
 
 def _pair(
     query: Query, a: ShownAnswer, b: ShownAnswer, table: Table, ask: Judge
-) -> tuple[int, bool] | None:
-    """The outcome of one pair, or None where an answer or a judgement is missing."""
-    if a.failed or b.failed:
-        return None
+) -> tuple[int, bool] | str:
+    """The outcome of one pair, or why there is none."""
+    for answer in (a, b):
+        if answer.failed:
+            return f"{answer.arm}: {answer.failed}"
     one, two = words_of(a.text), words_of(b.text)
     if one == two:
         return 0, False
@@ -130,8 +138,8 @@ def _pair(
         if held is None:
             reply = ask(prompt)
             choice = None if reply.failed else choice_in(reply.text)
-            if choice is None:
-                return None  # not kept: a later run asks again
+            if choice is None:  # not kept: a later run asks again
+                return reply.failed or "the judge gave no verdict"
             table.put(key, choice)
             held = choice
         said.append(held)

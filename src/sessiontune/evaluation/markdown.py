@@ -84,7 +84,8 @@ def further(result: Result) -> list[str]:
 
 def judged_words(j: Judged) -> str:
     """Who won before a judge."""
+    failed = f"{j.failed} failed" + (f": {j.why}" if j.why else "")
     return (
         f"Judged against {j.against}: {j.wins} won, {j.losses} lost, {j.ties} ties "
-        f"({j.reversed} changed with the order, {j.failed} failed). {j.verdict.sentence}"
+        f"({j.reversed} changed with the order, {failed}). {j.verdict.sentence}"
     )

@@ -100,6 +100,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """Pairwise judgements on the user's own queries. `rate`: tuned's share, ties count a half.
 
     reversed    pairs with another winner when the order was changed; they count as ties
+    why         the most frequent reason of those that failed
     """
 
     arm: str
@@ -112,6 +113,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     rate: Estimate | None
     verdict: Verdict
+    why: str = ""
 
 
 def tally(
@@ -124,10 +126,11 @@ def tally(
     what: str,
     none: str,
     flips: int = 0,
-    failed: int = 0,
+    failed: Sequence[str] = (),
 ) -> Judged:
     """Who won. `b` of a case is 1 for `arm`, 0 for `against`, a half for neither; `what` names, for
-    the verdict, what was compared, and `none` tells why there may be no case."""
+    the verdict, what was compared, `none` tells why there may be no case, `failed` why a pair
+    has no outcome."""
     rate = estimate(cases) if cases else None
     if rate is None:
         said = Verdict("unclear", f"Not enough data to tell: {none}")
@@ -141,9 +144,10 @@ def tally(
         losses=sum(c.b == 0 for c in cases),
         ties=sum(c.b == 0.5 for c in cases),
         reversed=flips,
-        failed=failed,
+        failed=len(failed),
         rate=rate,
         verdict=said,
+        why=max(failed, key=failed.count, default=""),
     )
 
 

@@ -65,9 +65,8 @@ def find_roots(
         short = ["~" + p[len(home) :] if p.startswith(home + os.sep) else p for p in places]
         raise SourceError(
             f"No session logs found (looked in {_some(short, 4) or 'nowhere'}).",
-            f"{unread(home)} Give the folder that holds them: ".lstrip()
-            + "sessiontune export FOLDER -o DIR. "
-            "No agent used yet? `sessiontune demo` runs on bundled sessions.",
+            f"{unread(home)} {advice(())} ".lstrip()
+            + "No agent used yet? `sessiontune demo` runs on bundled sessions.",
         )
     return found
 

@@ -88,7 +88,7 @@ def ship(
     for kind in missing:
         check_tools(run, options, kind, converter)
     _say_what_is_here(shop, missing)
-    return _make_all(shop, files)
+    return _make_all(shop, files, {shop.name(kind) for kind in missing})
 
 
 def _say_what_is_here(shop: Shop, missing: list[str]) -> None:
@@ -102,12 +102,11 @@ def _say_what_is_here(shop: Shop, missing: list[str]) -> None:
             shop.say(f"Going on: {shop.name(kind)} was made last time, and is not proven yet.")
 
 
-def _make_all(shop: Shop, files: dict[str, ShippedFile]) -> Shipped:
+def _make_all(shop: Shop, files: dict[str, ShippedFile], missing: set[str]) -> Shipped:
     """Make every type; ship.json is written after each."""
-    reused: list[str] = []
+    reused = sorted(files.keys() - missing)
     for kind in shop.options.types:
         made = make(shop, kind, files)
-        reused += [made.name] if files.get(made.name) == made else []
         files[made.name] = made
         _note(shop, files, reused)
     if not shop.options.keep_merged:
