@@ -32,9 +32,6 @@ def redactor() -> Redactor:
         "le mot de passe pour le serveur est {v}",
         "la contraseña es {v}",
         "Contraseña: {v}",
-        "contraseña nueva del panel: {v}",
-        "كلمة المرور الجديدة للوحة: {v}",
-        "mật khẩu mới của máy chủ: {v}",
         "la password è {v}",
         "a senha é {v}",
         "hasło to {v}",
@@ -434,8 +431,8 @@ def test_the_gate_sees_below_a_command_with_quotes_what_the_redactor_does() -> N
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ('sshpass -p "{}" ssh ada' + "@db", PASSWORD),
-        ('docker login acme.io -u ada -p "{}"', PASSWORD),
+        ('sshpass -p "{}" ssh -tt db', PASSWORD),
+        ('docker login -p "{}" acme.io', PASSWORD),
         ('jwt.sign(user, "{}", {{}})', HEX),
         ('page.fill("#password", "{}")', PASSWORD),
         ("sign in as admin / {}\n\nThanks", "cactus-pepper" + "-951"),
