@@ -456,6 +456,7 @@ def test_the_gate_sees_between_escapes_what_the_redactor_does(text: str, value: 
         ("DB_PASSWORD={}", PASSWORD),
         ("WANDB_API_KEY={}", HEX),
         ("Authorization: token {}", RANDOM),
+        ("HEROKU_API_KEY={}", "9bc674b4-3931-4dc3" + "-804b-224aa4bbe746"),
         ("Ruf mich an: {}.", "0151 " + "61659017"),
         ("ssh {}@10.0.0.3", USER),
         ("ssh deploy@{} uptime", "kestrel" + "-box"),

@@ -17,7 +17,7 @@ from .checks import wordy
 from .kinds import is_secret
 from .prefilter import make_filter
 from .pseudonym import LETTERS
-from .rules import UUID, Span, left_edge, quick
+from .rules import Span, left_edge, quick
 from .values import typed
 
 #: Numbers that belong to one person or account; as long as these, they are nothing else.
@@ -34,7 +34,6 @@ _MACHINE = re.compile(rb"(?i)[0-9]|box\b|mac|pc\b|laptop|desktop|station|server|
 #: The longest value that is looked for in other messages, in bytes; how many of one kind are, so
 #: that a list of phones hides no password; and how many bytes all are: RE2 refuses some millions.
 _LONGEST, _MOST_TOLD, _MOST_BYTES = 4096, 1000, 1 << 20
-_UUID = quick(UUID)
 _WORD_AFTER = quick(r"[A-Za-z0-9]")
 #: Pseudonyms of what a message may tell; words that one may stand for, and marks around them.
 _MADE = re.compile(rf"(?:REDACTED_([A-Z0-9_]+)_|(host|user))[{LETTERS}]{{14}}".encode())
@@ -65,9 +64,7 @@ def _digits(value: bytes) -> int:
 
 def _random(value: bytes, size: int) -> bool:
     """A long value without words."""
-    if size < _LONG or _UUID.match(value, 0, size):
-        return False
-    return wordy(value) < (0.5 if value.isalnum() else 0.2)
+    return size >= _LONG and wordy(value) < (0.5 if value.isalnum() else 0.2)
 
 
 def _short(value: bytes) -> bool:
