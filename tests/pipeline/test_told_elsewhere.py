@@ -193,6 +193,23 @@ def test_a_pseudonym_tells_nothing_of_itself() -> None:
     assert list(told.values) == [PASSWORD.encode()]
 
 
+def test_what_a_vanished_log_told_is_known_though_a_hook_takes_it_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "agents_hook.py").write_text("def hook(s):\n    return s if s.agent_id else None\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    caller = _asked(tmp_path)
+    caller.save()
+    agent = Log(tmp_path, agent="a1").add("user", BARE).add("assistant", "No idea.")
+    agent.save()
+    _export(tmp_path, "data", "--preprocess", "agents_hook:hook")
+    assert not _hold(tmp_path)
+    caller.path.unlink()
+    agent.add("user", f"(perhaps {PASSWORD}!)").save()
+    _export(tmp_path, "data", "--preprocess", "agents_hook:hook")
+    assert not _hold(tmp_path)
+
+
 def test_what_a_hook_took_out_is_kept_without_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import IO
 
@@ -193,12 +194,13 @@ def _told(
 ) -> Told | None:
     """What messages of the unit told, if another message holds any of it bare."""
     with pack.since(start) as shard:
+        left.seek(0)
         if task.carry:
-            sessions = codec.read_sessions(shard)
+            sessions = chain(codec.read_sessions(shard), codec.read_sessions(left))
             redactor.hear_again(text for session in sessions for text in texts_of(session))
             shard.seek(start)
+            left.seek(0)
         told = redactor.told()
-        left.seek(0)
         return told if told and (told.within(shard) or told.within(left)) else None
 
 
