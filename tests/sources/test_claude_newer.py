@@ -449,3 +449,19 @@ def test_a_prompt_that_was_stored_under_a_new_id_is_known_by_its_old_one(tmp_pat
     assert [m.id for m in main.messages] == ["u1", "a1", "u2", "a2"]
     assert retry.forked_from is not None
     assert retry.forked_from.message == "u2"
+
+
+def test_a_copy_of_a_prompt_that_was_stored_under_a_new_id_is_one(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", text("Gone.")),
+        user("new", "a1", "and on", sentAsUuid="u2"),
+        answer("a2", "new", "m2", text("On.")),  # this one names the new id
+    ]
+    more = [user("u3", "a2", "more"), answer("a3", "u3", "m3", text("More."))]
+    write(tmp_path, "p/s1.jsonl", rows)
+    write(tmp_path, "p/s2.jsonl", [{**row, "sessionId": "s2"} for row in [*rows, *more]])
+    reading = read("claude", tmp_path)
+    assert [m.id for m in only(reading)] == ["u1", "a1", "u2", "a2", "u3", "a3"]
+    assert reading.ledger.drops == {"link/resumed_copy": 4}
+    assert reading.unbalanced() == {}

@@ -94,6 +94,14 @@ def test_a_fork_points_into_the_copy_that_its_parent_begins_with(tmp_path: Path)
     assert found["ask g"] == "say 1"
 
 
+def test_a_fork_points_into_a_copy_in_which_something_else_stands(tmp_path: Path) -> None:
+    parent = [row("session_meta", 0, id="p"), *turn("1"), *turn("2"), *turn("3")]
+    other = said("user", "<user_action>what the parent's log has lost</user_action>")
+    fork = [head("f", "p"), other, *parent[1:5], *turn("f")]
+    found = after(tmp_path, {"c": parent, "b": fork, "a": [head("g", "f", 4), *turn("g")]})
+    assert found["ask g"] == "say 1"
+
+
 def test_a_fork_points_at_where_a_person_had_just_gone_back(tmp_path: Path) -> None:
     parent = [row("session_meta", 0, id="p"), *turn("1"), *turn("2"), back(1), *turn("3")]
     found = after(tmp_path, {"b": parent, "a": [head("f", "p", 6), *turn("f")]})

@@ -576,3 +576,18 @@ def test_what_a_script_tells_after_its_output_is_kept(tmp_path: Path) -> None:
     ]
     assert reading.ledger.drops["link/repeated_record"] == 1
     assert reading.ledger.drops["read/second_result"] == 1
+
+
+def test_an_answer_with_many_scripts_that_all_tell_something_takes_no_time(tmp_path: Path) -> None:
+    calls = [f"c{n}" for n in range(6000)]
+    script = {"type": "custom_tool_call", "name": "exec", "input": "notify('n')"}
+    rows = [row("response_item", 1, **script, call_id=call) for call in calls]
+    for at, words in enumerate(("begun", "half way"), 2):
+        told = {"type": "custom_tool_call_output", "output": words}
+        rows += [row("response_item", at, **told, call_id=call) for call in calls]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), said("user", "go"), *rows])
+    begun = time.process_time()
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert time.process_time() - begun < 6
+    (results,) = [m for s in reading.sessions for m in s.messages if m.kind == "results"]
+    assert {part.content for part in results.parts} == {"begun\nhalf way"}

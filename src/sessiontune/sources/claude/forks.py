@@ -1,7 +1,8 @@
-"""Forks whose records have new ids: each record names the one that it was copied from.
+"""Records with new ids, which name the ids that they had before: copies in a fork, and prompts that
+were stored under another id than the one that they were sent under.
 
-The copy gets the id of that record, so that it is found like the copies of a resumed session, which
-keep their ids, whatever model answered and wherever the fork was made.
+Each gets the id of that record, so that a fork's copy is found like the copies of a resumed
+session, which keep their ids, whatever model answered and wherever the fork was made.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ def first_name(state: State, line: Line) -> None:
         _learn(state, source.sessionId or "")
         if source.messageUuid != uuid:  # some forks keep the ids, also of a fork's copies
             named.setdefault(uuid, named.get(source.messageUuid, source.messageUuid))
+    sent = line.sentAsUuid
+    if uuid and sent and (sent not in state.owner or sent in state.sent):
+        state.sent.add(sent)
+        named[uuid] = sent
     line.uuid = named.get(uuid or "", uuid)
     line.parentUuid = named.get(line.parentUuid or "", line.parentUuid)
     line.logicalParentUuid = named.get(line.logicalParentUuid or "", line.logicalParentUuid)

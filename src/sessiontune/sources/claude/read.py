@@ -93,10 +93,8 @@ class Reader(State):
 
     def take(self, line: Line) -> None:
         """Take one record."""
-        if line.forkedFrom is not None or self.first_names:
+        if line.forkedFrom is not None or line.sentAsUuid or self.first_names:
             first_name(self, line)
-        if line.sentAsUuid and line.sentAsUuid not in self.owner:
-            line.uuid = line.sentAsUuid  # stored under a new id; its children name the old one
         uuid = line.uuid
         moved = self.renamed.get(line.parentUuid or "") if self.renamed else None
         if moved is not None:  # a record below another one is another one too

@@ -72,8 +72,9 @@ class State:
         self.ledger = ledger
         self.owner: dict[str, Node | None] = {}
         self.others: dict[str, list[str]] = {}  # id -> new ids of other records with that id
-        self.first_names: dict[str, str] = {}  # id of a fork's copy -> id of what it repeats
+        self.first_names: dict[str, str] = {}  # id -> the id that the record had before
         self.forks_known: set[str] = set()  # sessions for which that was learned
+        self.sent: set[str] = set()  # ids of prompts that were stored under others
         self.log_of: dict[str, str] = {}  # session -> its log, once a fork is found
         self.above: dict[str, str] = {}  # id of a link record -> id of its parent, not yet known
         self.calls: dict[str, Node] = {}

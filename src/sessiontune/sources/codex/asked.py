@@ -7,6 +7,7 @@ place in that, too.
 from __future__ import annotations
 
 from itertools import chain
+from operator import itemgetter
 
 from ...linking import Node
 from .items import Asked, Items
@@ -33,11 +34,11 @@ def goes_on_from(log: Items, base: Items | None) -> None:
     line = log.facts.base[1] - base.facts.ordinal + 1
     log.given, went = _asked_by(base, line)
     own = ((node.line, node) for node in reversed(base.nodes))
-    ends = (end for end in chain(own, reversed(base.copies)) if end[0] < line)
-    at, log.fork = next(ends, (0, None))
+    ends = (end for end in chain(own, base.copies) if end[0] < line)
+    at, log.fork = max(ends, key=itemgetter(0), default=(0, None))
     if not at and not base.copies:
         log.fork = base.nodes[0].up if base.nodes else base.fork
-    if went is not None and went[0] > at:
+    if went is not None and went[0] >= at:
         log.fork = went[1]
     log.asked, log.inherited = list(log.given), len(log.given)
     log.copying = False

@@ -16,7 +16,7 @@ from ...model import Image, Part, Text, Thinking, ToolCall, ToolResult
 from ...ports import ReadOptions
 from ..linear import stopped
 from ..lines import safe_name, utc
-from .scripts import told_later
+from .scripts import SCRIPT, told_later
 from .text import classify, delegated
 from .told import Told
 from .values import (
@@ -97,6 +97,7 @@ class Items:
         self.counted: set[tuple[str, str]] = set()  # times and counts of tokens
         self.twice: set[str] = set()  # hidden calls whose lines were repeated
         self.served = ""  # the last hidden call that was answered
+        self.scripts: set[str] = set()  # calls of code mode
         self.notices: dict[str, list[str]] = {}  # what scripts told after their first output
 
     def drop(self, reason: str, count: int = 1) -> None:
@@ -274,6 +275,8 @@ class Items:
         node = self._open(line, kind == "web_search_call")
         node.parts.append(part)
         self.calls[call] = node
+        if name == SCRIPT:
+            self.scripts.add(call)
         image = drawn(payload.result) if kind == "image_generation_call" else None
         if image is not None:
             node.results[call] = ToolResult(call, name, "", "ok", (image,))

@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ...linking import Node
-from ...model import Text, ToolCall
+from ...model import Text
 
 if TYPE_CHECKING:
     from .items import Items
     from .wire import Line, Payload
 
-#: The type of such outputs, and the tool of code mode.
-_TYPE, _TOOL = "custom_tool_call_output", "exec"
+#: The tool of code mode.
+SCRIPT = "exec"
+#: The type of its outputs.
+_TYPE = "custom_tool_call_output"
 
 
 def told_later(log: Items, line: Line, payload: Payload, node: Node, text: str) -> bool:
     """Take a further output of a call of `node`; False if it is none. It is part of the result
     until something else is said, then context."""
     call = payload.call_id or ""
-    runs = any(type(p) is ToolCall and (p.id, p.name) == (call, _TOOL) for p in node.parts)
     again = text == node.results[call].content
-    if payload.type != _TYPE or not runs or again or not text.strip():
+    if payload.type != _TYPE or call not in log.scripts or again or not text.strip():
         return False
     if log.repeats(line, _TYPE, f"{call} {text}"):
         return True
