@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiontune.linking import Frame, Node, epochs, segments, sessions_of, threads
+from sessiontune.linking import Frame, Node, epochs, fork_from, segments, sessions_of, threads
 from sessiontune.model import Text, ToolCall, ToolResult
 
 FRAME = Frame(source="claude", session_id="s")
@@ -53,6 +54,32 @@ def test_each_of_many_answers_below_one_prompt_is_told_and_few_are_held_against_
     assert _ids([[prompt, *given]]) == [["p", "a0"], *([a.id] for a in given[1:])]
     assert [a.flags for a in given] == [["retried"]] * 499 + [[]]
     assert len(prompt.kids) < 100
+
+
+def test_of_many_below_one_node_those_stay_that_decide_about_the_next() -> None:
+    def below(up: Node, kind: str, many: int, line: int = 1, **more: object) -> list[Node]:
+        made = [node(f"{kind} {line + n}", kind, up, line=line + n) for n in range(many)]
+        return [msgspec.structs.replace(one, **more) for one in made]
+
+    def told() -> dict[str, ToolResult]:
+        return {"c": ToolResult("c", "Bash", "ok")}
+
+    p = node("p", "prompt")  # with all answers of its turn below it
+    assert len(_ids([[p, *below(p, "answer", 70, results=told()), node("last", "answer", p)]])) == 1
+    p = node("p", "prompt")
+    assert len(_ids([[p, *below(p, "answer", 2, results=told()), *below(p, "answer", 70, 3)]])) == 1
+
+    a = node("a", "answer")  # two programs go on from it in turns
+    one = node("p", "prompt", a)
+    again = below(a, "prompt", 70)
+    found = _ids([[a, one, node("b", "answer", one), *again, node("other", "answer", a)]])
+    assert (len(found), found[0], found[-1]) == (72, ["a", "p", "b"], ["other"])
+
+    a = node("a", "answer")  # its last result came late; another file goes on from it too
+    a.result_places = [(200, 0)]
+    beside = below(a, "answer", 2, file=1)
+    found = _ids([[a], beside, [*below(a, "answer", 70), node("late", "answer", a, line=300)]])
+    assert (len(found), found[-1]) == (73, ["late"])
 
 
 def test_a_branch_may_begin_with_what_was_run_before_its_prompt() -> None:
@@ -128,7 +155,13 @@ def test_a_tail_that_waits_for_a_file_read_later() -> None:
 def test_files_in_a_circle_end() -> None:
     a, b = node("a", "prompt", file=0), node("b", "prompt", file=1)
     a.up, b.up = b, a
-    assert sorted(n for ids in _ids([[a], [b]]) for n in ids) == ["a", "b"]
+    assert _ids([[a], [b]]) == [["a", "b"]]
+    a, b, c = (node(name, "prompt", file=file) for file, name in enumerate("abc"))
+    a.up, b.up, c.up = b, c, a
+    assert _ids([[a], [b], [c]]) == [["a", "c", "b"]]  # only the first begins anywhere
+    p, own, q = (node(name, "prompt", file=file) for name, file in (("p", 0), ("own", 0), ("q", 1)))
+    own.up = own
+    assert _ids([[p, own], [q]]) == [["p", "own"], ["q"]]
 
 
 def test_what_hangs_below_a_thread_that_was_given_out_is_a_thread_of_its_own() -> None:
@@ -159,6 +192,7 @@ def test_epochs_begin_with_a_boundary_or_with_a_summary_alone() -> None:
     nodes = [
         node("p", "prompt"),
         node("b", "boundary"),
+        node("c", "context"),  # what a hook said
         node("s", "summary"),
         node("q", "prompt"),
         node("s2", "summary"),
@@ -167,7 +201,7 @@ def test_epochs_begin_with_a_boundary_or_with_a_summary_alone() -> None:
     (thread,) = threads([nodes])
     assert [(n, [x.id for x in run]) for n, run in epochs(thread)] == [
         (0, ["p"]),
-        (1, ["b", "s", "q"]),
+        (1, ["b", "c", "s", "q"]),
         (2, ["s2", "r"]),
     ]
 
@@ -177,12 +211,49 @@ def test_a_branch_names_the_last_message_before_it() -> None:
     a = node("a", "answer", p)
     a.parts.append(ToolCall("c", "Bash", {}))
     a.results = {"c": ToolResult("c", "Bash", "ok")}
+    a.results["elsewhere"] = ToolResult("elsewhere", "", "of a call that no log holds")
+    a.results["c"] = a.results.pop("c")
     a.result_id, a.result_places = "r", [(3, 0)]
+    a.at, a.result_at = "10:00", "10:05"
     q1, q2 = node("q1", "prompt", a), node("q2", "prompt", a)
     main, branch = sessions_of(threads([[p, a, q1, q2]]), FRAME, ("f",), keyed)
     assert branch.forked_from is not None
     assert (branch.forked_from.session, branch.forked_from.message) == (main.key, "r")
     assert [m.id for m in main.messages] == ["p", "a", "r", "q1"]
+    told = main.messages[2]
+    assert told.at == "10:05"
+    assert [part.call_id for part in told.parts] == ["c", "elsewhere"]  # in the order of the calls
+
+
+def test_a_branch_after_a_compaction_is_of_its_epoch() -> None:
+    p, b = node("p", "prompt"), node("b", "boundary")
+    a = node("a", "answer", p)
+    q1, q2 = node("q1", "prompt", a), node("q2", "prompt", a)
+    late = [node("s", "summary", q2), node("r", "prompt")]
+    found = list(sessions_of(threads([[p, b, a, q1, q2, *late]]), FRAME, ("f",), keyed))
+    assert [([m.id for m in s.messages], s.epoch) for s in found] == [
+        (["p"], 0),
+        (["a", "q1"], 1),
+        (["q2"], 1),
+        (["s", "r"], 2),
+    ]
+    assert [s.forked_from and s.forked_from.message for s in found] == [None, None, "a", None]
+
+
+def test_what_left_no_message_is_looked_past_for_the_last_one() -> None:
+    """A prompt that was a picture alone, with two prompts below it, and an answer that was taken
+    back, with which an agent's context ended."""
+    p = node("p", "prompt")
+    a = node("a", "answer", p)
+    picture, taken = node("picture", "prompt", a), node("taken", "answer", a)
+    picture.parts = []
+    nodes = [p, a, node("q", "prompt", a), picture]
+    nodes += [node("r1", "prompt", picture), node("r2", "prompt", picture)]
+    *_, last = sessions_of(threads([nodes]), FRAME, ("f",), keyed)
+    assert [m.id for m in last.messages] == ["r2"]
+    assert last.forked_from is not None
+    assert last.forked_from.message == "a"
+    assert fork_from(taken) == last.forked_from
 
 
 @given(

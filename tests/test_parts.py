@@ -59,7 +59,7 @@ def test_every_token_is_trained_once(family: str, tokenizer: Any) -> None:
     template = template_for(family, tokenizer)
     parts = 0
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(rows(), st.sampled_from([256, 512, 2048]))
     def check(row: dict[str, Any], length: int) -> None:
         nonlocal parts

@@ -21,7 +21,7 @@ def counted(*made: Conversation) -> Stats:
     return stats
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(conversations(), max_size=5), st.integers(0, 5), st.randoms())
 def test_shards_merge_to_the_same_sums_in_any_order(
     found: list[Conversation], cut: int, order: object

@@ -16,7 +16,7 @@ ASCII = st.characters(codec="ascii")
 
 
 @pytest.mark.parametrize("rule", [r for r in RULES if r.needs], ids=lambda r: r.name)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_what_a_rule_finds_holds_a_word_that_it_needs(rule: Rule, data: st.DataObject) -> None:
     pattern: re.Pattern[str] = rule.find.__self__  # type: ignore[attr-defined]

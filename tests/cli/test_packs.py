@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +130,18 @@ def test_a_pack_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    """The table of places, in memory."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as base:
+        base.executescript(SCHEMA)
+        yield base
+
+
 def _three_in_a_pack(
-    folder: Path, *, summed: bool = False
-) -> tuple[sqlite3.Connection, Packs, Pack]:
+    db: sqlite3.Connection, folder: Path, *, summed: bool = False
+) -> tuple[Packs, Pack]:
     """A pack of three parts of 1,000 bytes, noted as `a`, `b` and `c`."""
-    db = sqlite3.connect(":memory:")
-    db.executescript(SCHEMA)
     packs = Packs(folder, ".seg")
     with Pack(packs.path("a", "b", "c"), summed=summed) as pack:
         places = []
@@ -142,12 +149,14 @@ def _three_in_a_pack(
             pack.write(key.encode() * 1000)
             places.append((key, pack.place(pack.size - 1000)))
     packs.note(db, places)
-    return db, packs, pack
+    return packs, pack
 
 
-def test_a_pack_that_is_shorter_than_noted_is_named_and_left(tmp_path: Path) -> None:
+def test_a_pack_that_is_shorter_than_noted_is_named_and_left(
+    tmp_path: Path, db: sqlite3.Connection
+) -> None:
     """It shrinks while it is written anew: its rows stay noted as they were, nothing is half."""
-    db, packs, pack = _three_in_a_pack(tmp_path)
+    packs, pack = _three_in_a_pack(db, tmp_path)
     path = Path(pack.path)
     touched = packs.drop(db, ["a", "b"]) & {path.name}
     os.truncate(path, 2500)
@@ -159,9 +168,11 @@ def test_a_pack_that_is_shorter_than_noted_is_named_and_left(tmp_path: Path) -> 
     assert packs.places(db) == {}  # what was noted is not there
 
 
-def test_a_pack_that_is_written_anew_takes_no_wrong_byte_along(tmp_path: Path) -> None:
+def test_a_pack_that_is_written_anew_takes_no_wrong_byte_along(
+    tmp_path: Path, db: sqlite3.Connection
+) -> None:
     """With the checksum of the bytes as they are now it would be believed."""
-    db, packs, pack = _three_in_a_pack(tmp_path, summed=True)
+    packs, pack = _three_in_a_pack(db, tmp_path, summed=True)
     last = packs.places(db)["c"]
     path = Path(pack.path)
     data = path.read_bytes()
@@ -178,10 +189,8 @@ def test_a_pack_that_is_written_anew_takes_no_wrong_byte_along(tmp_path: Path) -
 
 @pytest.mark.parametrize("wholly", [True, False])
 def test_what_is_purged_leaves_no_byte_where_most_of_its_pack_lives(
-    tmp_path: Path, wholly: bool
+    tmp_path: Path, db: sqlite3.Connection, wholly: bool
 ) -> None:
-    db = sqlite3.connect(":memory:")
-    db.executescript(SCHEMA)
     packs = Packs(tmp_path, ".seg")
     with Pack(packs.path("a", "b", "c")) as pack:
         for key in "abc":
@@ -349,24 +358,24 @@ def test_what_only_the_state_held_is_not_left_out_in_silence(exported: Path, cli
     assert pruned["manifest"]["source_gone"] == 0
 
 
-def test_the_places_are_looked_through_once_however_many_packs_go(tmp_path: Path) -> None:
+def test_the_places_are_looked_through_once_however_many_packs_go(
+    tmp_path: Path, db: sqlite3.Connection
+) -> None:
     """A changed recipe leaves the segments of every unit: a look at all places for each of them
     would take hours."""
     packs = Packs(tmp_path, ".seg")
-    with sqlite3.connect(":memory:") as db:
-        db.executescript(SCHEMA)
-        for n in range(60):
-            with Pack(packs.path(f"a{n}", f"b{n}")) as pack:
-                for key in (f"a{n}", f"b{n}"):
-                    start = pack.size
-                    pack.write(b"x" * 10)
-                    packs.note(db, [(key, pack.place(start))])
-        gone = packs.drop(db, [f"a{n}" for n in range(60)] + [f"b{n}" for n in range(40)])
-        asked: list[str] = []
-        db.set_trace_callback(asked.append)
-        packs.tidy(lambda: contextlib.nullcontext(db), gone, wholly=True)
-        db.set_trace_callback(None)
-        assert sum(line.startswith("select") for line in asked) == 1
-        assert packs.places(db).keys() == {f"b{n}" for n in range(40, 60)}
-        assert {p.stat().st_size for p in tmp_path.iterdir()} == {10}
-        assert len(list(tmp_path.iterdir())) == 20
+    for n in range(60):
+        with Pack(packs.path(f"a{n}", f"b{n}")) as pack:
+            for key in (f"a{n}", f"b{n}"):
+                start = pack.size
+                pack.write(b"x" * 10)
+                packs.note(db, [(key, pack.place(start))])
+    gone = packs.drop(db, [f"a{n}" for n in range(60)] + [f"b{n}" for n in range(40)])
+    asked: list[str] = []
+    db.set_trace_callback(asked.append)
+    packs.tidy(lambda: contextlib.nullcontext(db), gone, wholly=True)
+    db.set_trace_callback(None)
+    assert sum(line.startswith("select") for line in asked) == 1
+    assert packs.places(db).keys() == {f"b{n}" for n in range(40, 60)}
+    assert {p.stat().st_size for p in tmp_path.iterdir()} == {10}
+    assert len(list(tmp_path.iterdir())) == 20

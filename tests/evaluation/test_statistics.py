@@ -147,7 +147,7 @@ def test_no_cases_is_an_error() -> None:
         estimate([])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 40), st.integers(0, 1_000), st.floats(-3, 3))
 def test_swapping_the_arms_swaps_the_sign(clusters: int, seed: int, effect: float) -> None:
     forward = cases(Random(seed), clusters, effect)

@@ -74,7 +74,7 @@ def test_the_same_footer_comes_out(tmp_path: Path, how: dict[str, Any]) -> None:
     assert b"PAR1" + body + again == data
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     files=st.lists(st.lists(st.integers(1, 12), min_size=0, max_size=20), min_size=1, max_size=5)
 )

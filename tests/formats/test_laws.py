@@ -24,7 +24,7 @@ from .strategies import conversations, options
 NAMES = ("openai", "sharegpt", "raw", "combined", "alpaca")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(conversation=conversations(), chosen=options)
 def test_decoding_gives_back_all_that_is_not_a_declared_loss(
     conversation: Conversation, chosen: EncodeOptions
@@ -44,7 +44,7 @@ def law(name: str, conversation: Conversation, chosen: EncodeOptions) -> list[An
     return [json.loads(row) for row in rows]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(conversation=conversations(), chosen=options)
 def test_rows_have_exactly_the_columns_of_the_schema(
     conversation: Conversation, chosen: EncodeOptions
@@ -71,7 +71,7 @@ def _matches(value: Any, shape: Any, *, nulls: bool, path: str = "row") -> None:
         assert type(value) is {"string": str, "int64": int, "bool": bool}[shape], path
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(conversation=conversations(), thinking=st.booleans())
 def test_sharegpt_turns_alternate_as_llama_factory_demands(
     conversation: Conversation, thinking: bool
@@ -90,7 +90,7 @@ def test_sharegpt_turns_alternate_as_llama_factory_demands(
         assert row["system"] == ""
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(conversation=conversations())
 def test_without_tools_there_are_only_people_and_models(conversation: Conversation) -> None:
     for row in law("sharegpt", conversation, EncodeOptions(tools=False)):
@@ -99,7 +99,7 @@ def test_without_tools_there_are_only_people_and_models(conversation: Conversati
         assert row["tools"] == "[]"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(conversation=conversations(), chosen=options)
 def test_openai_pairs_every_call_with_a_result(
     conversation: Conversation, chosen: EncodeOptions
@@ -119,7 +119,7 @@ def test_openai_pairs_every_call_with_a_result(
         assert isinstance(json.loads(row["tools"]), list)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(found=st.lists(conversations(), max_size=4), thinking=st.booleans())
 def test_parquet_holds_the_very_rows(
     found: list[Conversation], thinking: bool, tmp_path_factory: pytest.TempPathFactory
@@ -133,7 +133,7 @@ def test_parquet_holds_the_very_rows(
     assert list(read_rows(str(folder / "a.parquet"))) == [json.loads(row) for row in rows]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(conversation=conversations(), chosen=options)
 def test_what_is_kept_for_the_next_format_changes_nothing(
     conversation: Conversation, chosen: EncodeOptions

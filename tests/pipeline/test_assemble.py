@@ -66,7 +66,7 @@ def former_of(path: Path, done: Written) -> Former:
 KEYS = st.lists(st.integers(0, 40).map(lambda n: f"k{n}"), unique=True, max_size=25)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     versions=st.lists(KEYS, min_size=2, max_size=4),
     heads=st.lists(st.sampled_from([b"", b"{one:", b"{two:", b"{longer:"]), min_size=4, max_size=4),
@@ -184,7 +184,7 @@ def test_a_digest_without_the_library(tmp_path: Path, monkeypatch: pytest.Monkey
     publish(tmp_path / "b", store, b"", [*keys, "new"], 0, former_of(tmp_path / "a", done))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.lists(st.binary(max_size=200), min_size=1, max_size=6))
 def test_a_digest_is_put_down_and_taken_up(data: list[bytes]) -> None:
     digest = digesting.Digest()

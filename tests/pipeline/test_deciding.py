@@ -58,7 +58,7 @@ def _forbidden(*_: object) -> None:
 
 
 @given(st.integers(2, 40), st.integers(0, 99), st.sampled_from([BY_TIME, BY_PROJECT]), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_taken_over_is_what_would_be_decided(
     n: int, seed: int, options: SplitOptions, data: st.DataObject
 ) -> None:

@@ -45,7 +45,7 @@ def shape(units: list[Unit]) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(u.key, u.source, tuple(r.file.path for r in u.rows)) for u in units]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(PATHS), STATE, min_size=6), st.lists(DAY, max_size=4))
 def test_day_by_day_equals_at_once(
     first: dict[str, tuple[int, frozenset[int], frozenset[str], bool]],

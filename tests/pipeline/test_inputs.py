@@ -154,6 +154,11 @@ def test_a_log_with_two_names_that_grows_has_not_vanished(tmp_path: Path) -> Non
         other.rename(logs / "a.md")  # no name of a log: what it held stays
         last.unlink()
         assert found() == {"a.jsonl": True}
+        log.write_text(LINE % ("user", "u8"))
+        assert found() == {"a.jsonl": True, "n.jsonl": False}
+        log.write_text('{"note":1}\n')  # no log any more, under either name
+        os.link(log, logs / "b.jsonl")
+        assert found() == {"a.jsonl": True, "n.jsonl": True}
 
 
 @pytest.mark.parametrize("grown", [False, True])
@@ -174,6 +179,7 @@ def test_a_log_that_was_copied_elsewhere_has_not_vanished(
 
     def found(root: Path) -> dict[str, bool]:
         inputs = discover([root], names, store, runner, verify=False, before=before)
+        told.append((inputs.renamed, inputs.moved))
         store.delete_units(store.unit_keys())
         store.put_units(
             (UnitRow(path, (path,), b"", ""), {path: Place(path, 0, 0)}, Sketches(path, b"", b""))
@@ -184,6 +190,7 @@ def test_a_log_that_was_copied_elsewhere_has_not_vanished(
         return {str(Path(row.file.path).relative_to(tmp_path)): row.gone for row in inputs.rows}
 
     before: list[Input] = []
+    told: list[tuple[frozenset[str], frozenset[str]]] = []
     names = registry.source_names()
     with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
         assert not any(found(home).values())
@@ -201,6 +208,8 @@ def test_a_log_that_was_copied_elsewhere_has_not_vanished(
             gone = {path.rpartition("/")[2] for path, gone in there.items() if gone}
             assert gone == {shorter.name, otherwise.name, nowhere.name}
             assert len(there) == 6
+    moved = {str(whole)}  # other exports may still name it where this one did not look
+    assert told[1] == ((moved, set()) if below else (set(), moved))
 
 
 def test_logs_that_all_bear_one_name_are_not_compared_each_with_each(
@@ -323,6 +332,7 @@ def test_what_is_no_log_counts_neither_as_new_nor_as_changed(tmp_path: Path) -> 
                 more.write(path.read_text())
         assert counts() == (0, 1)
         assert counts() == (0, 0)
+        assert store.files().keys() == {str(log), str(note)}  # so that neither is read again
 
 
 @pytest.mark.parametrize("what", ["size", "time", "file", "nothing", "nothing, but asked"])
@@ -364,8 +374,82 @@ def test_a_log_that_comes_back_is_there(tmp_path: Path) -> None:
         store.put_units([(unit, {}, Sketches("u", b"", b""))])
         log.rename(tmp_path / "away")
         assert [gone(), gone()] == [[True], [True]]
+        store.delete_units(["u"])
+        assert gone() == [True]  # what is lost is not passed over
+        store.put_units([(unit, {}, Sketches("u", b"", b""))])
         (tmp_path / "away").rename(log)
         assert gone() == [False]
         store.delete_units(["u"])
         log.unlink()
         assert gone() == []  # no export ever read it
+
+
+def test_a_log_that_is_written_anew_in_the_same_size_did_not_grow(tmp_path: Path) -> None:
+    """Though its file and its last bytes are the same."""
+    log = tmp_path / "logs" / "s.jsonl"
+    log.parent.mkdir()
+    lines = "".join(LINE % ("user", f"u{n:03}") for n in range(100))
+    log.write_text(lines)
+    os.utime(log, (9, 9))
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        (first,) = discover([log.parent], ["claude"], store, runner, verify=False).rows
+        with log.open("r+") as same:
+            same.write(lines.replace("u000", "u999"))
+        (again,) = discover([log.parent], ["claude"], store, runner, verify=False).rows
+    assert (again.file.inode, again.file.size) == (first.file.inode, first.file.size)
+    assert len(again.index.ids) == len(first.index.ids)
+    assert again.index.ids != first.index.ids
+
+
+def test_a_log_that_grew_and_is_read_as_another_agents_is_indexed_whole(tmp_path: Path) -> None:
+    """Two agents write the like; the first of those that are asked for has it."""
+    log = tmp_path / "logs" / "s.jsonl"
+    log.parent.mkdir()
+    log.write_text(
+        '{"type":"session","version":3,"id":"s","timestamp":"2026-03-01T10:00:00Z","cwd":"/a"}\n'
+        + LINE % ("user", "u1")
+    )
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+
+        def found(*sources: str) -> FileRow:
+            (row,) = discover([log.parent], sources, store, runner, verify=False).rows
+            return row
+
+        assert found("pi").file.source == "pi"
+        with log.open("a") as more:
+            more.write(LINE % ("user", "u2"))
+        grown = found("claude", "pi")
+        assert grown.file.source == "claude"
+        store.delete_files([str(log)])
+        assert found("claude", "pi").index == grown.index
+
+
+@pytest.mark.parametrize("what", ["another root", "another export", "one written anew"])
+def test_only_of_the_same_logs_something_vanished(tmp_path: Path, what: str) -> None:
+    """What is there has not vanished though it was not asked for, and what another export held
+    is none of this one's."""
+    one, two = tmp_path / "a" / "s.jsonl", tmp_path / "b" / "t.jsonl"
+    for log in (one, two):
+        log.parent.mkdir()
+        log.write_text(LINE % ("user", f"u{log.stem}"))
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+
+        def found(*roots: Path, before: list[FileRow]) -> list[FileRow]:
+            named = named_in(store.salt)
+            inputs = [Input(named(row), "claude", 0, 0) for row in before]
+            return discover(roots, ["claude"], store, runner, verify=False, before=inputs).rows
+
+        both = found(one.parent, two.parent, before=[])
+        store.put_units(
+            (UnitRow(path, (path,), b"", ""), {path: Place(path, 0, 0)}, Sketches(path, b"", b""))
+            for path in (str(one), str(two))
+        )
+        if what == "another root":
+            assert found(one.parent, before=both) == both[:1]
+        else:
+            two.unlink()
+            if what == "another export":
+                assert found(one.parent, before=both[1:]) == both[:1]
+            else:
+                one.write_text(LINE % ("user", "something else"))
+            assert [row.gone for row in found(one.parent, before=both)] == [False, True]

@@ -172,7 +172,7 @@ def test_lone_surrogates_survive() -> None:
     assert clean.endswith(" \udc00")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.text(max_size=40), max_size=8), st.sampled_from(sorted(KINDS)), st.integers(0, 999)
 )
@@ -190,7 +190,7 @@ def test_what_stands_in_the_next_text_is_no_part_of_a_value(line: str) -> None:
     assert redactor().texts([text, "(", text, "x=1"]) == [alone, "(", alone, "x=1"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="abcXYZ019 =:'\"\\/@.-_%{}\n\u200b\x1b[m日", max_size=120))
 def test_redacting_twice_equals_once_on_odd_text(text: str) -> None:
     make = redactor()
@@ -282,7 +282,7 @@ def test_texts_redacted_together_are_each_redacted_as_alone() -> None:
     )
     texts = st.lists(st.lists(pieces_of, max_size=4).map(" ".join), max_size=8)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(texts, st.booleans())
     def check(together: list[str], null: bool) -> None:
         if null and together:

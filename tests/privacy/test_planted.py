@@ -40,7 +40,7 @@ def unfold(text: str, depth: int = 3) -> str:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 10**9))
 def test_no_planted_value_survives(kind: str, place: str, seed: int) -> None:
     text, value = carrier(kind, seed)
@@ -49,7 +49,7 @@ def test_no_planted_value_survives(kind: str, place: str, seed: int) -> None:
 
 @pytest.mark.parametrize("place", CUTTING)
 @pytest.mark.parametrize("kind", PREFIXED)
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(seed=st.integers(0, 10**9))
 def test_no_cut_value_survives(kind: str, place: str, seed: int) -> None:
     _, value = carrier(kind, seed)

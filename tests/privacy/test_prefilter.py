@@ -32,7 +32,7 @@ def text_for(rule: Rule) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.parametrize("index", SAME, ids=lambda index: RULES[index].kind)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data(), before=st.sampled_from([b"", b"x = ", b"\n", b'{"a": "', b"\x1b[0m"]))
 def test_a_faster_pattern_misses_nothing(index: int, data: st.DataObject, before: bytes) -> None:
     text = before + data.draw(text_for(RULES[index]))

@@ -58,9 +58,7 @@ def test_one_byte_less_is_cut_off(tmp_path: Path) -> None:
         check_whole(file)
 
 
-@settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damage_is_an_error_of_ours_and_never_a_crash(tmp_path: Path, data: st.DataObject) -> None:
     raw = bytearray(_file(tmp_path).read_bytes())

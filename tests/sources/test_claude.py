@@ -155,7 +155,7 @@ def _pieces(sessions: list[Session]) -> Counter[str]:
     return Counter(repr(part) for s in sessions for m in s.messages for part in m.parts)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(_row | _odd, max_size=14), st.lists(_row, max_size=8), st.booleans())
 def test_every_record_ends_somewhere_whatever_it_holds(
     first: list[Any], second: list[Any], agent: bool
@@ -185,7 +185,7 @@ def _assert_paired(session: Session) -> None:
             assert answered == calls
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_row, max_size=10), st.lists(_row, max_size=10), st.lists(_row, max_size=6))
 def test_the_order_in_which_files_are_given_does_not_matter(
     first: list[Any], second: list[Any], third: list[Any]

@@ -88,7 +88,7 @@ def slow_groups(known: list[Mark]) -> set[frozenset[str]]:
     return {frozenset(g) for g in groups.values()}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(3, NEIGHBOURS))
 def test_groups_are_those_of_all_pairs(seed: int, n: int) -> None:
     known = marks(*family(n, seed))
@@ -133,7 +133,7 @@ def slow_leakage(known: list[Mark], deal: dict[str, str]) -> tuple[float, float,
     return len(exact) / n, len(near) / n, len(exact | near) / n
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(2, 60), st.floats(0, 1))
 def test_leakage_is_that_of_all_pairs(seed: int, n: int, share: float) -> None:
     rng = random.Random(seed)

@@ -195,7 +195,7 @@ def test_what_was_found_to_be_near_stays_one_group_after_an_edit() -> None:
     assert group_of(later, one) == group_of(later, two) == group_of(first, one)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.randoms(use_true_random=False), st.integers(2, 30))
 def test_order_of_the_marks_is_of_no_account(rng: random.Random, n: int) -> None:
     some = [dialogue(f"s{i}", i % 20, 2, f"2026-01-{i % 28 + 1:02d}T00:00:00Z") for i in range(n)]

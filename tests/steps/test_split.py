@@ -266,7 +266,7 @@ def test_memory_survives_the_disk() -> None:
     assert msgspec.json.decode(msgspec.json.encode(memory), type=SplitMemory) == memory
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(0, 59), min_size=1, max_size=12, unique=True), st.integers(0, 999))
 def test_adding_in_any_portions_never_moves_a_row(cuts: list[int], seed: int) -> None:
     some = leaky_corpus(60, seed % 7)
@@ -315,7 +315,7 @@ OPERATIONS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(OPERATIONS, st.integers(0, 6))
 def test_no_history_of_logs_and_recipes_moves_a_row(operations: list, seed: int) -> None:
     """Logs come, grow, are cut, are joined to one another and vanish; recipes change meanwhile."""

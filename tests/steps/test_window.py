@@ -295,7 +295,7 @@ def test_notices_are_never_rendered() -> None:
     assert [m.id for m in example.messages] == ["1", "2"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 10_000),
     st.integers(0, 40),

@@ -52,7 +52,7 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
     return {"messages": messages, "session_id": "x"}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows(), st.sampled_from([1024, 2048, 8192]))
 def test_each_answer_is_a_target_once(row: dict[str, Any], length: int) -> None:
     wanted = [m["content"] for m in row["messages"] if m["role"] == "assistant" and m["train"]]

@@ -35,15 +35,15 @@ def unlink(nodes: Iterable[Node]) -> None:
 
 
 def epochs(thread: Thread) -> Iterator[tuple[int, list[Node]]]:
-    """(epoch, nodes) of a thread: a boundary, or a summary without one, starts the next epoch."""
+    """(epoch, nodes) of a thread: a boundary, or a summary without one, starts the next epoch. A
+    thread that begins with one has no nodes in the epoch before."""
     base = thread.fork.epoch if thread.fork is not None else 0
     run: list[Node] = []
     opened = False  # just begun with a boundary, whose summary belongs to the same epoch
     for node in thread.nodes:
         starts = node.kind == "boundary" or (node.kind == "summary" and not opened)
         if starts:
-            if run:
-                yield base, run
+            yield base, run
             run, base = [], base + 1
         if node.kind == "boundary":
             opened = True
@@ -51,8 +51,7 @@ def epochs(thread: Thread) -> Iterator[tuple[int, list[Node]]]:
             opened = False
         node.epoch = base
         run.append(node)
-    if run:
-        yield base, run
+    yield base, run
 
 
 def fork_point(thread: Thread) -> ForkPoint | None:

@@ -141,7 +141,7 @@ def _place(
         up = node.up
         if up is not None and up.thread is None and id(up) in ours and up is not node:
             return segment[at:]
-        if up is None or up.thread is None or up is node:
+        if up is None or up.thread is None:
             home = current
         elif node.calls_up or _leads_off(segment, at, up, replied):
             home = None  # results of a call from which another file continued, or a branch

@@ -165,23 +165,19 @@ def _vanished(
     """Logs that the state knows under these roots, or that were `left` elsewhere, and that are gone
     or cannot be opened now; and the former paths of those that have another path now: under these
     roots, and elsewhere."""
-    missing = [path for path in known.keys() - rows.keys() if known[path].file.source]
-    if not missing:
-        return [], frozenset(), frozenset()
-    there, renamed, moved = {f.path for f in walked.files}, set[str](), set[str]()
+    renamed, moved = set[str](), set[str]()
     bases = [place_of(r) for r in roots]
     gone = []
-    for path in sorted(missing):
+    for path in sorted(known.keys() - rows.keys()):
         row = known[path]
         here = any(below(path, base) for base in bases)
         if not (here or path in left):
             continue
         linked = rows.get(walked.names.get(path, ""))
-        other = (linked and linked.file.source) or elsewhere.has(row)
-        if other and path not in there:  # it is read in another place
+        if (linked and linked.file.source) or elsewhere.has(row):  # it is read in another place
             (renamed if here else moved).add(path)
             continue
-        gone.append(row if row.gone else msgspec.structs.replace(row, gone=True))
+        gone.append(msgspec.structs.replace(row, gone=True))
     return gone, frozenset(renamed), frozenset(moved)
 
 
@@ -234,8 +230,7 @@ def _index_all(
             faults.append(done.fault)
         if done.row:
             rows[done.row.file.path] = done.row
-    asked = set(sources).issuperset(registry.source_names())  # else it may be another agent's log
-    store.put_files(row for row in rows.values() if row.file.source or asked)
+    store.put_files(rows.values())
     return rows
 
 
