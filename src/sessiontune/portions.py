@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from shlex import quote
 
 from .figures import listed, number
@@ -21,15 +22,18 @@ _LONG = {
 ENOUGH = 10
 #: The largest share that is worth proposing: the rest must be enough to train on.
 MOST = 0.4
+#: What `tune` and `demo` note beside the export that they make.
+NOTES = "evening.json"
 
 
-def few_held_out(manifest: Manifest, command: bool = True) -> str:
+def few_held_out(manifest: Manifest, command: bool = True, place: Path | None = None) -> str:
     """What a user with little data must know about the held-out side; "" if it is large enough.
-    Without `command` the caller names the one that helps."""
+    Without `command` the caller names the one that helps. `place`: where the export lies."""
     if not manifest.options.eval_share or not manifest.statistics.conversations:
         return ""
     held, every = _groups(manifest)
-    return few(held, every, manifest.name if command else "", manifest.options.split)
+    verb, folder = made_by(place) if place else ("", Path(manifest.name))
+    return few(held, every, folder.name if command else "", manifest.options.split, verb)
 
 
 def share_to_propose(manifest: Manifest) -> float:
@@ -44,6 +48,13 @@ def _groups(manifest: Manifest) -> tuple[int, int]:
     return held, held + trained
 
 
+def made_by(export: Path) -> tuple[str, Path]:
+    """The command that made an export, and the folder that it was given: `tune` has the export
+    inside its own."""
+    inside = (export.parent / NOTES).is_file()
+    return ("tune", export.parent) if inside else ("export", export)
+
+
 def another(folder: str, split: str) -> tuple[str, str]:
     """A folder and a name for one more split after that of `folder`: a name that was used already
     would keep its sides."""
@@ -54,9 +65,9 @@ def another(folder: str, split: str) -> tuple[str, str]:
     return f"{folder.removesuffix(f'-{split}')}-{name}", name
 
 
-def few(held: int, every: int, folder: str, split: str) -> str:
+def few(held: int, every: int, folder: str, split: str, verb: str = "") -> str:
     """The same for `held` out of `every` group of an export and its split: what cannot be judged,
-    and what to do about it."""
+    and what to do about it. `verb` names the command that was given, if that is known."""
     if held >= ENOUGH:
         return ""
     text = (
@@ -71,8 +82,8 @@ def few(held: int, every: int, folder: str, split: str) -> str:
             return f"{text}."
         new, name = another(folder, split)
         return (
-            f"{text}: the same `export` with `-o {quote(new)} --split {name} --eval-share "
-            f"{share:g}`. This one and what was trained on it stay."
+            f"{text}: the same {f'`{verb}`' if verb else 'command'} with `-o {quote(new)} --split "
+            f"{name} --eval-share {share:g}`. This one and what was trained on it stay."
         )
     least = math.ceil(ENOUGH / MOST)
     return f"{text} Add logs: it takes {least} groups to hold out {ENOUGH} and still learn enough."

@@ -476,7 +476,7 @@ def test_too_few_held_out_is_said_with_what_helps_and_that_helps(
         (world / f"{name}-run").mkdir()
         told = json.dumps({"data": {"dir": str(world / name)}})
         (world / f"{name}-run" / "run.json").write_text(told)
-    options = f"-o {world / 'a-second'} --split second --eval-share 0.28"
+    options = f"the same `export` with -o {world / 'a-second'} --split second --eval-share 0.28"
     assert _more_held_out(world / "a-run") == options
     assert _more_held_out(world / "a-second-run") == "", "it is gone"
     (world / "nameless").mkdir()
@@ -496,6 +496,12 @@ def test_too_few_held_out_is_said_with_what_helps_and_that_helps(
     assert (code, "independent groups" in out) == (0, False)
     assert manifest(second)["statistics"]["splits"]["eval"]["groups"] == 10
     assert _more_held_out(world / "a-second-run") == ""
+    more = ("--state", world / "s1", "--eval-share", "0.3")
+    assert cli(*args, *more, "-o", world / "b-second")[0] == 0
+    for name in ("a", "b"):  # a split that holds out enough is gone on with, nothing else is
+        out = cli(*args, "--state", world / "s1", "-o", world / name)[1]
+        new, split = ("a-second", "second") if name == "a" else ("b-second-2", "second-2")
+        assert f"-o {world / new} --split {split} --eval-share 0.28\n" in out
     third = world / "my a-second"  # a split that was dealt keeps its sides: another is named
     code, out, _ = cli(*args, "--state", world / "s3", "-o", third, "--split", "second")
     assert f"-o '{third}-2' --split second-2 --eval-share 0.28\n" in out

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console as RichConsole
 
 from sessiontune.cli.main import main
+from sessiontune.cli.ship import draw
 from sessiontune.errors import UsageError
+from sessiontune.runtime.guide import Guide
+from sessiontune.runtime.shop import Shipped, ShippedFile
 
 
 def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str, Any]]:
@@ -208,3 +213,21 @@ def test_a_wrong_folder_is_told_before_repository_licence_and_consent(
 
     code, error = told(capsys, "publish", str(run_folder(tmp_path / "run")))
     assert (code, error["message"]) == (2, "Which repository?")
+
+
+def test_what_is_named_next_can_be_done_with_what_was_shipped() -> None:
+    def said(*types: str) -> str:
+        files = tuple(
+            ShippedFile(name=t, type=t, size=4, sha256="", fingerprint="", engine="") for t in types
+        )
+        shipped = Shipped(
+            name="mine", run="mine", base="b", data="d", converter="", context=1, stop=(),
+            files=files,
+        )  # fmt: skip
+        rich = RichConsole(file=io.StringIO(), width=200)
+        draw(rich, shipped, Path("mine"), Path("mine/ship").resolve(), Guide(None), None)
+        return rich.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+    assert "chat mine" in said("f16", "safetensors")
+    assert "serve mine --engine vllm\n" in said("safetensors")
+    assert "chat" not in said("safetensors"), "only vLLM takes them"

@@ -455,3 +455,24 @@ def test_two_arms_of_one_name(run_folder: Path) -> None:
     arm = f"x={run_folder / 'other'}"
     with pytest.raises(UsageError, match="Two arms"):
         Bench(open_run(run_folder), EvaluationOptions(arms=(arm, arm)), quiet)
+
+
+def test_rows_that_the_probe_cannot_use_are_named_before_anything_is_computed(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    asked = {"role": "user", "content": "Two and two?"}
+    rows = [
+        {"messages": [asked, {"role": "assistant", "content": "Four."}]},
+        {"conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}]},
+        {"messages": [asked]},
+    ]
+    file = tmp_path / "general.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + "{cut\n")
+    run = open_run(run_folder)
+    bench = Bench(run, EvaluationOptions(max_cases=0, rules=False, probe=str(file)), quiet)
+    assert [example.id for example in bench.probe] == ["general.jsonl:1"]
+    said = "3 rows of general.jsonl could not be used for --probe (first: row 2)"
+    assert any(note.startswith(said) for note in bench.notes())
+    gone = EvaluationOptions(max_cases=0, arms=("x=nowhere",), probe=str(tmp_path / "no.jsonl"))
+    with pytest.raises(UsageError, match=r"no file .*no\.jsonl"):
+        Bench(run, gone, quiet)

@@ -15,6 +15,7 @@ pytest.importorskip("transformers")
 from exports import conversation, make_export, write_jsonl
 
 from sessiontune.errors import PreflightError, UsageError
+from sessiontune.portions import NOTES
 from sessiontune.templating import IGNORED, Encoded, Template, bundled
 from sessiontune.training.checks import Check, stop_on
 from sessiontune.training.data import Row, read_export
@@ -55,7 +56,7 @@ def test_good_data_passes(export: Path, template: Template) -> None:
 
 
 def test_too_few_groups_for_a_verdict_are_named_before_the_first_step(
-    export: Path, template: Template
+    export: Path, template: Template, tmp_path: Path
 ) -> None:
     data = read_export(export)
     row = data.eval[0]
@@ -63,8 +64,10 @@ def test_too_few_groups_for_a_verdict_are_named_before_the_first_step(
     def many(n: int, first: int) -> tuple[Row, ...]:
         return tuple(Row(row.where, {**row.body, "group": f"g{first + i}"}) for i in range(n))
 
-    def seen(held: int, train: int) -> Check:
-        some = msgspec.structs.replace(data, train=many(train, 0), eval=many(held, train))
+    def seen(held: int, train: int, place: Path = export) -> Check:
+        some = msgspec.structs.replace(
+            data, folder=str(place), train=many(train, 0), eval=many(held, train)
+        )
         ready = prepare(data.train, template, 2048), prepare(data.eval, template, 2048)
         found = check_data(some, *ready, template, 0, 3)
         return next(c for c in found if c.name == "held out for a verdict")
@@ -75,6 +78,10 @@ def test_too_few_groups_for_a_verdict_are_named_before_the_first_step(
         True,
     )
     assert "Add logs: it takes 25 groups" in seen(5, 15).seen
+    assert f"the same `export` with `-o {export.name}-second " in seen(9, 51).seen
+    (tmp_path / NOTES).write_text("{}")  # `tune` was given the folder around the export
+    told = seen(9, 51, tmp_path / "data").seen
+    assert f"the same `tune` with `-o {tmp_path.name}-second --split second " in told
 
 
 def test_template_without_generation_markers_still_trains_the_answers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -34,10 +35,28 @@ def with_more_held_out(folder: str, split: str, share: float) -> str:
 
 
 def more_held_out(folder: str, split: str, share: float) -> str:
-    """The options for that."""
+    """The options for that. A folder that is there already and holds out enough is named again:
+    the command brings it up to date. Of others a new name is made."""
     from ..portions import another
 
     new, name = another(folder, split)
     while Path(new).exists():
+        if known := _share_of(Path(new), name):
+            share = known
+            break
         new, name = another(new, name)
     return f"-o {quote(new)} --split {name} --eval-share {share:g}"
+
+
+def _share_of(folder: Path, split: str) -> float:
+    """The share of the export of this split in `folder`, made by `export` or `tune`, if it holds
+    out enough for a verdict; else 0."""
+    from ..pipeline.carrying import read_manifest
+    from ..portions import few_held_out
+
+    for place in (folder, folder / "data"):
+        with contextlib.suppress(OSError):  # no export is there
+            made = read_manifest(place)
+            if made and made.options.split == split and not few_held_out(made):
+                return made.options.eval_share
+    return 0.0

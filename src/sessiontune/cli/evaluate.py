@@ -205,17 +205,16 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
         rich.print(escape(text))
     print_plain(rich, f"Report: {run / 'evaluation' / 'report.html'}")
     if result.outcome == "unclear" and (options := _more_held_out(run)):
-        same = f"the same `export` with {options}"
-        print_plain(rich, f"For a verdict: {same}; then train and evaluate on that")
+        print_plain(rich, f"For a verdict: {options}; then train and evaluate on that")
     if result.outcome != "worse":
         print_plain(rich, f"Next:   sessiontune ship {quote(str(run))}")
 
 
 def _more_held_out(run: Path) -> str:
-    """Options of an export that holds out enough for a verdict; "" if the run's own does or is
-    gone, or if no share would."""
+    """The command and options that hold out enough for a verdict; "" if the run's own export does
+    or is gone, or if no share would."""
     from ..pipeline.carrying import read_manifest
-    from ..portions import share_to_propose
+    from ..portions import made_by, share_to_propose
     from ..runtime.trainrecord import read
     from .again import more_held_out
 
@@ -228,5 +227,6 @@ def _more_held_out(run: Path) -> str:
     share = share_to_propose(manifest) if manifest else 0.0
     if manifest is None or not share:
         return ""
-    shown = folder.name if folder.parent == Path.cwd() else str(folder)
-    return more_held_out(shown, manifest.options.split, share)
+    verb, given = made_by(folder)
+    shown = given.name if given.parent == Path.cwd() else str(given)
+    return f"the same `{verb}` with {more_held_out(shown, manifest.options.split, share)}"

@@ -134,6 +134,6 @@ def _settings(console: Console, client: str, write: bool, target: Target) -> Non
         console.emit(data, lambda rich: print_plain(rich, said))
     if target.context < AGENTS:
         console.say(
-            f"Agents send 10,000 tokens and more before your first word; {target.context} tokens of"
-            f" context are served unless you say more, here and to serve: --context {AGENTS}."
+            f"Agents send 10,000 tokens or more before your first word, but the context here is"
+            f" {target.context} tokens. Give more, here and to `serve`: --context {AGENTS}."
         )

@@ -194,6 +194,8 @@ def draw(
     """The result for a person."""
     from rich.markup import escape
 
+    from ..runtime.shop import SAFETENSORS
+
     for file in shipped.files:
         passed = sum(1 for c in file.checks if c.ok)
         open_ = [c for c in file.checks if c.ok is None]
@@ -215,6 +217,7 @@ def draw(
             line = f"the lines in {out / 'commands.md'}"
         print_plain(rich, f"Ollama:  {line}")
     elsewhere = "" if out == (run / "ship").resolve() else f" --out {quote(str(out))}"
-    for verb in ("serve", "chat"):
-        line = f"{verb.title() + ':':8} sessiontune {verb} {quote(str(run))}{elsewhere}"
+    served = any(file.type != SAFETENSORS for file in shipped.files)
+    for verb, more in (("serve", ""), ("chat", "")) if served else (("serve", " --engine vllm"),):
+        line = f"{verb.title() + ':':8} sessiontune {verb} {quote(str(run))}{elsewhere}{more}"
         print_plain(rich, line)

@@ -193,7 +193,7 @@ def _overview(
             how = f" (the first {_SAMPLE} of {count:,} messages)" if count > _SAMPLE else ""
             rich.print(f"\n[bold]Sample: row 1[/bold]{how}")
             _messages(rich, first, full=False)
-        draw_few(rich, manifest)
+        draw_few(rich, manifest, place=folder.resolve())
         name = quote(str(folder))
         for line in (
             f"\nNext: sessiontune show {name} 1   (a row, and where it came from)",

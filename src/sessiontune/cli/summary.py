@@ -19,6 +19,8 @@ from ..reasons import (
 from .console import print_plain
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console as RichConsole
     from rich.table import Table
 
@@ -50,10 +52,12 @@ def draw_manifest(
     draw_counts(rich, "What a format cannot carry", _by_loss(manifest.losses), str, whole)
 
 
-def draw_few(rich: RichConsole, manifest: Manifest, again: str = "") -> None:
+def draw_few(
+    rich: RichConsole, manifest: Manifest, again: str = "", place: Path | None = None
+) -> None:
     """That too little is held out for a verdict, if so. `again`: the command that holds out enough;
-    without it the options are named."""
-    if few := few_held_out(manifest, command=not again):
+    without it the options are named, for the export in `place`."""
+    if few := few_held_out(manifest, command=not again, place=place):
         rich.print(f"\n[yellow]{few}[/yellow]")
         if again:
             print_plain(rich, f"  {again}")

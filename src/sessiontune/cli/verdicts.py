@@ -69,9 +69,9 @@ def drop(
 def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
     """Purge a project, a session or a file from the state.
 
-    WHAT is a project folder, a log file, or a session's id or thread. What other logs and sessions
-    held stays, also where their logs are gone. The logs themselves are not touched: while they
-    exist, the next export reads them again, so move them away first or use --exclude. Says which
+    Give a project folder, a log file, or a session's id or thread. What other logs and sessions
+    hold stays, even if those logs are gone. The logs themselves are not touched: while they exist,
+    the next export reads them again, so move them away first or use --exclude. It says which
     published folders held the data.
     """
     from ..pipeline.lookup import find, near, purge

@@ -9,6 +9,7 @@ import msgspec
 import orjson
 
 from ..errors import UsageError
+from ..figures import several
 from ..templating import Template
 from .actions import ActionCase, Answer, action_cases, answer_all, dealt
 from .answering import Answerer, Progress
@@ -108,6 +109,12 @@ class Bench:
         self.run, self.options, self.progress = run, options, progress
         self.side = side or side_of_then(run)
         self.rows = self.side.rows
+        self.template = Template.load(run.base, str(run.template))
+        self.probe: list[HeldExample] = []
+        self.unprobed: list[int] = []
+        if options.probe:  # a wrong file is named before anything is computed
+            found = probe_examples(Path(options.probe), self.template, run.length)
+            self.probe, self.unprobed = found
         self.arms = usual_arms(run, rules_for(run) if options.rules else "")
         self.arms += [read_arm(run, text) for text in options.arms]
         self.seed_arms = [read_arm(run, f"seed{n}={p}") for n, p in enumerate(options.seeds, 2)]
@@ -115,14 +122,10 @@ class Bench:
         if options.judge:
             judge_at(options.judge)  # a wrong address is refused before anything is computed
         self.cache = Cache(run.folder / "evaluation" / "cache")
-        self.template = Template.load(run.base, str(run.template))
         self.lab = Lab(run)
         self.held = self.side.examples(run, self.template)
         self.examples = _sampled(self.held, options)
         self.cases = action_cases(self.rows, options.max_cases, options.seed)
-        self.probe: list[HeldExample] = []
-        if options.probe:
-            self.probe = probe_examples(Path(options.probe), self.template, run.length)
         self.losses: dict[str, list[Loss]] = {}
         self.probed: dict[str, list[Loss]] = {}
         self.answers: dict[str, list[Answer]] = {}
@@ -253,6 +256,12 @@ class Bench:
             notes.append(
                 f"The loss was computed on {len(self.examples)} of {len(self.held)} held-out "
                 "examples (--max-examples)."
+            )
+        if self.unprobed:
+            count = len(self.unprobed)
+            notes.append(
+                f"{several(count, 'row')} of {Path(self.options.probe).name} could not be used for "
+                f"--probe (first: row {self.unprobed[0]}): each needs `messages` with an answer."
             )
         if rules := next((a for a in self.arms if a.kind == "rules"), None):
             notes += _against_rules(self.measures("tuned", rules.name))

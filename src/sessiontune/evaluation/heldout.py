@@ -14,7 +14,7 @@ import orjson
 from ..errors import PreflightError, UsageError
 from ..general import read_rows
 from ..rows.columns import tags_in
-from ..templating import Encoded, Template, TemplateRefused
+from ..templating import IGNORED, Encoded, Template, TemplateRefused
 from .cache import folder_digest
 
 
@@ -174,24 +174,32 @@ def _row_of(where: str) -> str:
     return found.group() if found else where
 
 
-def probe_examples(path: Path, template: Template, length: int) -> list[HeldExample]:
-    """General rows (any format that this project writes) as examples, for the forgetting probe.
+def probe_examples(
+    path: Path, template: Template, length: int
+) -> tuple[list[HeldExample], list[int]]:
+    """General rows (`messages`) as examples, for the forgetting probe, and the numbers of the rows
+    that give none.
 
     Each row is its own cluster. Rows that are too long keep their beginning.
     """
-    found = []
+    found: list[HeldExample] = []
+    unused = []
     for number, row in enumerate(read_rows(str(path)), 1):
-        if not isinstance(row.get("messages"), list):
-            continue
-        for encoded in template_examples(template, row, f"{path.name}:{number}"):
+        before = len(found)
+        given = isinstance(row.get("messages"), list)
+        where = f"{path.name}:{number}"
+        for encoded in template_examples(template, row, where) if given else []:
             ids, labels = encoded.ids[:length], encoded.labels[:length]
-            found.append(HeldExample(f"{path.name}:{number}", f"probe-{number}", ids, labels))
+            if any(label != IGNORED for label in labels):
+                found.append(HeldExample(where, f"probe-{number}", ids, labels))
+        if len(found) == before:
+            unused.append(number)
     if not found:
         raise UsageError(
             f"{path} holds no rows for the probe.",
-            'Each line needs "messages", as in openai.jsonl.',
+            'Each line needs "messages" with an answer, as in openai.jsonl.',
         )
-    return found
+    return found, unused
 
 
 def template_examples(template: Template, row: dict[str, Any], where: str) -> list[Encoded]:

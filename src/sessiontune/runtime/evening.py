@@ -17,9 +17,8 @@ from typing import Any
 import msgspec
 
 from ..errors import StoreError, UsageError, cannot_write
+from ..portions import NOTES
 from ..whole import write_whole
-
-NOTES = "evening.json"
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

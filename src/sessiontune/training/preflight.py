@@ -148,7 +148,7 @@ def _evaluation(held: Prepared) -> Check:
 
 def _judged(data: DataSet) -> Check:
     """Whether `evaluate` will be able to judge the run: better known before than after."""
-    from ..portions import few
+    from ..portions import few, made_by
 
     name = "held out for a verdict"
 
@@ -156,8 +156,8 @@ def _judged(data: DataSet) -> Check:
         return len({row.body.get("group") or row.where for row in rows})
 
     held = groups(data.eval)
-    folder, every = Path(data.folder).resolve().name, held + groups(data.train)
-    words = few(held, every, folder, data.split) if held else ""
+    verb, folder = made_by(Path(data.folder).resolve())
+    words = few(held, held + groups(data.train), folder.name, data.split, verb) if held else ""
     return Check(name, "note" if words else "good", words or f"{held} independent groups")
 
 
