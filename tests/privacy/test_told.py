@@ -486,7 +486,7 @@ def test_words_tell_nothing() -> None:
     ("text", "left"),
     [
         ("contraseña nueva del panel: {} ver xx:{}", "contraseña nueva del panel: REDACTED_"),
-        ("password for the panel: {} and in xx:{}", "password for the panel: REDACTED_"),
+        ("password for the panel: {} see xx:{}", "password for the panel: REDACTED_"),
     ],
 )
 def test_the_first_colon_begins_the_value(redactor: Redactor, text: str, left: str) -> None:
