@@ -509,3 +509,10 @@ def test_a_pseudonym_where_a_view_ends_stays(redactor: Redactor, padding: int) -
     once = redactor.text(letters + "x" * padding + " ssh ada" + "@db")
     assert "@db" not in once
     assert redactor.text(once) == once
+
+
+def test_what_a_call_encodes_for_an_address_is_the_value_of_its_name(redactor: Redactor) -> None:
+    url = 'url = "https://acme.io/?token=" + {}("{}")'
+    assert "REDACTED_" in redactor.text(url.format("encodeURIComponent", PASSWORD))
+    kept = url.format("stored", "access" + "_v2")
+    assert redactor.text(kept) == kept
