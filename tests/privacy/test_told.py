@@ -481,3 +481,39 @@ def test_words_tell_nothing() -> None:
     redactor = Redactor(b"told", Vocabulary(), PrivacyOptions())
     redactor.texts([f"password = '{w}', ssh {w}@10.0.0.3" for w in ("sunflower", "robin")])
     assert redactor.told() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("contraseña nueva del panel: {} ver xx:{}", "contraseña nueva del panel: REDACTED_"),
+        ("password for the panel: {} see xx:{}", "password for the panel: REDACTED_"),
+    ],
+)
+def test_the_first_colon_begins_the_value(redactor: Redactor, text: str, left: str) -> None:
+    once = redactor.text(text.format(HEX, PASSWORD))
+    assert once.startswith(left)
+    assert redactor.text(once) == once
+
+
+def test_only_the_argument_of_the_call_is_a_password(redactor: Redactor) -> None:
+    text = f'digest := sum("{PASSWORD}"); passwordEncoder().matches("{{}}", given)'
+    assert redactor.text(text.format("x")) == text.format("x")
+    found = redactor.text(text.format("Qm4" + "tZx8Lw"))
+    assert found.startswith(f'digest := sum("{PASSWORD}"); passwordEncoder().matches("REDACTED_')
+
+
+@pytest.mark.parametrize("padding", range(240, 280, 5))
+def test_a_pseudonym_where_a_view_ends_stays(redactor: Redactor, padding: int) -> None:
+    """`letters` are resolved some way around them, which may end within any word."""
+    letters = "m\\u1eadt kh\\u1ea9u m\\u1edbi c\\u1ee7a m\\u00e1y ch\\u1ee7:\n"
+    once = redactor.text(letters + "x" * padding + " ssh ada" + "@db")
+    assert "@db" not in once
+    assert redactor.text(once) == once
+
+
+def test_what_a_call_encodes_for_an_address_is_the_value_of_its_name(redactor: Redactor) -> None:
+    url = 'url = "https://acme.io/?token=" + {}("{}")'
+    assert "REDACTED_" in redactor.text(url.format("encodeURIComponent", PASSWORD))
+    kept = url.format("stored", "access" + "_v2")
+    assert redactor.text(kept) == kept

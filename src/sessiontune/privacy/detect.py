@@ -177,17 +177,17 @@ class Detector:
             plain_of, view_of = _READ_AS[kind]
             if kind == "letter":
                 ends = decoders.along_runs(data, ends, 300)
-            for start, end in windows(ends, len(data)):
+            for start, end in windows(ends, data):
                 plain = plain_of(data, start, end)
                 if len(plain) < end - start and (found := self.find(plain, None, depth + 1)):
                     self._report(found, view_of(data, start, end), spans)
             return
         if kind == "quoted":
-            for start, end in windows(ends, len(data)):
+            for start, end in windows(ends, data):
                 self._through(decoders.quoted_view(data, start, end), depth, spans)
             return
         if kind == "wrap":
-            for start, end in windows(ends, len(data), 700):
+            for start, end in windows(ends, data, 700):
                 for number, view in enumerate(decoders.joined_views(data, start, end)):
                     if not self._wrapped(view, data, spans, number == 0):
                         break

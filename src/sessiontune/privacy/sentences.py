@@ -22,8 +22,11 @@ _SAID = (
 #: What the secret is for: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
     r"(?: (?:for|of|to|on|in|at|from|bei|beim|f\xc3\xbcrs|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|till?|do|od|ke?|untuk|c\xe1\xbb\xa7a|cho|"
-    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|(?:de l|dell|d)(?:'|\xe2\x80\x99)[^\s\"'`]{1,24})(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){0,5}?)??"
+    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|(?:de l|dell|d)(?:'|\xe2\x80\x99)[^\s\"'`]{1,24})"
 )
+_WORDS = r"(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){0,5}?)??"
+#: The same without a colon at a word's end: the first colon behind them begins the value.
+_EXACT_WORDS = r"(?: [`'\"]?[^\s\"'`<>()=;|]{0,31}[^\s\"'`<>()=;|:]){0,5}?)??"
 #: A word between, where it stands before what the secret is for: `contraseña nueva`, `mật khẩu mới`;
 #: in Arabic, words with their article.
 _SORT = r"(?: (?:nuev[ao]|nov[ao]|actual|wi-?fi|m\xe1\xbb\x9bi|(?:\xd8\xa7|\xd9\x84)\xd9\x84[\x80-\xff]+))*"
@@ -33,7 +36,8 @@ _VERB = (
     r"(?::|->|=>|(?:'|\xe2\x80\x99)s|\xe2\x86\x92|\xe2\x80[\x93\x94]|"
     r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xec\x84\xa4\xec\xa0\x95\xec\x9d\x80|\xe3\x81\x8c|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9(?:\xe6\x88\x90|\xe4\xb8\xba)(?:\xe4\xba\x86)?|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)[ ]{0,2})"
 )
-_IS = rf"(?:[`'\"*]{{0,3}}{_SORT}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB})"
+_IS = rf"(?:[`'\"*]{{0,3}}{_SORT}{_WHOSE}{_WORDS}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB})"
+_IS_EXACT = _IS.replace(_WORDS, _EXACT_WORDS)
 #: The same in languages with words of their own for a key: `mi clave es V`, `токен: V`.
 _SAID_ELSEWHERE = (
     rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|(?:\xd1\x82|\xd0\xa2)\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0[\x9a\xba]\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
@@ -47,6 +51,7 @@ _WE_HAVE = (
 )
 #: What may stand between such a word and the value.
 _IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
+_IS_EXACT_ELSEWHERE = rf"(?: api)?(?:{_IS_EXACT}|[ ]{{1,2}})"
 #: Opening quotes before a value, also those of other languages.
 BEGIN = r"(?:\\*[`'\"*]{0,3}|\xe2\x80[\x98\x9a\x9c\x9e]|\xc2\xab(?:[ ]|\xc2\xa0|\xe2\x80\xaf)?|\xe3\x80[\x8c\x8e])"
 FIRST = r"[A-Za-z0-9!@#$%^&+_.~-]"
@@ -203,7 +208,7 @@ RULES: tuple[Rule, ...] = (
         kind="secret",
         layer="secrets",
         anchor=_SAID + _IS + BEGIN + FIRST + REST + "{3}",
-        exact=_SAID + _IS + BEGIN + rf"({FIRST}{REST}{{5,200}})",
+        exact=_SAID + _IS_EXACT + BEGIN + rf"({FIRST}{REST}{{5,200}})",
         check=_said,
         near=said_follows,
         before=240,
@@ -224,7 +229,7 @@ RULES: tuple[Rule, ...] = (
         kind="secret",
         layer="secrets",
         anchor=rf"{_SAID_ELSEWHERE}{_IS_ELSEWHERE}{BEGIN}{FIRST}{REST}{{3}}",
-        exact=rf"{_SAID_ELSEWHERE}{_IS_ELSEWHERE}{BEGIN}({FIRST}{REST}{{5,200}})",
+        exact=rf"{_SAID_ELSEWHERE}{_IS_EXACT_ELSEWHERE}{BEGIN}({FIRST}{REST}{{5,200}})",
         check=_said,
         near=said_follows,
         before=240,

@@ -7,15 +7,26 @@ from typing import Any
 
 import msgspec
 
+from .rules import quick
+
 #: Longest stretch of a view, in bytes: its map of places takes memory.
 STRETCH = 1 << 16
 
 
-def windows(ends: list[int], size: int, reach: int = 300) -> list[tuple[int, int]]:
-    """Stretches of a text of `size` bytes that reach `reach` bytes around the hits that end at
-    `ends`. They are joined where they touch, and at most `STRETCH` bytes long."""
+#: The rest of a word that would be cut: half a pseudonym is not recognised as one.
+_WORD = quick(r"[\w-]{0,100}")
+
+
+def windows(ends: list[int], data: bytes, reach: int = 300) -> list[tuple[int, int]]:
+    """Stretches of a text that reach `reach` bytes around the hits that end at `ends`, to a word's
+    end. They are joined where they touch, and about `STRETCH` bytes long at most."""
     joined: list[tuple[int, int]] = []
-    start, stop = 0, -1
+    start, stop, size = 0, -1, len(data)
+
+    def whole(at: int) -> int:
+        rest = _WORD.match(data, at, min(size, at + 100))
+        return rest.end() if rest else at
+
     for end in ends:
         low = end - reach if end > reach else 0
         high = end + reach if end + reach < size else size
@@ -23,10 +34,10 @@ def windows(ends: list[int], size: int, reach: int = 300) -> list[tuple[int, int
             stop = high
             continue
         if stop >= 0:
-            joined.append((start, stop))
+            joined.append((start, whole(stop)))
         start, stop = low, high
     if stop >= 0:
-        joined.append((start, stop))
+        joined.append((start, whole(stop)))
     return joined
 
 
