@@ -45,6 +45,8 @@ class Rollout:
         self.event("user_message", message=words)
         for _ in range(self.random.choice([0, 1, 3])):
             self.step()
+        if self.random.random() < 0.2:
+            self.script()
         words = self.fresh("answer")
         self.event("agent_message", message=words)
         self.said("assistant", words)
@@ -68,6 +70,15 @@ class Rollout:
         for call in calls:
             if self.random.random() < 0.95:
                 self.item("function_call_output", call_id=call, output=self.fresh("output"))
+
+    def script(self) -> None:
+        """A call of code mode that tells more, also after the next answer."""
+        call = self.fresh("call")
+        self.item("custom_tool_call", name="exec", call_id=call, input=self.fresh("script"))
+        for after in self.random.choices([True, False], k=self.random.choice([1, 2, 4])):
+            self.item("custom_tool_call_output", call_id=call, output=self.fresh("told"))
+            if after:
+                self.said("assistant", self.fresh("answer"))
 
     def compaction(self) -> None:
         prefix = "Another language model started to solve this problem and produced a summary"

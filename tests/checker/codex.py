@@ -27,6 +27,7 @@ def read(path: str) -> Log:
     log = Log(path)
     session, agent, begins = "", None, 0
     hidden: list[str] = []
+    scripts: dict[str, Atom | None] = {}  # calls of code mode, and their first outputs
     for line, nth, row in lines(path):
         if isinstance(row, dict) and "payload" not in row:  # the first rollouts: bare items
             header = "id" in row and "type" not in row
@@ -48,12 +49,38 @@ def read(path: str) -> Log:
             if call:
                 hidden.append(f"REDACTED@{session}#{line}")
             payload["call_id"] = hidden[-1] if call else hidden.pop(0)
-        for block, atom in enumerate(_atoms(row.get("type"), payload)):
+        atoms = _atoms(row.get("type"), payload)
+        if row.get("type") == "response_item":
+            atoms = _notices(payload, atoms, scripts, log.atoms)
+        for block, atom in enumerate(atoms):
             atom.at = {path: (line, nth, block)}
             atom.record = f"{path}:{line}:{nth}"
             atom.sessions, atom.agent = {session}, agent
             log.atoms.append(atom)
     return log
+
+
+def _notices(
+    p: dict[str, Any], atoms: list[Atom], scripts: dict[str, Atom | None], before: list[Atom]
+) -> list[Atom]:
+    """What a script tells after its first output is part of that output, or context if something
+    else was said in between."""
+    call, kind = str(p.get("call_id") or ""), p.get("type")
+    if kind == "custom_tool_call" and p.get("name") == "exec":
+        scripts[call] = None
+    if kind != "custom_tool_call_output" or call not in scripts:
+        return atoms
+    (atom,), first = atoms, scripts[call]
+    if first is None:
+        scripts[call] = atom
+        return atoms
+    if atom.forms == first.forms or not atom.forms[1]:
+        return atoms  # the same again, or nothing
+    since = before[next(n for n, one in enumerate(before) if one is first) :]
+    if all(one.kind in ("result", "context") for one in since):
+        first.forms = tuple(form + atom.forms[1] for form in first.forms)
+        return []
+    return [Atom("context", atom.forms[1:2], {}, True)]
 
 
 def _atoms(kind: Any, p: dict[str, Any]) -> list[Atom]:

@@ -217,3 +217,24 @@ def test_a_result_that_a_copy_holds_otherwise_is_accounted_for(tmp_path: Path, a
     reading = read("claude", tmp_path)
     assert reading.unbalanced() == {}
     assert any("more" in told for told in words(reading))
+
+
+@pytest.mark.parametrize("longer", [True, False])
+def test_a_log_that_lost_a_call_makes_nothing_stand_twice(tmp_path: Path, longer: bool) -> None:
+    """The longer log is read first; the copy holds the call."""
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", call("c1")),
+        user("r1", "a1", [result("c1")]),
+        answer("a2", "r1", "m2", text("Seen.")),
+        user("u2", "a2", "on"),
+        answer("a3", "u2", "m3", text("On.")),
+    ]
+    more = [user("u3", "a3", "more" * 99 if longer else "more")]
+    write(tmp_path, "p/s1.jsonl", [rows[0], *rows[2:], *more])
+    write(tmp_path, "p/s2.jsonl", [{**row, "sessionId": "s2"} for row in rows])
+    reading = read("claude", tmp_path)
+    ids = [[m.id for m in s.messages] for s in reading.sessions]
+    assert ids == [["u1", "a1", "r1", "a2", "u2", "a3", "u3"]]
+    assert reading.ledger.drops == {"link/resumed_copy": 5}
+    assert reading.unbalanced() == {}

@@ -25,9 +25,12 @@ _LOOK_BACK = 20
 
 def copied_record(state: State, line: Line, moved: str | None) -> str:
     """The id of the record that `line`, whose id is known, repeats. If it is another record, it
-    gets a new id, and the result is "". `moved` is the new id of its parent, if that got one."""
+    gets a new id, and the result is "", as for the first one that has a place. `moved` is the new
+    id of its parent, if that got one."""
     uuid = line.uuid or ""
     others = state.others.get(uuid, [])
+    if moved is None and _finds_its_call(state, line):
+        return ""
     if moved is None or moved not in state.mine:  # below a new record all is new
         for name in [uuid, *others] if moved is None else [*others, uuid]:
             line.uuid = name
@@ -40,6 +43,16 @@ def copied_record(state: State, line: Line, moved: str | None) -> str:
     state.renamed[uuid] = line.uuid
     state.mine[line.uuid] = state.line
     return ""
+
+
+def _finds_its_call(state: State, line: Line) -> bool:
+    """Whether a result has its call here, unlike the record of that id that was read before: that
+    one has no place."""
+    content = line.message.content if line.message is not None else None
+    calls = {block.tool_use_id for block in content} if type(content) is list else set()
+    found = state.lost & {(line.uuid, call) for call in calls if call in state.calls}
+    state.lost -= found
+    return bool(found)
 
 
 def _stands_elsewhere(state: State, line: Line) -> bool:

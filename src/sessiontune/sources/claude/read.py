@@ -216,6 +216,7 @@ class Reader(State):
             done = [take_result(self, line, block) for block in blocks] + [state]
             if set(done) <= {"late", ""} and len(self.files) > 1:
                 self.strays.append(Stray(self.file, line, (number, nth), blocks))
+                self.lost |= {(line.uuid, block.tool_use_id) for block in blocks}
             elif "used" not in done:
                 self.drop(next((d for d in done if d not in ("late", "")), "result_without_call"))
         self.late = []
@@ -236,7 +237,9 @@ class Reader(State):
             self.line, self.nth = stray.place
             done = [take_result(self, stray.line, block) for block in stray.blocks]
             if "used" not in done:
-                self.ledger.drop(Drop("read", "result_without_call", file=self.path))
+                copy = "resumed_copy" in done
+                why = ("link", "resumed_copy") if copy else ("read", "result_without_call")
+                self.ledger.drop(Drop(*why, file=self.path))
             for node in self.nodes:  # at its place among the nodes of its file
                 node.side = side or node.side
                 nodes = sides.setdefault(node.side, [])

@@ -84,6 +84,7 @@ class State:
         self.seams: set[tuple[int, int]] = set()
         self.begun: dict[tuple[int, int], Facts] = {}  # where a file's further sessions begin
         self.strays: list[Stray] = []
+        self.lost: set[tuple[str | None, str | None]] = set()  # their records, calls
         self.audits = any(os.path.basename(path) == AUDIT for path in files)
         self.audited: dict[tuple[str, str], list[Node]] = {}  # session, words -> its prompts
         self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
