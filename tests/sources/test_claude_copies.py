@@ -110,3 +110,40 @@ def test_a_picture_and_what_another_version_wrote_for_it_are_one(tmp_path: Path)
     again = [user("u1", None, "[Image #1]"), user("u9", "u1", "anybody?")]
     reading = read_logs(tmp_path, s=rows, t=again)
     assert words(reading) == [["say 1"], ["anybody?"]]
+
+
+def audit(folder: Path, *rows: dict[str, Any]) -> Reading:
+    """Reads notes of Claude Desktop, which holds each prompt twice: as sent, and as taken."""
+    own = {"sessionId": None, "session_id": "z"}
+    times = [f"2026-01-01T00:00:0{n}.000Z" for n in range(len(rows))]
+    told = [{**row, **own, "_audit_timestamp": at} for row, at in zip(rows, times, strict=True)]
+    write(folder, "audit.jsonl", told)
+    reading = read("claude", folder)
+    assert reading.unbalanced() == {}
+    return reading
+
+
+def test_what_was_asked_twice_is_noted_four_times(tmp_path: Path) -> None:
+    asked = [user(f"u{n}", None, "go on") for n in range(4)]
+    reading = audit(tmp_path, *asked, answer("a", None, "m", text("Gone.")))
+    assert words(reading) == [["go on", "Gone."]]
+    assert reading.ledger.drops == {"link/repeated_record": 2, "clean/retyped_prompt": 1}
+
+
+def test_what_is_below_a_prompt_as_taken_is_below_the_prompt(tmp_path: Path) -> None:
+    asked = [user("u1", None, "go"), user("u2", None, "go")]
+    told = [answer("a1", "u2", "m1", text("One.")), answer("a2", "u2", "m2", text("Two."))]
+    assert words(audit(tmp_path, *asked, *told)) == [["go", "One."], ["Two."]]
+
+
+def test_two_agents_with_one_task_both_have_it(tmp_path: Path) -> None:
+    calls = [call(name, "Task", prompt="look") for name in ("t1", "t2")]
+    tasks = [user(f"k{c['id']}", None, "look", parent_tool_use_id=c["id"]) for c in calls]
+    said = [
+        answer(f"x{c['id']}", None, f"m{c['id']}", text("Saw."), parent_tool_use_id=c["id"])
+        for c in calls
+    ]
+    reading = audit(
+        tmp_path, user("u1", None, "go"), answer("a1", None, "m", *calls), *tasks, *said
+    )
+    assert words(reading)[1:] == [["look", "Saw."]] * 2
