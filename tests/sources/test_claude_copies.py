@@ -9,6 +9,8 @@ from tests.sources.test_claude import answer, call, read_rows, result, text, use
 from tests.sources.test_claude_told_again import compaction, turn, words
 from tests.support import Reading, read
 
+from sessiontune.evidence import results_of
+
 Rows = list[dict[str, Any]]
 
 
@@ -147,3 +149,22 @@ def test_two_agents_with_one_task_both_have_it(tmp_path: Path) -> None:
         tmp_path, user("u1", None, "go"), answer("a1", None, "m", *calls), *tasks, *said
     )
     assert words(reading)[1:] == [["look", "Saw."]] * 2
+
+
+def test_of_a_long_output_a_copy_may_have_only_the_beginning(tmp_path: Path) -> None:
+    """The rest lies beside the log; in the log that was read first the call has no result."""
+
+    def rows(output: str) -> Rows:
+        return [*begun, user("r1", "a1", [result("c", output)])]
+
+    begun = [user("u1", None, "run it"), answer("a1", "u1", "m1", call("c"))]
+    stub = "<persisted-output>\nOutput too large (9KB). Full output saved to: /x/b1.txt\n"
+    reading = read_logs(
+        tmp_path,
+        s=[*begun, user("u2", "a1", "stop " * 300)],
+        t=[*rows("the whole output"), answer("a2", "r1", "m2", text("It ran. " * 40))],
+        u=[*rows(stub), user("u3", "r1", "well?")],
+    )
+    assert reading.ledger.drops["link/resumed_copy"] == 5
+    given = [r.content for s in reading.sessions for m in s.messages for r in results_of(m)]
+    assert given == ["", "the whole output"]
