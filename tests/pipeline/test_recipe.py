@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiontune.errors import UsageError
+from sessiontune.pipeline.finishing import side_files
 from sessiontune.pipeline.prepare import Head
 from sessiontune.pipeline.select import reason_to_leave_out
 from sessiontune.recipe import Recipe, dump_recipe, load_recipe
@@ -104,3 +105,15 @@ def test_a_date_is_written_in_one_way(text: str) -> None:
     with pytest.raises(UsageError, match="is not a date"):
         load_recipe({"since": text}, None, env={})
     assert load_recipe({"since": "2025-10-01"}, None, env={}).since == "2025-10-01"
+
+
+def test_a_file_that_a_recipe_names_counts_by_what_is_in_it(tmp_path: Path) -> None:
+    """Of a base's folder its tokenizer; the name of what is nowhere stays a name."""
+    kept = tmp_path / "tokenizer.json"
+    (tmp_path / "tokenizer.model").write_text("other")
+    kept.write_text("{}")
+    first = side_files(str(tmp_path), str(kept), "", "org/base")
+    assert first[0] == first[1]
+    assert first[2:] == ["", "org/base"]
+    kept.write_text("[]")
+    assert side_files(str(tmp_path))[0] != first[0]

@@ -11,6 +11,8 @@ import pytest
 from planted import carrier
 
 from runs import run
+from sessiontune.model import Finding
+from sessiontune.pipeline.finishing import gate_error
 
 TEXT, VALUE = carrier("github", 1)
 
@@ -113,3 +115,11 @@ def test_scan_shows_no_value_in_the_name_of_a_model(logs: Path, tmp_path: Path) 
     assert ended.code == 0
     assert len(ended.json()["models"]) == 1
     assert VALUE not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("found", [5, 6])
+def test_five_places_are_named_and_the_others_counted(found: int) -> None:
+    findings = [Finding(f"train.jsonl:{n}", "secret", "github", 0, 9) for n in range(1, found + 1)]
+    said = str(gate_error(findings).args[0])
+    assert [n for n in range(9) if f"train.jsonl:{n}" in said] == [1, 2, 3, 4, 5]
+    assert said.endswith(" and 1 more." if found > 5 else "train.jsonl:5.")

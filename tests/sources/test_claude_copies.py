@@ -9,6 +9,8 @@ from tests.sources.test_claude import answer, call, read_rows, result, text, use
 from tests.sources.test_claude_told_again import compaction, turn, words
 from tests.support import Reading, read
 
+from sessiontune.evidence import results_of
+
 Rows = list[dict[str, Any]]
 
 
@@ -110,3 +112,59 @@ def test_a_picture_and_what_another_version_wrote_for_it_are_one(tmp_path: Path)
     again = [user("u1", None, "[Image #1]"), user("u9", "u1", "anybody?")]
     reading = read_logs(tmp_path, s=rows, t=again)
     assert words(reading) == [["say 1"], ["anybody?"]]
+
+
+def audit(folder: Path, *rows: dict[str, Any]) -> Reading:
+    """Reads notes of Claude Desktop, which holds each prompt twice: as sent, and as taken."""
+    own = {"sessionId": None, "session_id": "z"}
+    times = [f"2026-01-01T00:00:0{n}.000Z" for n in range(len(rows))]
+    told = [{**row, **own, "_audit_timestamp": at} for row, at in zip(rows, times, strict=True)]
+    write(folder, "audit.jsonl", told)
+    reading = read("claude", folder)
+    assert reading.unbalanced() == {}
+    return reading
+
+
+def test_what_was_asked_twice_is_noted_four_times(tmp_path: Path) -> None:
+    asked = [user(f"u{n}", None, "go on") for n in range(4)]
+    reading = audit(tmp_path, *asked, answer("a", None, "m", text("Gone.")))
+    assert words(reading) == [["go on", "Gone."]]
+    assert reading.ledger.drops == {"link/repeated_record": 2, "clean/retyped_prompt": 1}
+
+
+def test_what_is_below_a_prompt_as_taken_is_below_the_prompt(tmp_path: Path) -> None:
+    asked = [user("u1", None, "go"), user("u2", None, "go")]
+    told = [answer("a1", "u2", "m1", text("One.")), answer("a2", "u2", "m2", text("Two."))]
+    assert words(audit(tmp_path, *asked, *told)) == [["go", "One."], ["Two."]]
+
+
+def test_two_agents_with_one_task_both_have_it(tmp_path: Path) -> None:
+    calls = [call(name, "Task", prompt="look") for name in ("t1", "t2")]
+    tasks = [user(f"k{c['id']}", None, "look", parent_tool_use_id=c["id"]) for c in calls]
+    said = [
+        answer(f"x{c['id']}", None, f"m{c['id']}", text("Saw."), parent_tool_use_id=c["id"])
+        for c in calls
+    ]
+    reading = audit(
+        tmp_path, user("u1", None, "go"), answer("a1", None, "m", *calls), *tasks, *said
+    )
+    assert words(reading)[1:] == [["look", "Saw."]] * 2
+
+
+def test_of_a_long_output_a_copy_may_have_only_the_beginning(tmp_path: Path) -> None:
+    """The rest lies beside the log; in the log that was read first the call has no result."""
+
+    def rows(output: str) -> Rows:
+        return [*begun, user("r1", "a1", [result("c", output)])]
+
+    begun = [user("u1", None, "run it"), answer("a1", "u1", "m1", call("c"))]
+    stub = "<persisted-output>\nOutput too large (9KB). Full output saved to: /x/b1.txt\n"
+    reading = read_logs(
+        tmp_path,
+        s=[*begun, user("u2", "a1", "stop " * 300)],
+        t=[*rows("the whole output"), answer("a2", "r1", "m2", text("It ran. " * 40))],
+        u=[*rows(stub), user("u3", "r1", "well?")],
+    )
+    assert reading.ledger.drops["link/resumed_copy"] == 5
+    given = [r.content for s in reading.sessions for m in s.messages for r in results_of(m)]
+    assert given == ["", "the whole output"]

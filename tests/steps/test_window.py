@@ -337,3 +337,99 @@ def test_counts_add_up() -> None:
     assert total.sessions == 3
     assert total.kept_turns == total.turns
     assert msgspec.to_builtins(total)["rows"] == total.rows
+
+
+def test_what_just_fits_is_not_cut_and_plain_truncation_would_keep_it() -> None:
+    """The markup around a conversation and definitions take room too."""
+    tools = (ToolDef("Bash", "runs a command", {"type": "object", "properties": {}}),)
+    one = session("s", user("1", "run it"), answer("2", "", call("c")), answer("3", "word " * 400))
+    meter = Meter()
+    whole = meter.messages(one.messages) + meter.definitions(tools)
+    (example,), counts = windower(whole)(one, (), None, tools)
+    assert (example.messages, example.tags) == (one.messages, ())
+    assert counts.naive_turns == 2
+    assert windower(whole - 1)(one, (), None, tools)[1].naive_turns == 1
+
+
+def test_a_session_of_nothing_is_not_counted_as_one_without_training() -> None:
+    notice = Message(id="n", role="user", kind="notice", parts=(Text("stopped"),))
+    assert windower(1024)(session("s", notice))[1].reasons == {}
+
+
+def test_a_long_answer_stands_behind_what_was_before_it() -> None:
+    one = session(
+        "s", user("1", "hi"), answer("2", "Hello."), user("3", "go"), answer("4", "word " * 2000)
+    )
+    long = windower(1024)(one)[0][-1]
+    assert LONG in long.tags
+    assert [m.id for m in long.messages] == ["1", "2", "3", "4"]
+
+
+def test_room_for_what_was_before_is_taken_from_no_first_target() -> None:
+    """An answer of most of the budget keeps the head."""
+    one = session(
+        "s",
+        user("1", "task " * 40),
+        answer("2", "word " * 400),
+        user("3", "more"),
+        answer("4", "word " * 620),
+    )
+    last = windower(1024)(one)[0][-1]
+    check_laws(one, 1024)
+    assert 0.75 * 1024 < Meter().messages(last.messages[-1:]) < 0.9 * 1024
+    assert last.messages[0] == one.messages[0]
+    assert last.tags == ("window",)
+
+
+def test_of_what_was_before_the_newest_results_stay_and_older_ones_become_a_line() -> None:
+    out = [user("task", "go")]
+    for n in range(60):
+        out.append(answer(f"a{n}", f"Step {n}.", call(f"c{n}")))
+        out.append(results(f"r{n}", ToolResult(f"c{n}", "Bash", f"output {n} " * 40)))
+    first, *later = windower(8192)(session("s", *out))[0]
+    assert first.tags == ("window",)  # nothing in it is longer than it may be
+    for example in later:
+        before = example.messages[1 : example.train.index(True)]
+        shown = [len(r.content) > 100 for m in before for r in results_of(m)]
+        assert shown[0]  # of the first step
+        assert sum(shown[1:]) == sum(shown[-5:]) == 5
+        assert len(shown) > 6
+
+
+def test_a_prompt_in_a_window_takes_a_quarter_at_most() -> None:
+    one = session(
+        "s",
+        user("1", "go"),
+        answer("2", "word " * 300),
+        user("3", "a log line " * 150),
+        answer("4", "word " * 400),
+    )
+    examples, _ = windower(1024)(one)
+    assert Meter().messages(one.messages[2:3]) > 1024 // 3
+    prompts = [m for e in examples for m in e.messages if m.id == "3"]
+    assert prompts
+    assert all(Meter().messages([m]) <= 1024 // 4 + Meter().base for m in prompts)
+
+
+def test_definitions_that_take_more_than_a_quarter_of_a_window_are_left_out() -> None:
+    tools = (ToolDef("Bash", "what it does " * 130, {"type": "object", "properties": {}}),)
+    out = [user("task", "go")]
+    for n in range(30):
+        out += [
+            answer(f"a{n}", "word " * 60, call(f"c{n}")),
+            results(f"r{n}", ToolResult(f"c{n}", "Bash", "ok")),
+        ]
+    assert Meter().definitions(tools) > 1024 // 4
+    for example in windower(1024)(session("s", *out), (), None, tools)[0]:
+        assert example.tools == ()
+        assert "tools_left_out" in example.tags
+    (whole,), _ = windower(1024)(session("s", *out[:3]), (), None, tools)
+    assert whole.tools == tools
+
+
+def test_rather_than_to_cut_results_to_nothing_a_session_is_cut() -> None:
+    out = [user("task", "go")]
+    for n in range(10):
+        out.append(answer(f"a{n}", f"Step {n}.", call(f"c{n}")))
+        out.append(results(f"r{n}", ToolResult(f"c{n}", "Bash", f"output {n} " * 80)))
+    assert len(windower(1024)(session("s", *out))[0]) > 1

@@ -218,8 +218,7 @@ def gate_pages(pages: Mapping[str, bytes], recipe: Recipe, prepared: Prepared) -
         if auditor
         for found in auditor.scan(_DIGEST.sub(b'""', page), name)
     ]
-    if findings:
-        raise gate_error(findings)
+    gate(findings)
 
 
 def gate_error(findings: Sequence[Finding]) -> PrivacyError:
