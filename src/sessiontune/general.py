@@ -38,9 +38,8 @@ def read_rows(path: str) -> Iterator[dict[str, Any]]:
 
     A line that is no JSON object gives an empty row, so that it is counted.
     """
+    must_be_there(path)
     file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"There is no file {path}.", "It must be a local JSONL or Parquet file.")
     if file.suffix == ".parquet":
         yield from _parquet(file)
         return
@@ -53,6 +52,12 @@ def read_rows(path: str) -> Iterator[dict[str, Any]]:
         for line in source:
             if line.strip():
                 yield _object(line)
+
+
+def must_be_there(path: str) -> None:
+    """UsageError if there is no such file."""
+    if not Path(path).is_file():
+        raise UsageError(f"There is no file {path}.", "It must be a local JSONL or Parquet file.")
 
 
 def _parquet(file: Path) -> Iterator[dict[str, Any]]:

@@ -14,8 +14,12 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that whoever reads it finds the old content or the new one, never half.
     Raises OSError."""
     beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(data)
-    beside.replace(path)
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except BaseException:  # half a file must not keep a full disk full
+        beside.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

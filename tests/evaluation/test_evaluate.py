@@ -458,7 +458,7 @@ def test_two_arms_of_one_name(run_folder: Path) -> None:
 
 
 def test_rows_that_the_probe_cannot_use_are_named_before_anything_is_computed(
-    run_folder: Path, tmp_path: Path
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = {"role": "user", "content": "Two and two?"}
     rows = [
@@ -473,6 +473,9 @@ def test_rows_that_the_probe_cannot_use_are_named_before_anything_is_computed(
     assert [example.id for example in bench.probe] == ["general.jsonl:1"]
     said = "3 rows of general.jsonl could not be used for --probe (first: row 2)"
     assert any(note.startswith(said) for note in bench.notes())
-    gone = EvaluationOptions(max_cases=0, arms=("x=nowhere",), probe=str(tmp_path / "no.jsonl"))
-    with pytest.raises(UsageError, match=r"no file .*no\.jsonl"):
-        Bench(run, gone, quiet)
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    with pytest.raises(UsageError, match="holds no rows for the probe"):
+        Bench(run, EvaluationOptions(arms=("x=nowhere",), probe=str(empty)), quiet)
+    assert main(["--json", "evaluate", str(tmp_path / "no-run"), "--probe", "no.jsonl"]) == 2
+    assert "There is no file no.jsonl" in capsys.readouterr().out

@@ -24,7 +24,10 @@ def read_options(chosen: Mapping[str, Any]) -> EvaluationOptions:
     """The command line as options. Raises UsageError for a file that cannot be read."""
     from ..evaluation.evaluate import EvaluationOptions
     from ..evaluation.queries import read_queries
+    from ..general import must_be_there
 
+    if chosen["probe"]:
+        must_be_there(str(chosen["probe"]))
     return EvaluationOptions(
         max_cases=chosen["max_cases"],
         seed=chosen["seed"],

@@ -188,10 +188,14 @@ def _draw_found(
     else:
         rich.print("Nothing found.")
     if unread:
-        files = "1 file is" if len(unread) == 1 else f"{len(unread):,} files are"
+        files = (
+            "1 file is not text and was"
+            if len(unread) == 1
+            else (f"{len(unread):,} files are not text and were")
+        )
         more = ", ..." if len(unread) > 3 else ""
         listed = ", ".join(map(printable, unread[:3])) + more
-        print_plain(rich, f"{files} no text and not read: {listed}")
+        print_plain(rich, f"{files} not read: {listed}")
 
 
 def _secrets_first(found: list[Finding]) -> list[Finding]:
