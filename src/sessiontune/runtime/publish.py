@@ -35,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def said(self) -> str:
         """How many were scanned, and what was not."""
-        rest = "" if self.scanned == len(self.files) else " (weights and vocabularies are no text)"
+        rest = "" if self.scanned == len(self.files) else " (weights and vocabularies are not text)"
         return f"{self.scanned} of {len(self.files)} files scanned{rest}, all clean."
 
 
