@@ -276,14 +276,17 @@ def told_apart(files: Sequence[str], name: Callable[[str], str]) -> Iterator[tup
 def parents_first(heads: Mapping[str, tuple[str, set[str]]]) -> list[str]:
     """Names in order, each after those that it came from; a circle begins with its first name.
     `heads`: name -> its id, and the ids that it came from."""
-    ids = {own for own, _ in heads.values()}
-    todo, done = list(heads), dict[str, None]()
+    waits = {own for own, _ in heads.values()}
+    todo, done = list(heads), list[str]()
     while todo:
-        waits = ids - {heads[name][0] for name in done}
-        ready = [n for n in todo if not heads[n][1] & (waits - {heads[n][0]})]
-        done |= dict.fromkeys(ready or todo[:1])
-        todo = [n for n in todo if n not in done]
-    return list(done)
+        ready, later = list[str](), list[str]()
+        for name in todo:
+            own, above = heads[name]
+            (later if any(up in waits and up != own for up in above) else ready).append(name)
+        todo = later if ready else todo[1:]
+        done += ready or later[:1]
+        waits.difference_update(heads[name][0] for name in ready or later[:1])
+    return done
 
 
 def depth(name: str, above: Mapping[str, str]) -> int:
