@@ -148,6 +148,17 @@ def test_of_an_answer_that_a_copy_cuts_in_two_every_part_stays(
     assert _parts(after) == _parts(later) == _parts(before) + new
 
 
+def _replace(tmp_path: Path, logs: dict[str, list[dict[str, Any]]]) -> None:
+    """Logs in place of those that were there: session -> records."""
+    folder = tmp_path / "logs" / "p"
+    folder.mkdir(parents=True, exist_ok=True)
+    for log in folder.iterdir():
+        log.unlink()
+    for name, records in logs.items():
+        lines = [orjson.dumps({**record, "sessionId": name}) for record in records]
+        (folder / f"{name}-0001.jsonl").write_bytes(b"\n".join(lines))
+
+
 @pytest.mark.parametrize("first", ["whole", "cut and its rest"])
 @pytest.mark.parametrize("more", [0, 1])
 def test_the_rest_of_an_answer_that_is_words_alone_stands_once(
@@ -165,15 +176,9 @@ def test_the_rest_of_an_answer_that_is_words_alone_stands_once(
         _says("u7", cut[-1]["uuid"], _text("go on")),
         _says("u8", "u7", _text("so " * 900), of="msg2"),
     ]
-    folder = tmp_path / "logs" / "p"
-    folder.mkdir(parents=True)
 
     def write(**logs: list[dict[str, Any]]) -> Counter[str]:
-        for log in folder.iterdir():
-            log.unlink()
-        for name, records in logs.items():
-            lines = [orjson.dumps({**record, "sessionId": name}) for record in records]
-            (folder / f"{name}-0001.jsonl").write_bytes(b"\n".join(lines))
+        _replace(tmp_path, logs)
         _export(tmp_path)
         text = " ".join(
             f"{row['content']} {row['reasoning_content'] or ''}" for row in rows(tmp_path / "data")
@@ -205,15 +210,9 @@ def test_the_rest_of_an_answer_stands_once_if_a_vanished_log_told_what_it_holds(
         _says("u7", "u2", _text(f"DB_PASSWORD={value}")),
         _says("u8", "u7", _text("so " * 900)),
     ]
-    folder = tmp_path / "logs" / "p"
-    folder.mkdir(parents=True)
 
     def write(**logs: list[dict[str, Any]]) -> list[str]:
-        for log in folder.iterdir():
-            log.unlink()
-        for name, records in logs.items():
-            lines = [orjson.dumps({**record, "sessionId": name}) for record in records]
-            (folder / f"{name}-0001.jsonl").write_bytes(b"\n".join(lines))
+        _replace(tmp_path, logs)
         return sorted(" ".join(row["content"] for row in _export(tmp_path)).split())
 
     before = write(a=whole, b=[*whole[:2], *on])
