@@ -312,6 +312,11 @@ RULES: tuple[Rule, ...] = (
         before=40,
         after=40,
         rank=1,
+        faster=(
+            r"\+[1-9][\d .()-]{5}",
+            r"\) ?\d{3}[ .-]\d{4}",
+            r"\d{3}[.-]\d{3}[.-]\d{4}",
+        ),
     ),
     *(
         Rule("phone", "personal", anchor, "()", direct=_behind_label, rank=1)

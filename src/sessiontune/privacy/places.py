@@ -35,27 +35,30 @@ def is_machine(name: bytes) -> bool:
 #: Names that Windows gives a machine when it is set up.
 _MACHINE = r"(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11}"
 
+#: A machine and the beginning of a path, as prompts of shells have them.
+_PROMPT = r"@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/]"
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "user",
         "places",
-        r"\b[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
+        _PROMPT,
         r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
         prompt_user,
         "user",
-        before=240,
-        after=8,
+        before=100,
+        after=104,
         rank=3,
     ),
     Rule(
         "host",
         "places",
-        r"\b[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
+        _PROMPT,
         r"\b[a-z_][a-z0-9_.-]{1,31}@([A-Za-z0-9][A-Za-z0-9.-]{1,60}):[~/][^\s]{0,100}[$#%] ",
         host_name,
         "host",
-        before=240,
-        after=8,
+        before=100,
+        after=104,
         rank=3,
     ),
     Rule(
