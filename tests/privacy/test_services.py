@@ -28,6 +28,9 @@ def some(letters: str, size: int) -> str:
 HEX32, HEX40, RUN = some(HEX, 32), some(HEX, 40), some(MIXED, 36)
 PARTS = "b4Kd" + "Z2mQ." + some(MIXED, 40)
 SLASHES = "/".join(("Hb4" + some(MIXED, 12), some(MIXED, 15) + "7", some(MIXED, 14) + "q"))
+#: The same of a length that is no whole number of bytes; letters of one case alone.
+SLASHED = SLASHES + "/" + some(MIXED, 11) + "/" + some(MIXED, 9)
+SMALL = "qhxvkzwpj" + "rfmdtbgcl" + "nxzqkvwh"
 WORD = "Tun" + "dra$e49" + "21x"
 
 
@@ -49,6 +52,11 @@ WORD = "Tun" + "dra$e49" + "21x"
         # an id and a secret with a dot between; base64 with slashes by chance
         ("flagsmith api_key={}", PARTS),
         ('client_api_key = "{}"', SLASHES),
+        ("MUX_TOKEN_SECRET={}", SLASHED),
+        ("ACME_API_TOKEN={}", SMALL),
+        ("hf" + "_{}", SMALL + "wjzkqxvp"),
+        ("login with sk-or" + "-v2-{} please", some(MIXED, 22)),
+        ("xapp" + "-12-a0B1c2D3e4F-4719283746512-{}", HEX40 + HEX[:8]),
         # a user of a URL, without a password
         ("index-url = https://{}:@pypi.acme.io/team", RUN),
         ("calendarific: {}", HEX40),
@@ -110,6 +118,9 @@ def test_it_is_found(text: str, value: str) -> None:
         'cache_entry_key = "0f8fad5bd9cb469fa16570867728950e"',
         "vercel: deployed to production in 12s; miro = new Board(options)",
         'api_key = "config/environments/production/secret-storage"',
+        "API_TOKEN=tokens/staging/service2/current",
+        "API_TOKEN=someverylongplaceholderofwords",
+        "hf" + "_transformersmodelloaderconfigfiles",
         "toggle = true; toggle_a1b2c3d4e5f6a7b8 = 1",
         f"Cache restored from key: Linux-node-{HEX40}{HEX}{HEX[:8]}",
         'ETag: W/"cd40276bac-77bdSYjiIwLF64aTwHXz8dAjZ1P"',

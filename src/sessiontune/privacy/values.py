@@ -169,7 +169,9 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     if is_limit(value) or is_qualified(value):
         return False
     if value.isalpha() or not _DIGIT.search(value, 0, len(value)):
-        return value.isalpha() and judged_random(value, 20)
+        return value.isalpha() and (
+            judged_random(value, 20) or (strong and len(value) >= 20 and is_gibberish(value))
+        )
     if b"," in value:
         keys = value.split(b",")  # `API_KEYS=K1,K2`
         return all(len(key) >= 20 and like_key(key, quoted, strong) for key in keys)
@@ -179,9 +181,7 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
         return strong and not typed_out(value.replace(b"-", b""))
     if _VERSION.fullmatch(value) or _LINE.search(value):
         return False
-    if _PATHLIKE.fullmatch(value) and not (
-        len(value) >= 32 and len(value) % 4 == 0 and _random_path(value)
-    ):
+    if _PATHLIKE.fullmatch(value) and not _random_path(value, strong):
         return False
     if not quoted and (
         (_CODE.fullmatch(value) and not value.isalnum() and not _in_two(value))
@@ -216,9 +216,17 @@ def _camel_case(value: bytes) -> bool:
     )
 
 
-def _random_path(value: bytes) -> bool:
-    """True for base64 that holds slashes by chance (an AWS secret), unlike a path: no words."""
-    return value[:1] not in b".~" and entropy(value) >= 4.5 and wordy(value) < 0.3
+def _random_path(value: bytes, strong: bool) -> bool:
+    """True for base64 that holds slashes by chance (an AWS secret), unlike a path: no words, and
+    under a name that does not say it clearly (`strong`) a whole number of bytes."""
+    if len(value) < (20 if strong else 32) or value[:1] in b".~":
+        return False
+    if not strong:
+        return len(value) % 4 == 0 and entropy(value) >= 4.5 and wordy(value) < 0.3
+    return _BASE64.fullmatch(value) is not None and entropy(value) >= 4 and wordy(value) < 0.25
+
+
+_BASE64 = re2.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
 
 _TWO_PARTS = re2.compile(rb"([A-Za-z0-9]{6,64})\.([A-Za-z0-9_-]{12,80})")

@@ -34,7 +34,8 @@ _WEAK = frozenset(
     braintree-tokenization-key brave-key composio-key devcycle-key exoscale-key fauna-key
     gocardless-token
     hashicorp-vault-token huggingface-token lichess-token lob-key mailchimp-transactional-key
-    mollie-key pagerduty-key persona-key pinterest-token polar-token prismic-token tailscale-key
+    mollie-key pagerduty-key persona-key pinterest-token polar-token prismic-token proof-key
+    tailscale-key
     thunderstore-token upstash-key val-town-token voyage-key
     """.split()  # noqa: SIM905
 )
@@ -77,7 +78,7 @@ def _mixed(value: bytes) -> bool:
     """True for a token with a short prefix whose rest is no chain of words and not of one case."""
     words = _WORDS.match(value)
     body = value[words.end() if words else 2 :]
-    if body.isupper() or (body.islower() and body.isalpha()):
+    if body.isupper() or (body.islower() and body.isalpha() and len(body) < 30):
         return False
     if wordy(body) > 0.4 and not even_case(body):
         return False
