@@ -114,14 +114,14 @@ def _session(
         messages.sort(key=lambda message: message.created)
     reader = Reader(log, about.get("model", ""), agent)
     for message in messages:
-        log.at(places[message.path], files, message.line)
+        log.at(places[message.path], files, message.place)
         if told_by and told.setdefault(message.digest(), message.path) != message.path:
             log.drop("resumed_copy", "link")
             continue
         try:
             reader.take(message)
         except LineFault as fault:
-            ledger.fault(line_fault(fault, message.path, message.line, b"}"))
+            ledger.fault(line_fault(fault, message.path, message.place[0], b"}"))
     cwd = about.get("cwd", "")
     frame = Frame(
         source="goose",

@@ -177,7 +177,7 @@ class Reader:
         fork: Node | None = None
         copying = True
         for kept in messages:
-            log.at(self.at[kept.path], self.files, kept.line)
+            log.at(self.at[kept.path], self.files, (kept.line, 0))
             name = words(kept.info.get("id")) if kept.info else ""
             digest = _digest(kept)
             asked[name] = asked_of_program(kept.parts)
