@@ -89,13 +89,11 @@ def _read(
     model, begun = words(document.get("chatModelTitle")), _begun(path, name)
     seen[name] = seen.get(name, 0) + 1
     log.session_id = name + (f"~{seen[name]}" if seen[name] > 1 else "")  # a copy of the file
-    history = document.get("history")
-    for at, item in enumerate(history if isinstance(history, list) else (), 1):
-        log.part(at)
+    for item in log.listed(document, "history"):
         message = inside(item, "message")
         with log.faults():
             if isinstance(message, dict):
-                _take(log, item, message, model, begun if at == 1 else 0)
+                _take(log, item, message, model, begun if log.place[0] == 1 else 0)
             else:
                 log.drop("no_message")
     cwd = words(document.get("workspaceDirectory")).removeprefix("file://")
