@@ -17,6 +17,7 @@ from tests.sources import (
     test_cursor_agent,
     test_gemini,
     test_goose,
+    test_kiro_database,
     test_opencode,
     test_vscode,
 )
@@ -245,3 +246,68 @@ def test_a_fork_whose_original_is_damaged(tmp_path: Path) -> None:
     reading = read("pi", tmp_path, [str(first), str(second)])
     assert reading.unbalanced() == {}
     assert sorted(told(reading)) == [f"word {at}" for at in range(1, 6)]
+
+
+# ------------------------------------------------------------ copies
+
+
+def test_a_copy_of_a_folder_of_files(tmp_path: Path) -> None:
+    world = test_opencode.World()
+    world.session("ses_a")
+    world.message("ses_a", "user", test_opencode.said("look"))
+    done = test_opencode.tool("c1", "read", input={"path": "a"}, output="body")
+    world.message("ses_a", "assistant", test_opencode.STEP, done, test_opencode.said("Seen."))
+    paths = [path for name in ("a", "b") for path in world.files(tmp_path / name)]
+    reading = read("opencode", tmp_path, paths)
+    assert reading.unbalanced() == {}
+    assert told(reading) == ["look", "Seen.", "('read', {'path': 'a'})", "('body', 'ok')"]
+    assert reading.ledger.drops == {"read/session": 2, "link/resumed_copy": 2}
+
+
+def test_an_older_copy_of_a_session(tmp_path: Path) -> None:
+    rows = [
+        {**HEAD, "id": "p"},
+        *(pi("user", f"{at}", None, text(f"word {at}")) for at in range(4)),
+    ]
+    paths = [write(tmp_path, name, rows[:end]) for name, end in (("a.jsonl", 3), ("b.jsonl", 5))]
+    reading = read("pi", tmp_path, [*map(str, paths)])
+    assert reading.unbalanced() == {}
+    assert told(reading) == [f"word {at}" for at in range(4)]
+    assert reading.ledger.drops["link/resumed_copy"] == 2
+
+
+def test_a_call_in_an_older_file_and_its_result_in_the_database(tmp_path: Path) -> None:
+    messages = test_goose.MESSAGES
+    path = test_goose.old_file(tmp_path, *messages[:2])
+    base = test_goose.database(tmp_path / "sessions.db", *messages)
+    (tmp_path / "b").mkdir()
+    shorter = test_goose.old_file(tmp_path / "b", *messages)
+    for files in ([path, base], [path, shorter], [base, shorter]):
+        reading = read("goose", tmp_path, [*map(str, files)])
+        assert reading.unbalanced() == {}
+        assert shape(reading) == [test_goose.LISTED]
+
+
+def test_an_older_copy_of_a_session_of_continue(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    longer = test_continuedev.session(tmp_path, *HISTORY)
+    older = test_continuedev.session(tmp_path / "b", *HISTORY[:3])
+    reading = read("continue", tmp_path, [str(longer), str(older)])
+    assert reading.unbalanced() == {}
+    assert told(reading) == [f"word {at}" for at in range(5)]
+
+
+def test_a_conversation_that_kiro_took_over(tmp_path: Path) -> None:
+    history = test_kiro_database.HISTORY
+    for name in ("amazon-q", "kiro-cli"):
+        (tmp_path / name).mkdir()
+    state = test_kiro_database.state(history[:2], latest_summary=["so far", {}])
+    paths = [
+        test_kiro_database.store(tmp_path / "amazon-q", state, newer=False),
+        test_kiro_database.store(tmp_path / "kiro-cli", {**state, "history": history}),
+    ]
+    reading = read("kiro", tmp_path, [*map(str, paths)])
+    assert reading.unbalanced() == {}
+    both = [message for session in shape(reading) for message in session]
+    assert both == [("summary", "so far"), *test_kiro_database.TOLD]
+    assert reading.ledger.drops == {"link/resumed_copy": 4}

@@ -171,7 +171,7 @@ class Linear:
     def answer(self, at: object, model: str, name: str = "") -> Node:
         """The answer for this record's parts: the open one, or a new one."""
         node = self.open
-        if node is None or node.results:
+        if node is None or node.results or node.file != self.file:
             node = self._node("answer", at, name)
             node.model = model
             self.open = self.last = node

@@ -22,7 +22,7 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.toolbox import tool_def, with_tools
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, parents_first, words
-from .lines import safe_name, stem
+from .lines import safe_name, size_of, stem
 from .pictures import picture
 from .shapes import blocks_of, digest_of, images_of, inside, objects, text_of, usage_of
 
@@ -109,7 +109,8 @@ class PiSource:
         told: dict[tuple[str, str], Node | None] = {}
         nodes: list[Node] = []
         try:
-            heads = {path: _head(path, options) for path in sorted(files)} if files[1:] else {}
+            largest = sorted(files, key=lambda path: (-size_of(path), path))  # of copies
+            heads = {path: _head(path, options) for path in largest} if files[1:] else {}
             for path in parents_first(heads) or files:
                 yield from _read(path, options, ledger, keyed, told, nodes)
         finally:
@@ -148,6 +149,9 @@ def _read(
             log.session_id = log.session_id or words(entry.get("id"))
             cwd = cwd or words(entry.get("cwd"))
             branched = bool(_parent(entry.get("parentSession") or entry.get("branchedFrom")))
+            own = (kind, words(entry.get("id")))
+            branched = branched or own in told  # a copy of another file
+            told[own] = None
             log.drop("session")
             continue
         times = mine.setdefault(mark[0], set())

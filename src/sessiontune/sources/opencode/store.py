@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -100,13 +100,22 @@ class Files:
             if info is None:
                 continue
             self.ledger.record(path)
-            parts = [self._read(p) for p in self._parts.get(stem(path), ())]
+            parts = [self._read(p) for p in _nearest(path, self._parts.get(stem(path), ()))]
             own = objects(info.get("parts"))  # the first versions kept them in the message
             yield Kept(path, 1, info, [*own, *(p for p in parts if p is not None)])
 
     def _read(self, path: str) -> dict[str, Any] | None:
         """The object in a file; None, and a fault, if there is none."""
         return Linear(path, self.options, self.ledger).document()
+
+
+def _nearest(message: str, parts: Sequence[str]) -> Iterator[str]:
+    """The parts of a message, each once: of those in copies of the store the one beside it."""
+    named: dict[str, list[str]] = {}
+    for path in parts:
+        named.setdefault(stem(path), []).append(path)
+    for found in named.values():
+        yield max(found, key=lambda path: sum(map(str.__eq__, path, message)))
 
 
 class Database:
