@@ -311,3 +311,24 @@ def test_a_conversation_that_kiro_took_over(tmp_path: Path) -> None:
     both = [message for session in shape(reading) for message in session]
     assert both == [("summary", "so far"), *test_kiro_database.TOLD]
     assert reading.ledger.drops == {"link/resumed_copy": 4}
+
+
+# ------------------------------------------------------------ byte order marks
+
+
+@pytest.mark.parametrize("source", DOCUMENTS)
+def test_a_document_with_a_byte_order_mark(tmp_path: Path, source: str) -> None:
+    name, _, document = DOCUMENTS[source]
+    (tmp_path / name).write_text(json.dumps(document, indent=2), encoding="utf-8-sig")
+    reading = read(source, tmp_path, [str(tmp_path / name)])
+    assert told(reading) == [f"word {at}" for at in range(5)]
+
+
+def test_files_of_opencode_with_a_byte_order_mark(tmp_path: Path) -> None:
+    world = test_opencode.World()
+    world.session("ses_a")
+    world.message("ses_a", "user", test_opencode.said("look"))
+    paths = world.files(tmp_path)
+    for path in map(Path, paths):
+        path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert told(read("opencode", tmp_path, paths)) == ["look"]
