@@ -150,7 +150,7 @@ def _read(
             cwd = cwd or words(entry.get("cwd"))
             branched = bool(_parent(entry.get("parentSession") or entry.get("branchedFrom")))
             own = (kind, words(entry.get("id")))
-            branched = branched or own in told  # a copy of another file
+            branched = branched or (bool(own[1]) and own in told)  # a copy of another file
             told[own] = None
             log.drop("session")
             continue
