@@ -453,3 +453,14 @@ def test_only_of_the_same_logs_something_vanished(tmp_path: Path, what: str) -> 
             else:
                 one.write_text(LINE % ("user", "something else"))
             assert [row.gone for row in found(one.parent, before=both)] == [False, True]
+
+
+def test_a_log_that_an_editor_gave_a_byte_order_mark_is_found(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "s.jsonl"
+    log.parent.mkdir()
+    line = '{"type":"session_start","id":"s","title":"t","owner":"o","cwd":"/a"}\n'
+    log.write_text(line, encoding="utf-8-sig")
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        (row,) = discover([log.parent], ["droid"], store, runner, verify=False).rows
+
+    assert (row.file.source, row.index.links) == ("droid", ("session:s",))

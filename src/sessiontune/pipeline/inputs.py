@@ -16,6 +16,7 @@ from ..model import Fault
 from ..ports import FileIndex, LogFile, Runner, merge_index
 from ..reasons import plain
 from ..sources.foreign import advice, unread
+from ..sources.lines import BOM
 from ..store import FileRow, Store
 from .moving import Elsewhere, begins_as, tail_of
 from .walking import Walked, below, place_of, utf8, walk
@@ -268,6 +269,7 @@ def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
 
 
 def _recognise(path: str, head: bytes, sources: Sequence[str]) -> str:
+    head = head.removeprefix(BOM)
     for name in sources:
         if registry.source(name).recognise(path, head):
             return name

@@ -125,17 +125,16 @@ def _folder(document: dict[str, Any]) -> str:
 def _read(
     log: Linear, document: dict[str, Any], name: str, seen: set[tuple[str, int, str]]
 ) -> None:
-    listed = document.get("messages")
     begun = number(document.get("created"))
-    for nth, message in enumerate(listed if isinstance(listed, list) else (), 1):
-        log.part(nth)
-        key = (name, nth, repr(message.get("content")) if isinstance(message, dict) else "")
+    for message in log.listed(document, "messages"):
+        told = repr(message.get("content")) if isinstance(message, dict) else ""
+        key = (name, log.place[0], told)
         if key in seen:
             log.drop("resumed_copy", "link")
             continue
         seen.add(key)
         with log.faults():
-            _take(log, mapping(message), begun if nth == 1 else 0)
+            _take(log, mapping(message), begun if log.place[0] == 1 else 0)
 
 
 def _take(log: Linear, message: dict[str, Any], begun: int) -> None:

@@ -148,6 +148,8 @@ class _Task:
                 self._take(mapping(message))
         for found in scratch.faults:
             self.ledger.fault(found)
+        for repair, times in scratch.repairs.items():
+            self.ledger.repair(repair, times)
         for path, records in scratch.records.items():
             self.ledger.record(path, records)
 
@@ -211,7 +213,7 @@ class _Task:
         back, call = _Back(), ""
         for block in blocks:
             if block.get("type") == "tool_result":
-                named = words(block.get("tool_use_id"))
+                named = words(block.get("tool_use_id")) or "?"  # its text is no person's
                 back.results.setdefault(named, ([], []))
                 for item in blocks_of(block.get("content")):
                     self._piece(item, named, back)

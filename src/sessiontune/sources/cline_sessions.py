@@ -86,9 +86,7 @@ def read_session(
     stem = os.path.basename(path).removesuffix(END)
     name = session_of(path) if agent else words(document.get("sessionId")) or stem
     log.session_id = (f"{name}/{stem}" if agent else name) + again
-    listed = document.get("messages")
-    for nth, message in enumerate(listed if isinstance(listed, list) else (), 1):
-        log.part(nth)
+    for message in log.listed(document, "messages"):
         held = mapping(message)
         own = words(held.get("id"))
         key = (own, digest_of(held.get("content")))

@@ -19,9 +19,9 @@ from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
-from .lines import safe_name, stem
+from .lines import safe_name, size_of, stem
 from .pictures import picture_of_url
-from .shapes import inside, mapping, objects, read_json, text_of, unwrapped
+from .shapes import digest_of, inside, mapping, objects, read_json, text_of, unwrapped
 
 _HEADER = re.compile(
     rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',
@@ -69,17 +69,23 @@ class ContinueSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """One session a file."""
-        seen: dict[str, int] = {}
-        for path in sorted(files):
-            yield from _read(path, options, ledger, keyed, seen)
+        """One session a file; a message that a longer copy holds counts once."""
+        seen: set[tuple[str, int, bytes]] = set()
+        for nth, path in enumerate(sorted(files, key=lambda path: (-size_of(path), path))):
+            again = f"~{nth}" if nth else ""
+            yield from _read(path, again, options, ledger, keyed, seen)
 
 
 SOURCE = ContinueSource()
 
 
 def _read(
-    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, seen: dict[str, int]
+    path: str,
+    again: str,
+    options: ReadOptions,
+    ledger: Ledger,
+    keyed: Keyed,
+    seen: set[tuple[str, int, bytes]],
 ) -> Iterator[Session]:
     log = Linear(path, options, ledger)
     document = log.document()
@@ -87,15 +93,17 @@ def _read(
         return
     name = words(document.get("sessionId")) or stem(path)
     model, begun = words(document.get("chatModelTitle")), _begun(path, name)
-    seen[name] = seen.get(name, 0) + 1
-    log.session_id = name + (f"~{seen[name]}" if seen[name] > 1 else "")  # a copy of the file
-    history = document.get("history")
-    for at, item in enumerate(history if isinstance(history, list) else (), 1):
-        log.part(at)
+    log.session_id = name + again
+    for item in log.listed(document, "history"):
         message = inside(item, "message")
+        key = name, log.place[0], digest_of([inside(message, "role"), inside(message, "content")])
+        if key in seen:
+            log.drop("resumed_copy", "link")
+            continue
+        seen.add(key)
         with log.faults():
             if isinstance(message, dict):
-                _take(log, item, message, model, begun if at == 1 else 0)
+                _take(log, item, message, model, begun if log.place[0] == 1 else 0)
             else:
                 log.drop("no_message")
     cwd = words(document.get("workspaceDirectory")).removeprefix("file://")

@@ -139,11 +139,11 @@ class _Reader:
         for message in messages:
             log.part(int(message["rowid"]))
             own = words(message.get("id"))
-            if own in self.told:
+            if own and own in self.told:
                 log.drop("resumed_copy", "link")
                 continue
             self.told.add(own)
-            summary = own == words(about.get("summary_message_id"))
+            summary = own and own == words(about.get("summary_message_id"))
             with log.faults():
                 _take(log, message, agent, summary or message.get("is_summary_message") == 1)
         call = name.rpartition("$$")[2] if agent else ""

@@ -132,7 +132,9 @@ class _Store:
                     self.folder = folder_of(told[0].decode("utf-8", "replace"))
         for name in lists:
             lists[name] = [own for own in lists[name] if own in self.messages]
-        last = lists.pop(latest, []) or ([] if lists else [*self.messages])
+        if not lists.get(latest):  # damaged: the step before it listed nearly the same
+            latest = next((name for name in reversed(lists) if lists[name]), "")
+        last = lists.pop(latest, []) or [*self.messages]
         self.lists = self._chain(last, [*lists.values()])
 
     def _chain(self, last: list[str], older: list[list[str]]) -> list[list[str]]:

@@ -24,11 +24,13 @@ _COPY_TRIES = 5
 
 @contextmanager
 def opened(path: str) -> Iterator[sqlite3.Connection]:
-    """The database, for reading. Nothing is written beside it, even if others have it open."""
+    """The database, for reading. Nothing is written beside it, even if others have it open. Bytes
+    of a text that are no UTF-8 are replaced: SQLite would break off at the row."""
     journals = [path + end for end in ("-wal", "-journal")]
     if not any(os.path.exists(j) and os.path.getsize(j) for j in journals):
         base = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
         try:
+            base.text_factory = _text
             yield base
         finally:
             base.close()
@@ -46,6 +48,7 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
                 break
         base = sqlite3.connect(copy)
         try:
+            base.text_factory = _text
             yield base
         finally:
             base.close()
@@ -133,6 +136,10 @@ def state(path: str) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return info.st_size, info.st_mtime_ns
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 def _quoted(path: str) -> str:

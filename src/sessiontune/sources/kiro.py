@@ -113,12 +113,15 @@ class KiroSource:
         about = {path: _about(path) for path in files if path not in older}
         known = {_id(path, told) for path, told in about.items()}
         told: dict[str, Node | None] = {}
+        entries: kiro_database.Entries = {}
         starts = Starts(filter(None, map(sub_name, files)))
         begun: dict[str, Node] = {}  # session -> its first node
         nodes: list[Node] = []
         try:
             for path in older:
-                yield from kiro_database.sessions(path, options, ledger, keyed, nodes, known)
+                yield from kiro_database.sessions(
+                    path, options, ledger, keyed, nodes, known, entries
+                )
             for path in _callers_first(about, starts):
                 name = _id(path, about[path])
                 log: Log | EngineLog

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, faults_of, index_of, opened, rows
 from .linear import Linear, folder_name, moment, words
 from .lines import open_log, safe_name, stem
-from .shapes import inside, mapping, objects, value_of
+from .shapes import digest_of, inside, mapping, objects, value_of
 
 SUFFIXES = (".sqlite3", ".json")
 _TABLES = ("conversations_v2", "conversations")
@@ -33,6 +34,10 @@ _SAVED = re.compile(
 )
 _CANCELLED = "Tool use was cancelled by the user"
 _DENIED = "User denied tool execution"
+
+
+#: (conversation, digest of an entry, how often it was there) -> what it became or leads to.
+Entries = dict[tuple[str, bytes, int], Node | None]
 
 
 class Told(msgspec.Struct):
@@ -70,36 +75,24 @@ def sessions(
     keyed: Keyed,
     nodes: list[Node],
     known: set[str],
+    told: Entries,
 ) -> Iterator[Session]:
-    """The conversations of a database. `known`: those that newer versions took over into logs."""
+    """The conversations of a database. `known`: those that newer versions took over into logs;
+    `told`: entries that other databases held (Kiro took over Amazon Q's), and what became of them.
+    """
     number = 0
+    mine: Entries = {}
     with faults_of(path, ledger):
         seen: set[str] = set()
         for one in _conversations(path):
-            log, name, state = Linear(path, options, ledger), one.name, one.state
-            if state is None:
+            log, name = Linear(path, options, ledger), one.name
+            if one.state is None:
                 number += 1
                 log.part(number)
                 ledger.fault(Fault("bad_json", path, number))
                 continue
-            again = one.again or name in known
             log.session_id = name if name not in seen else f"{name}/{number}"
-            summary = state.get("latest_summary")
-            words_of = words(summary[0]) if isinstance(summary, list) and summary else ""
-            if words_of.strip() and not again:  # what it sums up is not kept
-                number += 1
-                log.part(number)
-                log.node("summary", [Text(words_of)])
-            for entry in _history(state):
-                user, answer = _entry(entry)
-                for told, take in ((user, _asked), (answer, _answered)):
-                    number += 1
-                    log.part(number)
-                    if again:
-                        log.drop("resumed_copy", "link")
-                    else:
-                        with log.faults():
-                            take(log, told, entry, state)
+            number = _read(log, one, number, one.again or name in known, told, mine)
             seen.add(name)
             frame = Frame(
                 source="kiro",
@@ -108,6 +101,39 @@ def sessions(
                 cwd=one.folder,
             )
             yield from log.sessions(frame, keyed, nodes)
+    told |= mine
+
+
+def _read(log: Linear, one: Told, number: int, again: bool, told: Entries, mine: Entries) -> int:
+    """Read a conversation after `number` records; returns the number of the last one. `again`: all
+    of it was read elsewhere; `mine` takes what its entries became."""
+    state = mapping(one.state)
+    up: Node | None = None
+    same: Counter[bytes] = Counter()
+    summary = state.get("latest_summary")
+    summed = words(summary[0]) if isinstance(summary, list) and summary else ""
+    key = one.name, digest_of(summed), 0
+    if summed.strip() and not again and key not in told:  # what it sums up is not kept
+        number += 1
+        log.part(number)
+        mine[key] = log.node("summary", [Text(summed)])
+    for entry in _history(state):
+        digest, count = digest_of(entry), len(log.nodes)
+        same[digest] += 1
+        key = one.name, digest, same[digest]
+        up = told.get(key) or up
+        for held, take in zip(_entry(entry), (_asked, _answered), strict=True):
+            number += 1
+            log.part(number)
+            if again or key in told:
+                log.drop("resumed_copy", "link")
+                continue
+            with log.faults():
+                take(log, held, entry, state)
+        if log.nodes[count:] and up is not None:
+            log.nodes[count].up, up = up, None
+        mine[key] = log.nodes[-1] if log.nodes else up
+    return number
 
 
 def _conversations(path: str) -> Iterator[Told]:

@@ -17,7 +17,7 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, placed, sessions_of, threads, unlink
 from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
 from ..ports import Keyed, ReadOptions
-from .lines import LineFault, gc_paused, line_fault, mend, read_lines, single, utc, values
+from .lines import LineFault, gc_paused, line_fault, mend, read_lines, saved, single, utc, values
 
 #: How Gemini CLI and its forks tell the model of a command that a person typed with `!`.
 RAN = "I ran the following shell command:\n```sh\n"
@@ -72,7 +72,8 @@ class Linear:
                     yield record
 
     def document(self, path: str = "") -> dict[str, Any] | None:
-        """The object of a log that is one JSON document; `part` begins each of its parts."""
+        """The object of a log that is one JSON document; `part` begins each of its parts. One whose
+        end is missing is a fault, and what is whole of it is read."""
         pieces = [bytes(raw) for _, raw in read_lines(path or self.path, self.options, Ledger())]
         found = values(b"\n".join(pieces), self.ledger) if pieces else []
         if not found:
@@ -82,13 +83,25 @@ class Linear:
             return value
         self._count()
         self.ledger.fault(line_fault(value, self.path, 1, pieces[-1]))
-        return None
+        return saved(b"\n".join(pieces)) if value.reason == "bad_json" else None
 
-    def at(self, file: int, files: tuple[str, ...], line: int) -> None:
+    def listed(self, document: dict[str, Any], name: str) -> Iterator[Any]:
+        """The parts of a document, numbered from 1: the elements of a list in it. Something else
+        there is dropped."""
+        found = document.get(name)
+        if not isinstance(found, list):
+            self.part(1)
+            self.drop("no_message")
+            return
+        for number, one in enumerate(found, 1):
+            self.part(number)
+            yield one
+
+    def at(self, file: int, files: tuple[str, ...], place: tuple[int, int]) -> None:
         """Continue with a record of `files[file]`, for a log in several files."""
         if files[file] != self.path:
             self.finish()
-        self.file, self.files, self.path, self.place = file, files, files[file], (line, 0)
+        self.file, self.files, self.path, self.place = file, files, files[file], place
 
     def part(self, number: int) -> None:
         """Begin record `number` (from 1) of a document."""
@@ -158,7 +171,7 @@ class Linear:
     def answer(self, at: object, model: str, name: str = "") -> Node:
         """The answer for this record's parts: the open one, or a new one."""
         node = self.open
-        if node is None or node.results:
+        if node is None or node.results or node.file != self.file:
             node = self._node("answer", at, name)
             node.model = model
             self.open = self.last = node

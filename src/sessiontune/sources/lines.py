@@ -173,8 +173,11 @@ def _skip_line(stream: FileIO, view: memoryview, left: int) -> tuple[int, int]:
     return 0, 0
 
 
-def values(line: bytes | memoryview, ledger: Ledger) -> list[dict[str, Any] | LineFault]:
-    """Every JSON value of a line that the fast decoder rejected, mended if possible.
+def values(
+    line: bytes | memoryview, ledger: Ledger, listed: bool = False
+) -> list[dict[str, Any] | LineFault]:
+    """Every JSON value of a line that the fast decoder rejected, mended if possible; of the array
+    that it is if it is `listed`, whose end may be missing.
 
     Each entry is an object, or the fault of a value that is not. Repairs are counted once per
     line and kind: `bom`, `nul`, `invalid_utf8`, `lone_surrogate`, `glued`, `number`.
@@ -191,10 +194,35 @@ def values(line: bytes | memoryview, ledger: Ledger) -> list[dict[str, Any] | Li
     except UnicodeDecodeError:
         text = raw.decode("utf-8", "replace")
         repairs.add("invalid_utf8")
-    found = _split(text.strip(" \t\r\n"), repairs)
+    text = text.strip(" \t\r\n")
+    found = _split(text.removeprefix("[").removesuffix("]") if listed else text, repairs, listed)
     for kind in sorted(repairs) if any(isinstance(v, dict) for v in found) else ():
         ledger.repair(kind)
     return found
+
+
+#: What opens, closes or hides brackets in JSON.
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*+("?)|[][{}]', re.DOTALL)
+
+
+def saved(raw: bytes) -> dict[str, Any] | None:
+    """What can be told of an object whose end is missing: all before the last element that is whole
+    of a list in it. None if there is none."""
+    text = raw.decode("utf-8", "replace")
+    opened, end = list[str](), 0
+    for found in _MARKS.finditer(text):
+        mark = found[0][:1]
+        if mark == '"' and not found[1]:  # the end is missing within a text
+            break
+        if mark in "[{":
+            opened.append(mark)
+        elif mark in "]}":
+            if not opened or opened.pop() + mark not in ("[]", "{}"):
+                break
+            if opened == ["{", "["]:
+                end = found.end()
+    whole = values(text[:end].encode() + b"]}", Ledger()) if end else []
+    return whole[0] if len(whole) == 1 and isinstance(whole[0], dict) else None
 
 
 def single(found: list[dict[str, Any] | LineFault]) -> dict[str, Any] | LineFault:
@@ -212,9 +240,10 @@ def _integer(digits: str) -> int | str:
 _DECODER = json.JSONDecoder(strict=False, parse_int=_integer)
 
 
-def _split(text: str, repairs: set[str]) -> list[dict[str, Any] | LineFault]:
+def _split(text: str, repairs: set[str], listed: bool) -> list[dict[str, Any] | LineFault]:
     found: list[dict[str, Any] | LineFault] = []
-    at = 0
+    between = " \t\r\n," if listed else " \t\r\n"
+    at = len(text) - len(text.lstrip(between))
     while at < len(text):
         try:
             value, at = _DECODER.raw_decode(text, at)
@@ -227,9 +256,9 @@ def _split(text: str, repairs: set[str]) -> list[dict[str, Any] | LineFault]:
             break
         except LineFault as fault:
             found.append(fault)
-        while at < len(text) and text[at] in " \t\r\n":
+        while at < len(text) and text[at] in between:
             at += 1
-    if len(found) > 1:
+    if len(found) > 1 and not listed:
         repairs.add("glued")
     return found or [LineFault("bad_json")]
 

@@ -98,9 +98,7 @@ def _read(
     if document is None:
         return
     run = _Run(log, words(inside(document, "info", "config", "model", "model_name")))
-    listed = document.get("messages")
-    for at, item in enumerate(listed if isinstance(listed, list) else (), 1):
-        log.part(at)
+    for item in log.listed(document, "messages"):
         with log.faults():
             if isinstance(item, dict):
                 run.take(item)

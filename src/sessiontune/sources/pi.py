@@ -22,9 +22,9 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.toolbox import tool_def, with_tools
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, parents_first, words
-from .lines import safe_name, stem
+from .lines import safe_name, size_of, stem
 from .pictures import picture
-from .shapes import blocks_of, images_of, inside, objects, text_of, usage_of
+from .shapes import blocks_of, digest_of, images_of, inside, objects, text_of, usage_of
 
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"')
@@ -109,7 +109,8 @@ class PiSource:
         told: dict[tuple[str, str], Node | None] = {}
         nodes: list[Node] = []
         try:
-            heads = {path: _head(path, options) for path in sorted(files)} if files[1:] else {}
+            largest = sorted(files, key=lambda path: (-size_of(path), path))  # of copies
+            heads = {path: _head(path, options) for path in largest} if files[1:] else {}
             for path in parents_first(heads) or files:
                 yield from _read(path, options, ledger, keyed, told, nodes)
         finally:
@@ -143,22 +144,26 @@ def _read(
     tools: dict[str, ToolDef] = {}
     for entry in log.records():
         kind = words(entry.get("type"))
-        mark = (words(entry.get("id")), words(entry.get("timestamp")))
+        mark = _mark(entry)
         if kind == "session":
             log.session_id = log.session_id or words(entry.get("id"))
             cwd = cwd or words(entry.get("cwd"))
             branched = bool(_parent(entry.get("parentSession") or entry.get("branchedFrom")))
+            own = (kind, words(entry.get("id")))
+            branched = branched or (bool(own[1]) and own in told)  # a copy of another file
+            told[own] = None
             log.drop("session")
-            continue
-        if branched and not log.nodes and all(mark[1:]) and mark in told:
-            log.drop("resumed_copy", "link")
-            last = told[mark] or last
-            if last is not None and mark[0]:
-                owner[mark[0]] = last
             continue
         times = mine.setdefault(mark[0], set())
         if all(mark) and mark[1] in times:
             log.drop("repeated_record", "link")
+            continue
+        copied = branched and mark in told and (all(mark) or (mark[1] and not log.nodes))
+        if copied:  # what has no id is one only at the beginning
+            log.drop("resumed_copy", "link")
+            last = told[mark] or last
+            if last is not None and mark[0]:
+                owner[mark[0]] = last
             continue
         named = {**entry, "id": f"{mark[0]}#{log.place[0]}"} if times and mark[0] else entry
         times.add(mark[1])
@@ -180,6 +185,12 @@ def _read(
     )
     for session in log.sessions(frame, keyed, nodes):
         yield with_tools(session, tools)
+
+
+def _mark(entry: dict[str, Any]) -> tuple[str, str]:
+    """What an entry and its copies share: id and time; without a time, id and content."""
+    own = words(entry.get("id"))
+    return own, words(entry.get("timestamp")) or (digest_of(entry).hex() if own else "")
 
 
 def _offered(message: Any, tools: dict[str, ToolDef]) -> None:

@@ -8,7 +8,7 @@ import orjson
 
 from ..ledger import Ledger
 from ..ports import ReadOptions
-from .lines import BOM, LineFault, line_fault, open_log, read_lines, size_of, too_long
+from .lines import BOM, LineFault, line_fault, open_log, read_lines, size_of, too_long, values
 
 #: File endings of a program's printed output, looked for in the first three.
 STREAMS = (".jsonl", ".json", ".ndjson", ".log", ".txt")
@@ -39,11 +39,13 @@ def array_lines(
     try:
         found = orjson.loads(text.removeprefix(BOM)) if text else []
     except orjson.JSONDecodeError:
-        ledger.record(path)
-        ledger.fault(line_fault(LineFault("bad_json"), path, 1, text))
-        return
+        found = values(text, ledger, listed=True)
     for number, value in enumerate(found if isinstance(found, list) else [found], 1):
-        yield number, orjson.dumps(value)
+        if isinstance(value, LineFault):
+            ledger.record(path)
+            ledger.fault(line_fault(value, path, number, text))
+        else:
+            yield number, orjson.dumps(value)
 
 
 def is_remark(path: str, raw: bytes | memoryview) -> bool:

@@ -35,6 +35,8 @@ _TIME = re.compile(rb'"(?:timestamp|creationDate|lastMessageDate)"\s*:\s*(\d{13}
 _SERVERS = (".vscode-server", ".vscode-server-insiders", ".vscode-remote")
 _CHATS = (("workspaceStorage", "*", "chatSessions"), ("globalStorage", "emptyWindowChatSessions"))
 
+#: Most requests in a row whose lines may be damaged.
+_MOST_DAMAGED = 100
 #: Kinds of change: replace all, set a value, continue a list (from `i` on), delete.
 _ALL, _SET, _PUSH, _DELETE = range(4)
 
@@ -189,21 +191,21 @@ class _Chat:
         if own:
             self.owner[own] = made[-1] if made else up
 
-    def _replayed(self) -> dict[str, Any] | None:
-        """The document that results from the lines of a file."""
+    def _replayed(self) -> dict[str, Any]:
+        """The document that results from the lines of a file, even if the first one is damaged."""
         scratch = Ledger()
-        state: dict[str, Any] | None = None
+        state: dict[str, Any] = {}
         for line in Linear(self.path, self.options, scratch).records():
             if line.get("kind") == _ALL:
                 state = line["v"] if isinstance(line.get("v"), dict) else state
-            elif state is not None:
+            else:
                 self._change(state, line)
         for fault in scratch.faults:
             self.ledger.record(self.path)
             self.ledger.fault(fault)
         for repair, times in scratch.repairs.items():
             self.ledger.repair(repair, times)
-        kept = {words(r.get("requestId")) for r in objects(inside(state, "requests"))}
+        kept = {words(r.get("requestId")) for r in objects(state.get("requests"))}
         for after, run in self.taken.items():
             self.taken[after] = [r for r in run if words(r.get("requestId")) not in kept]
         self.taken = {after: run for after, run in self.taken.items() if run}
@@ -212,8 +214,9 @@ class _Chat:
     def _change(self, state: dict[str, Any], line: dict[str, Any]) -> None:
         """Apply one change; one whose path does not exist is left out."""
         path, kind, given = line.get("k"), line.get("kind"), line.get("v")
-        if not isinstance(path, list) or not path:
+        if not isinstance(path, list) or not path or kind not in (_SET, _PUSH, _DELETE):
             return
+        _make_room(state, path)
         holder: Any = state
         for step in path[:-1]:
             holder = _at(holder, step)
@@ -235,6 +238,17 @@ class _Chat:
     def _took(self, kept: list[Any], gone: list[dict[str, Any]]) -> None:
         after = words(inside(kept[-1], "requestId")) if kept else ""
         self.taken[after, len(self.taken)] = gone
+
+
+def _make_room(state: dict[str, Any], path: list[Any]) -> None:
+    """Put empty requests where a change knows one whose own line was damaged, so that this and
+    those after it keep their places."""
+    listed = state.get("requests")
+    if path[0] == "requests" and len(path) > 1 and type(path[1]) is int:
+        if not isinstance(listed, list):
+            listed = state["requests"] = []
+        if path[1] - len(listed) < _MOST_DAMAGED:
+            listed += [{} for _ in range(len(listed), path[1] + 1)]
 
 
 def _at(holder: Any, step: Any) -> Any:

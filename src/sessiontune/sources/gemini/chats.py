@@ -17,6 +17,9 @@ from ..linear import Linear, words
 from ..lines import LineFault, line_fault, safe_name
 from .messages import take_message
 
+#: Fields of a message that only gain content.
+_GROWING = ("type", "content", "thoughts", "toolCalls")
+
 
 class Writing(msgspec.Struct):
     """A message as it was written last. `after`: the message that it follows, if it begins a
@@ -60,7 +63,7 @@ class Chat:
                 self.log.drop(f"unknown_type:{safe_name(words(record.get('type')))}")
             elif name in self.written:
                 self.log.drop("grown")
-                self.written[name].message = record
+                self._grow(self.written[name], record)
             else:
                 self._add(name, Writing(self.log.place, record))
         self._emit()
@@ -68,9 +71,7 @@ class Chat:
     def document(self, whole: dict[str, Any]) -> None:
         """Read a document."""
         self.head(whole)
-        messages = whole.get("messages")
-        for at, message in enumerate(messages if isinstance(messages, list) else (), 1):
-            self.log.part(at)
+        for message in self.log.listed(whole, "messages"):
             if isinstance(message, dict):
                 self._take(Writing(self.log.place, message), words(message.get("id")))
             else:
@@ -89,6 +90,13 @@ class Chat:
             writing.branches, self.back = True, False
             writing.after = self.active[-1] if self.active else ""
         self.active.append(name)
+
+    def _grow(self, writing: Writing, record: dict[str, Any]) -> None:
+        """Replace a message by its next writing, but for fields of which only the earlier one has
+        something: the next is an older one, or damaged."""
+        kept = {name: writing.message.get(name) for name in _GROWING}
+        left = {name: told for name, told in kept.items() if told and not record.get(name)}
+        writing.message = {**record, **left}
 
     def _rewind(self, name: str) -> None:
         self.log.drop("rewind")

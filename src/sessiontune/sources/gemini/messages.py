@@ -135,10 +135,12 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
     ]
     said = parts_of(message.get("content"))
     parts += [p for p in said if not (parts and isinstance(p, Thinking))]
-    calls = _calls(message)
+    calls, unread = _calls(message)
     if not parts and not calls:
-        log.drop("empty")
+        log.drop("invalid_call" if unread else "empty")
         return
+    if unread:
+        log.unknown_part()
     node = log.new_answer(parts, at, words(message.get("model")), name)
     told: list[tuple[str, dict[str, Any]]] = []
     for call in calls:
@@ -159,10 +161,13 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
         log.usage(Usage(read, number(tokens.get("output")), cached, 0))
 
 
-def _calls(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """The calls of an answer; those that are only in its content have no result."""
-    blocks = objects(message.get("content"))
-    return objects(message.get("toolCalls")) or objects([b.get("functionCall") for b in blocks])
+def _calls(message: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+    """The calls of an answer, and whether some are no objects; those that are only in its content
+    have no result."""
+    listed, blocks = message.get("toolCalls") or [], objects(message.get("content"))
+    calls = objects(listed)
+    unread = not isinstance(listed, list) or len(calls) < len(listed)
+    return calls or objects([b.get("functionCall") for b in blocks]), unread
 
 
 def output_of(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:

@@ -17,7 +17,7 @@ from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..linear import Linear, key_of
-from ..lines import size_of, stem
+from ..lines import BOM, size_of, stem
 from .chats import Chat
 from .saved import is_saved, take_saved
 
@@ -102,7 +102,7 @@ def _head(path: str, start: int = 0) -> bytes:
     try:
         with open(path, "rb") as log:
             log.seek(start)
-            return log.read(4096)
+            return log.read(4096).removeprefix(BOM)
     except OSError:
         return b""
 

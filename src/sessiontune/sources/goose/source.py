@@ -19,7 +19,7 @@ from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import MAGIC, faults_of, journal, opened
 from ..indexing import Seen, scan
 from ..linear import Linear, folder_name, moment
-from ..lines import LineFault, line_fault, stem
+from ..lines import LineFault, line_fault, size_of, stem
 from .messages import Reader
 from .store import Database, File, Message, index_database, is_database
 
@@ -79,7 +79,7 @@ class GooseSource:
         """The sessions of one unit; what several of its files hold is kept once."""
         with ExitStack() as stack:
             stores: list[File | Database] = []
-            for path in sorted(files, key=lambda p: (not p.endswith(".db"), p)):
+            for path in sorted(files, key=_rank):
                 if not path.endswith(".db"):
                     stores.append(File(path, options, ledger))
                     continue
@@ -93,6 +93,11 @@ class GooseSource:
 
 
 SOURCE = GooseSource()
+
+
+def _rank(path: str) -> tuple[bool, int, str]:
+    """The database first, then the longest file of copies: it holds calls with their results."""
+    return not path.endswith(".db"), -size_of(path), path
 
 
 def _session(
@@ -114,14 +119,14 @@ def _session(
         messages.sort(key=lambda message: message.created)
     reader = Reader(log, about.get("model", ""), agent)
     for message in messages:
-        log.at(places[message.path], files, message.line)
+        log.at(places[message.path], files, message.place)
         if told_by and told.setdefault(message.digest(), message.path) != message.path:
             log.drop("resumed_copy", "link")
             continue
         try:
             reader.take(message)
         except LineFault as fault:
-            ledger.fault(line_fault(fault, message.path, message.line, b"}"))
+            ledger.fault(line_fault(fault, message.path, message.place[0], b"}"))
     cwd = about.get("cwd", "")
     frame = Frame(
         source="goose",

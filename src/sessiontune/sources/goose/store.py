@@ -13,7 +13,7 @@ import msgspec
 
 from ...ledger import Ledger
 from ...ports import FileIndex, ReadOptions
-from ..databases import columns, index_of, opened, rows
+from ..databases import columns, faults_of, index_of, opened, rows
 from ..linear import Linear, moment, words
 from ..lines import safe_name, single, stem, values
 from ..shapes import inside, mapping, objects
@@ -23,7 +23,7 @@ class Message(msgspec.Struct):
     """One message, its place, and whether the model and the person see it."""
 
     path: str
-    line: int
+    place: tuple[int, int]
     role: str
     created: int
     content: list[dict[str, Any]] | None
@@ -37,12 +37,12 @@ class Message(msgspec.Struct):
         return hashlib.blake2b(body, digest_size=16).digest()
 
 
-def _message(path: str, line: int, told: dict[str, Any], metadata: Any) -> Message:
+def _message(path: str, place: tuple[int, int], told: dict[str, Any], metadata: Any) -> Message:
     content, created = told.get("content"), told.get("created")
     about = mapping(metadata)
     return Message(
         path=path,
-        line=line,
+        place=place,
         role=words(told.get("role")),
         created=created if type(created) is int else 0,
         content=objects(content) if isinstance(content, list) else None,
@@ -63,7 +63,7 @@ class File:
         log, found = self.log, []
         for record in log.records():
             if "role" in record:
-                found.append(_message(log.path, log.place[0], record, record.get("metadata")))
+                found.append(_message(log.path, log.place, record, record.get("metadata")))
             elif "working_dir" in record:
                 title = words(record.get("description"))
                 self.sessions[session] = {"cwd": words(record["working_dir"]), "title": title}
@@ -87,15 +87,16 @@ class Database:
     def messages(self, session: str) -> list[Message]:
         """The messages of a session, in the order in which they were written."""
         found = []
-        for row in rows(self.base, "messages", "session_id = ?", (session,)):
-            self.ledger.record(self.path)
-            told = {
-                "role": row.get("role"),
-                "created": row.get("created_timestamp"),
-                "content": _decoded(row.get("content_json")),
-            }
-            metadata = _decoded(row.get("metadata_json"))
-            found.append(_message(self.path, int(row["id"]), told, metadata))
+        with faults_of(self.path, self.ledger):
+            for row in rows(self.base, "messages", "session_id = ?", (session,)):
+                self.ledger.record(self.path)
+                told = {
+                    "role": row.get("role"),
+                    "created": row.get("created_timestamp"),
+                    "content": _decoded(row.get("content_json")),
+                }
+                metadata = _decoded(row.get("metadata_json"))
+                found.append(_message(self.path, (row["rowid"], 0), told, metadata))
         return found
 
 

@@ -23,7 +23,7 @@ from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import faults_of, index_of, journal, opened
 from ..indexing import Seen, scan
 from ..linear import Linear, folder_name, key_of, moment, parents_first, words
-from ..lines import open_log
+from ..lines import BOM, open_log
 from . import newer
 from .messages import asked_of_program, take_message
 from .store import Database, Document, Files, Kept, is_database, is_document, is_file
@@ -128,7 +128,7 @@ def _stores(
 def _head(path: str) -> bytes:
     try:
         with open_log(path) as log:
-            return log.read(1 << 16) or b""
+            return (log.read(1 << 16) or b"").removeprefix(BOM)
     except OSError:
         return b""
 
@@ -177,7 +177,7 @@ class Reader:
         fork: Node | None = None
         copying = True
         for kept in messages:
-            log.at(self.at[kept.path], self.files, kept.line)
+            log.at(self.at[kept.path], self.files, (kept.line, 0))
             name = words(kept.info.get("id")) if kept.info else ""
             digest = _digest(kept)
             asked[name] = asked_of_program(kept.parts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -17,8 +17,8 @@ import msgspec
 from ...ledger import Ledger
 from ...model import Drop
 from ...ports import ReadOptions
-from ..databases import MAGIC, columns
-from ..linear import Linear, words
+from ..databases import MAGIC, columns, faults_of, rows
+from ..linear import Linear, number, words
 from ..lines import line_fault, single, stem, values
 from ..shapes import inside, mapping, objects
 from . import newer
@@ -100,7 +100,7 @@ class Files:
             if info is None:
                 continue
             self.ledger.record(path)
-            parts = [self._read(p) for p in self._parts.get(stem(path), ())]
+            parts = [self._read(p) for p in _nearest(path, self._parts.get(stem(path), ()))]
             own = objects(info.get("parts"))  # the first versions kept them in the message
             yield Kept(path, 1, info, [*own, *(p for p in parts if p is not None)])
 
@@ -109,24 +109,31 @@ class Files:
         return Linear(path, self.options, self.ledger).document()
 
 
+def _nearest(message: str, parts: Sequence[str]) -> Iterator[str]:
+    """The parts of a message, each once: of those in copies of the store the one beside it."""
+    named: dict[str, list[str]] = {}
+    for path in parts:
+        named.setdefault(stem(path), []).append(path)
+    for found in named.values():
+        yield max(found, key=lambda path: sum(map(str.__eq__, path, message)))
+
+
 class Database:
     """`opencode.db`. The line of a message is its number in the table."""
 
     def __init__(self, path: str, base: sqlite3.Connection, ledger: Ledger) -> None:
         self.path, self.base, self.ledger = path, base, ledger
         self.sessions: dict[str, dict[str, Any]] = {}
-        asked = "SELECT id, parent_id, directory, title FROM session ORDER BY time_created, id"
-        for name, parent, folder, title in base.execute(asked):
-            about = {"id": name, "parentID": parent, "directory": folder, "title": title}
-            self.sessions[str(name)] = about
+        for row in sorted(rows(base, "session"), key=_begun):
+            told = {"parentID": "parent_id", "directory": "directory", "title": "title"}
+            self.sessions[words(row["id"])] = {k: row.get(v) for k, v in told.items()}
         others = "SELECT DISTINCT session_id FROM message ORDER BY session_id"
         for (name,) in base.execute(others):
-            self.sessions.setdefault(str(name), {})
-        (number,) = base.execute("SELECT count(*) FROM message").fetchone()
+            self.sessions.setdefault(words(name), {})
         orphans = "SELECT count(*) FROM part WHERE message_id NOT IN (SELECT id FROM message)"
         (lost,) = base.execute(orphans).fetchone()
-        self.ledger.record(self.path, number + lost)
         if lost:
+            self.ledger.record(self.path, lost)
             self.ledger.drop(Drop("read", "part_without_message", file=self.path, count=lost))
         asked = "SELECT count(*) FROM sqlite_master WHERE name = 'session_message'"
         self.newer = newer.is_kept(base)
@@ -136,21 +143,30 @@ class Database:
     def _count_newer(self) -> None:
         """Count the messages of the newer table, and those left out because the older table holds
         them too, or because they have a form of its first drafts."""
-        (number,) = self.base.execute("SELECT count(*) FROM session_message").fetchone()
-        left = number
-        if self.newer:
+        if not self.newer:
+            (left,) = self.base.execute("SELECT count(*) FROM session_message").fetchone()
+        else:
             sessions = "SELECT DISTINCT session_id FROM session_message ORDER BY session_id"
             for (name,) in self.base.execute(sessions):
-                self.sessions.setdefault(str(name), {})
+                self.sessions.setdefault(words(name), {})
             (left,) = self.base.execute(newer.COPIES).fetchone()
-        self.ledger.record(self.path, number)
         if left:
+            self.ledger.record(self.path, left)
             self.ledger.drop(Drop("read", "session_message", file=self.path, count=left))
 
     def messages(self, session: str) -> Iterator[Kept]:
-        """The messages of a session, in the order in which they were begun."""
+        """The messages of a session, in the order in which they were begun; where the database is
+        damaged, those that can be read."""
+        with faults_of(self.path, self.ledger):
+            yield from self._older(session)
+            if self.newer:
+                yield from self._newer(session)
+
+    def _older(self, session: str) -> Iterator[Kept]:
+        """Messages of the older tables."""
         asked = "SELECT rowid, id, data FROM message WHERE session_id = ? ORDER BY time_created, id"
         for line, name, data in self.base.execute(asked, (session,)).fetchall():
+            self.ledger.record(self.path)
             info = self._object(data, line)
             if info is None:
                 continue
@@ -160,13 +176,12 @@ class Database:
             if len(kept) < len(parts):
                 self.ledger.repair("unknown_part")
             yield Kept(self.path, line, {**info, "id": name}, kept)
-        if self.newer:
-            yield from self._newer(session)
 
     def _newer(self, session: str) -> Iterator[Kept]:
         """Messages that only the newer table holds; its rows are numbered after the older ones."""
         (last,) = self.base.execute("SELECT coalesce(max(rowid), 0) FROM message").fetchone()
         for line, name, kind, data in self.base.execute(newer.ROWS, (session,)).fetchall():
+            self.ledger.record(self.path)
             told = self._object(data, last + line)
             if told is not None:
                 info, parts = newer.older(words(kind), told)
@@ -180,6 +195,10 @@ class Database:
         if line:
             self.ledger.fault(line_fault(found, self.path, line, raw))
         return None
+
+
+def _begun(row: dict[str, Any]) -> tuple[int, str]:
+    return number(row.get("time_created")), words(row["id"])
 
 
 def is_database(path: str, head: bytes) -> bool:
