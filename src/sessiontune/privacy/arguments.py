@@ -137,7 +137,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\boci_?(?:p?connect|logon)|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
         rf"[\[( ]{_TEXT}(?:Some\()?\\*[\"']({_PLAIN}(?:{_PLAIN}|\$){{3,200}})\\*[\"'](?:[ ]?[\],)]|\s|$)",
         _argument,
         before=140,
@@ -147,7 +147,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|(?:mysql_real_connect|PQsetdbLogin)\([^()\n]*|imap_open|odbc_connect|ldap_(?:simple_)?bind(?:_s)?|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
         rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,
@@ -177,10 +177,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"\.(?:connect|auth|credentials?)\((?:[\w.]{{1,24}},[ ]?)?{_Q}[\w.@-]{{2,40}}{_Q},[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
-        rf"{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}[ ]?[,)]",
+        rf"[.:](?:connect|auth|credentials?)\((?:[\w.\"'\\-]+,[ ]?){{0,4}}{_Q}[\w.@-]{{2,40}}{_Q},[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
+        rf"[.:](?:connect|auth|credentials?)\((?:[\w.\"'\\-]{{1,60}},[ ]?){{0,4}}{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}[ ]?[,)]",
         _behind_user,
-        before=120,
+        before=240,
         after=220,
         rank=3,
     ),

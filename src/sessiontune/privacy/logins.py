@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 from .checks import judged_random, wordy
-from .rules import Check, Rule, quick
+from .rules import Check, Rule, quick, secret_rule
 from .sentences import BEGIN, FIRST, REST, chained, said_follows, told_value
 from .values import typed
 
@@ -31,6 +31,11 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     good = len(value) >= 8 and (typed(value) or _typed_low(value, most)) and wordy(value) < most
     good = good or (most > 0.8 and chained(value))
     return (start, start + len(value)) if good else None
+
+
+def _told_first(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`password from V to ...`: what it was before; in such a place words and files stand, too."""
+    return match.span(1) if typed(match.group(1)) and told_value(data, match) else None
 
 
 def _at_host(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -118,6 +123,13 @@ def _following(lead: str, before: int, check: Check = _beside) -> Rule:
 RULES: tuple[Rule, ...] = (
     _following(_NAMED, before=110),
     _following(_CHANGED, before=140),
+    secret_rule(
+        "password",
+        rf"(?i:password|passwd|passphrase) from {BEGIN}",
+        rf"{FIRST}{REST}{{7,64}}",
+        _told_first,
+        r"\\*[`'\"*]{0,3} to ",
+    ),
     _following(_PAIR, before=120),
     _following(_DASHED, before=110),
     _following(_IN_BRACKETS, before=40),

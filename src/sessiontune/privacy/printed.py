@@ -175,6 +175,13 @@ RULES: tuple[Rule, ...] = (
     _rule("password", rf"\bsnmp-server{_S}community{_S}", rf"{_VALUE}{{6,100}}"),
     _rule(
         "password",
+        rf"\b(?:tacacs|radius)-server{_S}(?:host{_S}[^\n]{{1,80}}{_S})?key{_S}(?:0{_S})?",
+        rf"{_VALUE}{{6,100}}",
+    ),
+    _rule("password", rf"{_S}(?:pptpd|x?l2tpd?){_S}{{1,20}}\\*\"?", rf"{_VALUE}{{6,100}}"),
+    _rule("secret", rf"-setcookie{_S}\\*[\"']?", rf"{_VALUE}{{6,255}}"),
+    _rule(
+        "password",
         rf"\b(?:pre-shared-key{_S}(?:ascii-text|hexadecimal)|ascii-text|plain-text-password-value){_S}\\*\"",
         r"[^\s\"\\]{6,200}",
     ),

@@ -72,9 +72,17 @@ def _letters(data: bytes, match: Any) -> tuple[int, int] | None:
     return match.span(1) if wordy(value.replace(b" ", b"")) < 0.5 else None
 
 
+_KEY_MANAGEMENT = re2.compile(
+    rb"(?i)(?:(?:wpa[23]?|ft|sae|psk|eap|owe|dpp|sha\d{3}|aes|ccmp|tkip|none)[-_+]?)+"
+)
+
+
 def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`given`, but no code: `psk: Optional[bytes]`, `psk = unhexlify(...)`."""
+    """`given`, but no code (`psk: Optional[bytes]`, `psk = unhexlify(...)`) and no way to agree on keys
+    (`psk: "wpa-psk-sha256"`)."""
     value = match.group(1)
+    if _KEY_MANAGEMENT.fullmatch(value):
+        return None
     quoted = data[match.start(1) - 1 : match.start(1)] in (b'"', b"'")
     return _mixed(data, match) if quoted or not any(c in b"([" for c in value) else None
 
