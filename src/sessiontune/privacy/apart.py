@@ -132,12 +132,17 @@ def _below(line: str, end: str) -> Rule:
     )
 
 
+#: Prompts of interpreters and debuggers, and what they write before a value.
+_PROMPT = r"(?:>>>|\((?:Pdb|gdb|lldb)\)|\birb(?:\([^)\n]{1,20}\))?[^>\n]{0,20}>|\bIn \[\d{1,4}\]:)"
+_ANSWERS = r"(?:=> |\$\d{1,3} = (?:0x[0-9a-f]{1,16} )?|Out\[\d{1,4}\]: )?"
 #: Commands and expressions that print a password and nothing else.
 _PRINTS = (
     r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*|"
     r"\bpass show [^\s|;]{1,60}|\bop read [^\n|;]{1,80}|\bbw get password [^\n|;]{1,60}|\bfind-(?:generic|internet)-password [^\n|;]{1,80}-w|"
-    r">>> [^\n\\]{0,80}(?i:passw(?:or)?d|passphrase|_pass|_pwd|\(pw)[A-Za-z0-9_]{0,12}[\"'\])]{0,3})[ \t]*"
+    rf"{_PROMPT} [^\n\\]{{0,80}}(?i:passw(?:or)?d|passphrase|_pass|_pwd|\(pw)[A-Za-z0-9_]{{0,12}}[\"'\])]{{0,3}})[ \t]*"
 )
+
+_ASKS_KEY = rf"{_PROMPT} [^\n\\]{{0,80}}(?i:secret|token|api_?key)[A-Za-z0-9_]{{0,12}}\\*[\"'\])]{{0,3}}[ \t]*"
 
 
 def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -158,12 +163,32 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"{_PRINTS}{NL}\\*[\"']?{_ALONE}{{6}}",
-        rf"{_PRINTS}{NL}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
+        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?{_ALONE}{{6}}",
+        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
         _printed,
         before=320,
         after=140,
         rank=3,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']{_ALONE}{{16}}",
+        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']({_ALONE}{{16,900}})\\*[\"']",
+        _alone,
+        before=320,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"form-data; name=\\*\"{WORDS}\\*\"{NL}{NL}[^\s\"\\]{{4}}",
+        rf"form-data; name=\\*\"({WORDS})\\*\"{NL}{NL}([^\s\"\\]{{4,900}})",
+        _inner,
+        before=160,
+        after=960,
+        rank=2,
     ),
     Rule(
         "secret",

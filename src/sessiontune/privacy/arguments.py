@@ -56,7 +56,7 @@ def _kept(data: bytes, match: Any) -> tuple[int, int] | None:
 
 #: Another address, a host, a name with dashes (`Subject-line1`).
 _ADDRESS = re2.compile(
-    rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+(?::\d+)?|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+|"
+    rb"[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]\w*|[\w.+-]+@[a-z]+|[\w-]+(?:\.[\w-]+)+(?::\d+)?|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+|"
     rb"[A-Za-z]+(?:[_-][A-Za-z]+)+\d?"
 )
 #: Calls that hash, check or set a password.
@@ -167,8 +167,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"@[A-Za-z0-9.-]+\.[a-z]+{_Q}(?:\.\w+\(\))?,[ ]?{_Q}{_PLAIN}{{6}}",
-        rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_PLAIN}{{6,200}}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
+        rf"@[A-Za-z0-9.-]+\.[a-z]+{_Q}(?:\.\w+\(\))?,[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
+        rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
         _behind_address,
         before=400,
         after=220,
@@ -207,8 +207,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?i:passw|pwd|[#\"']pass)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}{{4}}",
-        rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]({_PLAIN}{{4,200}})(?:\{{[a-zA-Z]{{2,12}}\}})?\\*[\"'`]",
+        rf"(?i:passw|pwd|[#\"'=]pass|[\"'=]pw)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]({_PLAIN}(?:{_PLAIN}|\$){{3,200}})(?:\{{[a-zA-Z]{{2,12}}\}})?\\*[\"'`]",
         _argument,
         before=80,
         after=220,
@@ -217,8 +217,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill[_ ]in[( ]){_Q}[^\"'\n]*(?i:passw|pwd)[^\"'\n]*[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}{_PLAIN}{{4}}",
-        rf"[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}({_PLAIN}{{4,200}}){_Q}",
+        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill[_ ]in[( ]){_Q}[^\"'\n]*(?i:passw|pwd)[^\"'\n]*[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
+        rf"[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}",
         _argument,
         before=24,
         after=220,

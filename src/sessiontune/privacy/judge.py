@@ -152,7 +152,8 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     if vendor == b"wandb" and STRONG.search(name) is None and not _HEX40.fullmatch(value):
         return False  # a name that wandb made up for a run, a group or a model
     return like_key(value, quoted or shell, strong) or (
-        _SECRET_LAST.search(name) is not None and like_typed_secret(value, quoted or shell)
+        _SECRET_LAST.search(name) is not None
+        and like_typed_secret(value, quoted or shell or (operator == b"=" and b"." in name))
     )
 
 

@@ -37,7 +37,9 @@ def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
     quoted = before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
     shell = not quoted and before[-1:] == b"=" and before[:1].isupper()  # needs no quotes
     value = trimmed(match.group(), quoted)
-    return like_key(value, quoted or shell) or like_typed_secret(value, quoted or shell)
+    return like_key(value, quoted or shell) or like_typed_secret(
+        value, quoted or before[-1:] == b"="
+    )
 
 
 #: A closing quote as an HTML entity, whose semicolon the value's pattern stops at.

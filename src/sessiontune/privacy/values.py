@@ -250,10 +250,10 @@ def _mixed_signs(value: bytes) -> bool:
         return False
     signs = {c for c in value if not (48 <= c <= 57 or 65 <= (c & 0xDF) <= 90)}
     many = len(signs) > 2 and not signs & _OF_CODE and len(value) >= 12 and wordy(value) < 0.4
-    return many or not _EXPRESSION.search(value) or _no_names(value)
+    return many or not _EXPRESSION.search(value) or no_names(value)
 
 
-def _no_names(value: bytes) -> bool:
+def no_names(value: bytes) -> bool:
     """True where the sides of the one sign are no names of variables: `q7Rt=xK2mB`."""
     sides = re2.split(rb"[=&*%]", value)
     return (
@@ -290,7 +290,17 @@ def run_together(value: bytes) -> bool:
     return _RUN_TOGETHER.fullmatch(value) is not None
 
 
-_RUN_TOGETHER = re2.compile(rb"[a-z]{6,}[0-9]{3,}[a-z]*|(?:[A-Z][a-z]{2,}){1,4}[0-9]{2,}")
+_RUN_TOGETHER = re2.compile(
+    rb"[a-z]{6,}[0-9]{3,}[a-z]*|[A-Z][a-z]{2,}[0-9]{2,}|[A-Za-z][a-z]{2,}(?:[A-Z][a-z]{2,}){1,3}[0-9]{2,}"
+)
+
+
+def numbered_words(value: bytes) -> bool:
+    """True for words with capitals and a number behind them: `RiverTiger1387`."""
+    return _NUMBERED.fullmatch(value) is not None
+
+
+_NUMBERED = re2.compile(rb"(?:[A-Z][a-z]{2,}){2,4}[0-9]{2,6}")
 
 
 def like_typed_secret(value: bytes, shown: bool) -> bool:
