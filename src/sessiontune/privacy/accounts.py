@@ -26,6 +26,14 @@ _SYSTEM = frozenset(
     dbus _apt syslog uuidd tcpdump landscape pollinate fwupd-refresh mail squid named bind tomcat
     jetty grafana prometheus gitea vault consul nomad etcd minio rabbitmq memcached solr zookeeper
     unknown cassandra influxdb telegraf traefik caddy haproxy varnish odoo wordpress drupal nextcloud
+    ssl-cert ssh_keys lxd lxc-dnsmasq libvirt libvirt-qemu libvirt-dnsmasq qemu vboxusers vboxsf
+    wireshark sambashare lpadmin pulse pulse-access rtkit saned scanner tss sgx netadmin usbmux
+    geoclue whoopsie kernoops cups-pk-helper gdm lightdm speech-dispatcher hplip
+    gnome-initial-setup epmd couchdb mongod elasticsearch kibana logstash opendkim opensmtpd postfix
+    postdrop dovecot dovenull vmail clamav debian-tor munin nagios zabbix icinga gitlab-runner
+    hacluster haclient ceph slurm munge freerad openldap ldap nslcd sssd unbound nsd pdns kea wazuh
+    ossec transmission debian-transmission i2c gpio spi adbusers realtime seat power storage network
+    optical flatpak abrt utempter cgred cockpit-ws setroubleshoot insights stapusr
     """.split()
 )
 
@@ -324,8 +332,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "user",
         "places",
-        rf"\b[ug]id=\d{{1,7}}\({_USER}",
-        rf"[ug]id=\d{{1,7}}\(({_USER})\)",
+        rf"\b(?:[ug]id|groups)=\d{{1,7}}\({_USER}",
+        rf"(?:[ug]id|groups)=\d{{1,7}}\(({_USER})\)",
         _account,
         "user",
         before=60,

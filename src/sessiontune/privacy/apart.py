@@ -14,6 +14,7 @@ import re2
 
 from .checks import is_placeholder, judged_random, wordy
 from .judge import judge
+from .keynames import says_password
 from .pseudonym import inside_pseudonym
 from .rules import NL, Rule
 from .structured import WORDS
@@ -88,19 +89,17 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if not _SAYS_SO.match(match.group(0)) and not judged_random(value, 16):
         return None  # the line above ends in such a word by chance
-    if not (
-        judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.7)
-    ):
-        return None
-    return start, end
+    most = 0.85 if says_password(match.group(0)[: start - match.start()]) else 0.7
+    good = judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < most)
+    return (start, end) if good else None
 
 
 #: Commands that print digests and ids: `$ git rev-parse token-fix`.
 _HASHING = re2.compile(
     rb"(?i)\bgit\b|sha\d|md5|hash|digest|checksum|fingerprint|cksum|uuid|\b(?:docker|podman|nerdctl)\b.*\b(?:run|create|start|build)\b"
 )
-#: A command, or words with a colon at their end.
-_SAYS_SO = re2.compile(rb"\$ |[^\n]*:[ \t]*(?:\r?\n|\\)")
+#: A command, words with a colon at their end, or a heading above a block of code.
+_SAYS_SO = re2.compile(rb"\$ |[^\n]*:[ \t]*(?:\r?\n|\\)|[^`]*```")
 #: An e-mail address, or a name with a version: `max tokens:` above `claude-3-5-sonnet-20241022`.
 _NAMES = re2.compile(
     rb"[^\s@]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[a-z]{2,}|[a-z]{2,}(?:[-._:/][a-z]+|[-._:/]v?\d+[a-z]{0,2})+"
@@ -108,8 +107,9 @@ _NAMES = re2.compile(
 _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
 #: A character of a line and the line's end: in plain text, and in a JSON string.
 _LINES = ((r"[^\n]", r"\r?\n"), (r"(?:[^\n\\]|\\+\")", r"(?:\\+r)?\\+n"))
-_TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen|randomBytes\(|/dev/u?random)"
+_TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen|with-decryption|erlang\.cookie|randomBytes\(|/dev/u?random)"
 _TELLING = re2.compile(_TELLS.replace(r"\b", "").encode())
+_FENCE = "```[a-z]*"
 _ENDS = r"[ \t]*(?:[\r\n\x00\"\\]|$)"
 #: A field for a name, and a name with a word for a secret.
 _FIELD = r"(?:[kK]ey|[nN]ame|[iI]d|type)"
@@ -117,8 +117,9 @@ _NAMED_SO = r"[:=][ ]?\\*[\"'][A-Za-z0-9_.-]*(?i:passw|pass\\*[\"']|passphrase|p
 
 
 def _below(line: str, end: str) -> Rule:
-    """A rule for a value alone on the line below `line`, perhaps with an empty line between."""
-    head = rf"{line}[ \t]*{end}(?:[ \t]*{end})?[ \t]*"
+    """A rule for a value alone on the line below `line`, perhaps with an empty line or the fence of a
+    block of code between."""
+    head = rf"{line}[ \t]*{end}(?:[ \t]*{end})?(?:{_FENCE}{end})?[ \t]*"
     return Rule(
         "secret",
         "secrets",
@@ -131,12 +132,17 @@ def _below(line: str, end: str) -> Rule:
     )
 
 
+#: Prompts of interpreters and debuggers, and what they write before a value.
+_PROMPT = r"(?:>>>|\((?:Pdb|gdb|lldb)\)|\birb(?:\([^)\n]{1,20}\))?[^>\n]{0,20}>|\bIn \[\d{1,4}\]:)"
+_ANSWERS = r"(?:=> |\$\d{1,3} = (?:0x[0-9a-f]{1,16} )?|Out\[\d{1,4}\]: )?"
 #: Commands and expressions that print a password and nothing else.
 _PRINTS = (
     r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*|"
     r"\bpass show [^\s|;]{1,60}|\bop read [^\n|;]{1,80}|\bbw get password [^\n|;]{1,60}|\bfind-(?:generic|internet)-password [^\n|;]{1,80}-w|"
-    r">>> [^\n\\]{0,80}(?i:passw(?:or)?d|passphrase|_pass|_pwd|\(pw)[A-Za-z0-9_]{0,12}[\"'\])]{0,3})[ \t]*"
+    rf"{_PROMPT} [^\n\\]{{0,80}}(?i:passw(?:or)?d|passphrase|_pass|_pwd|\(pw)[A-Za-z0-9_]{{0,12}}[\"'\])]{{0,3}})[ \t]*"
 )
+
+_ASKS_KEY = rf"{_PROMPT} [^\n\\]{{0,80}}(?i:secret|token|api_?key)[A-Za-z0-9_]{{0,12}}\\*[\"'\])]{{0,3}}[ \t]*"
 
 
 def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -157,12 +163,32 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"{_PRINTS}{NL}\\*[\"']?{_ALONE}{{6}}",
-        rf"{_PRINTS}{NL}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
+        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?{_ALONE}{{6}}",
+        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
         _printed,
         before=320,
         after=140,
         rank=3,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']{_ALONE}{{16}}",
+        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']({_ALONE}{{16,900}})\\*[\"']",
+        _alone,
+        before=320,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"form-data; name=\\*\"{WORDS}\\*\"{NL}{NL}[^\s\"\\]{{4}}",
+        rf"form-data; name=\\*\"({WORDS})\\*\"{NL}{NL}([^\s\"\\]{{4,900}})",
+        _inner,
+        before=160,
+        after=960,
+        rank=2,
     ),
     Rule(
         "secret",

@@ -56,7 +56,7 @@ def _kept(data: bytes, match: Any) -> tuple[int, int] | None:
 
 #: Another address, a host, a name with dashes (`Subject-line1`).
 _ADDRESS = re2.compile(
-    rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+(?::\d+)?|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+|"
+    rb"[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]\w*|[\w.+-]+@[a-z]+|[\w-]+(?:\.[\w-]+)+(?::\d+)?|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+|"
     rb"[A-Za-z]+(?:[_-][A-Za-z]+)+\d?"
 )
 #: Calls that hash, check or set a password.
@@ -137,7 +137,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\boci_?(?:p?connect|logon)|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
         rf"[\[( ]{_TEXT}(?:Some\()?\\*[\"']({_PLAIN}(?:{_PLAIN}|\$){{3,200}})\\*[\"'](?:[ ]?[\],)]|\s|$)",
         _argument,
         before=140,
@@ -147,7 +147,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|(?:mysql_real_connect|PQsetdbLogin)\([^()\n]*|imap_open|odbc_connect|ldap_(?:simple_)?bind(?:_s)?|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
         rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,
@@ -167,8 +167,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"@[A-Za-z0-9.-]+\.[a-z]+{_Q}(?:\.\w+\(\))?,[ ]?{_Q}{_PLAIN}{{6}}",
-        rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_PLAIN}{{6,200}}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
+        rf"@[A-Za-z0-9.-]+\.[a-z]+{_Q}(?:\.\w+\(\))?,[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
+        rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
         _behind_address,
         before=400,
         after=220,
@@ -177,10 +177,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"\.(?:connect|auth|credentials?)\((?:[\w.]{{1,24}},[ ]?)?{_Q}[\w.@-]{{2,40}}{_Q},[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
-        rf"{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}[ ]?[,)]",
+        rf"[.:](?:connect|auth|credentials?)\((?:[\w.\"'\\-]+,[ ]?){{0,4}}{_Q}[\w.@-]{{2,40}}{_Q},[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
+        rf"[.:](?:connect|auth|credentials?)\((?:[\w.\"'\\-]{{1,60}},[ ]?){{0,4}}{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}[ ]?[,)]",
         _behind_user,
-        before=120,
+        before=240,
         after=220,
         rank=3,
     ),
@@ -207,8 +207,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?i:passw|pwd|[#\"']pass)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}{{4}}",
-        rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]({_PLAIN}{{4,200}})(?:\{{[a-zA-Z]{{2,12}}\}})?\\*[\"'`]",
+        rf"(?i:passw|pwd|[#\"'=]pass|[\"'=]pw)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]({_PLAIN}(?:{_PLAIN}|\$){{3,200}})(?:\{{[a-zA-Z]{{2,12}}\}})?\\*[\"'`]",
         _argument,
         before=80,
         after=220,
@@ -217,8 +217,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill[_ ]in[( ]){_Q}[^\"'\n]*(?i:passw|pwd)[^\"'\n]*[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}{_PLAIN}{{4}}",
-        rf"[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}({_PLAIN}{{4,200}}){_Q}",
+        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill[_ ]in[( ]){_Q}[^\"'\n]*(?i:passw|pwd)[^\"'\n]*[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
+        rf"[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}",
         _argument,
         before=24,
         after=220,

@@ -117,7 +117,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?i)(?:[\s\"'._\x00-]|\\n)credentials\\*[\"']?:[ \t]*{NL}[ \t-]|^credentials:[ \t]*{NL}[ \t-]",
+        rf"(?i)(?:[\s\"'._\x00-]|\\n)(?:credentials|passwords|users)\\*[\"']?:[ \t]*{NL}[ \t-]|^(?:credentials|passwords|users):[ \t]*{NL}[ \t-]",
         "()",
         direct=_credentials,
         rank=2,

@@ -197,12 +197,12 @@ def is_placeholder(value: bytes) -> bool:
     if len(set(plain)) <= 2 or _FILLER.search(plain) or _in_angles(plain):
         return True
     stands = _SAYS_WHAT.search(plain) or _STAND_IN.fullmatch(low)
-    if stands and not _SET_SO.fullmatch(low) and not _as_servers_ask(plain):
+    if stands and not _SET_SO.fullmatch(low) and not as_servers_ask(plain):
         return True
     return any(mark in plain for mark in (b"${", b"{{", b"$(")) or _is_template(plain)
 
 
-def _as_servers_ask(value: bytes) -> bool:
+def as_servers_ask(value: bytes) -> bool:
     """True for what servers ask of a password (letters of both cases, a digit, a sign), without words
     of tests: somebody set `Secret2024!`."""
     return (

@@ -32,6 +32,8 @@ _MADE = quick(r"(?i)(?:tokens|api_?keys|cookies)[^a-z]")
 _PEOPLE = quick(r"(?i)(?:users|accounts|logins)[^a-z]")
 #: A colour, the number of an account, the name of a constant.
 _CODE = quick(r"#[0-9a-fA-F]{6,8}\Z|[A-Z]{2,5}(?:-[0-9]+[A-Z]?)+\Z|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")
+#: The private key of an account (an address has 40 digits).
+_WALLET = quick(r"0x[0-9a-fA-F]{64}\Z")
 _MOST = 60
 
 
@@ -47,7 +49,9 @@ def _collected(data: bytes, end: int) -> list[tuple[int, int]]:
             break
         start, stop = item.span(item.re.groups)
         key = (
-            None
+            (start, stop)
+            if people and _WALLET.match(data, start, stop)
+            else None
             if people and (not entry or HEX.match(data, start, stop))
             else whole_key(data, start)
         )

@@ -77,6 +77,10 @@ def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+#: Between the words of such a file: spaces, or line ends as they are or escaped.
+_W = r"(?:[ \t\n]|\\+[nrt])+"
+_WHO = r"\S{1,60}?"
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "curl-password",
@@ -164,8 +168,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+password[ \t]+\S{4}|\buser(?:name)?[ \t]+\S{1,60}[ \t]+pass(?:word)?[ \t]+\S{4}",
-        r"(?i)(?:login|user(?:name)?)[ \t\n]+(\S{1,60})[ \t\n]+pass(?:word)?[ \t]+\\*[\"']?([^\s\"'\\]{3,199}[^\s\"'\\,;])",
+        rf"(?i)\blogin{_W}{_WHO}{_W}(?:account{_W}{_WHO}{_W})?password[ \t]+\S{{4}}|\buser(?:name)?[ \t]+{_WHO}{_W}pass(?:word)?[ \t]+\S{{4}}",
+        rf"(?i)(?:login|user(?:name)?){_W}({_WHO}){_W}(?:account{_W}{_WHO}{_W})?pass(?:word)?[ \t]+\\*[\"']?([^\s\"'\\]{{3,199}}[^\s\"'\\,;])",
         _netrc,
         before=120,
         after=220,

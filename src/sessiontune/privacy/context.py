@@ -31,7 +31,7 @@ from .looks import (
     vendor_value_follows,
 )
 from .rules import Rule, quick
-from .values import TYPES, in_other_letters, is_package, like_password, typed
+from .values import TYPES, in_other_letters, is_package, like_password, typed, with_sign
 
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
@@ -158,14 +158,17 @@ def _closes_a_string(data: bytes, end: int, value: bytes) -> bool:
     )
 
 
-def _assigns_nothing(sign: bytes, lead: bytes, value: bytes, after: bytes) -> bool:
+def _assigns_nothing(name: bytes, sign: bytes, lead: bytes, value: bytes, after: bytes) -> bool:
     """True where the sign between name and value (and the byte after it) says that it is no value."""
     if sign in (b"or", b"||", b"??") and (not lead or _DOTTED.fullmatch(value)):
         return True  # a fallback that is a name
     if sign == b"or" and lead[-1:] == b"`" and value.isalpha():
         return True  # names in a sentence: `password` or `salt`
     if sign in (b"|", b"\xe2\x94\x82") and lead:
-        return _CONSTANT.fullmatch(value) is not None or not judged_random(value, 16)  # cells
+        typed_in = says_password(name) and with_sign(value) and after == lead[-1:]
+        return _CONSTANT.fullmatch(value) is not None or not (
+            typed_in or judged_random(value, 16)  # cells
+        )
     if sign == b"|":
         return _FLAG.fullmatch(value) is not None
     if sign[-2:] in (b"==", b"!="):
@@ -202,7 +205,7 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     operator, after = middle.strip(b"'\"`\\]"), data[end : end + 1]
     sign = operator.strip(b" \t)")
     if (
-        _assigns_nothing(sign, lead, value, after)
+        _assigns_nothing(name, sign, lead, value, after)
         or (operator.strip() == b"," and _in_a_list(name, middle, lead, value))
         or (quoted and after == b" " and _is_word(value))  # the first word of a sentence
         or (quoted and _closes_a_string(data, end, value))

@@ -11,7 +11,16 @@ import re2
 from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
-from .values import DIGITS, HASHES, UUID, cased, like_key, like_password, run_together, with_sign
+from .values import (
+    DIGITS,
+    HASHES,
+    UUID,
+    cased,
+    like_key,
+    like_password,
+    like_typed_secret,
+    run_together,
+)
 
 #: A member in code: `event.key=codes.NUL:event.code`.
 _MEMBER = re2.compile(rb"[A-Za-z_]\.[A-Za-z_]")
@@ -64,7 +73,9 @@ _FORMS = (
     (re2.compile(rb"(?:^[nrt]?|_)primary_key$"), re2.compile(rb"[A-Za-z0-9]{32}")),
     (
         re2.compile(rb"(?:API|AUTH|SESSION|SECRET|SIGNING|ACCESS|ENCRYPTION)_(?:KEY|TOKEN)S$"),
-        re2.compile(rb"[A-Za-z0-9_+/=-]{32,}|[A-Za-z0-9_+/=-]{20,}(?:[,:][A-Za-z0-9_+/=-]{20,})+"),
+        re2.compile(
+            rb"[A-Za-z0-9_+/=-]{32,}|[A-Za-z0-9]{16,}|[A-Za-z0-9_+/=-]{20,}(?:[,:][A-Za-z0-9_+/=-]{20,})+"
+        ),
     ),
     (
         re2.compile(rb"(?i)pass(?:word)?_?confirm(?:ation)?$"),
@@ -141,12 +152,13 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     if vendor == b"wandb" and STRONG.search(name) is None and not _HEX40.fullmatch(value):
         return False  # a name that wandb made up for a run, a group or a model
     return like_key(value, quoted or shell, strong) or (
-        (quoted or shell) and _SECRET_LAST.search(name) is not None and with_sign(value)
+        _SECRET_LAST.search(name) is not None
+        and like_typed_secret(value, quoted or shell or (operator == b"=" and b"." in name))
     )
 
 
 #: Names of secrets that people also type, as they do passwords: `JWT_SECRET`, `secretKey`.
-_SECRET_LAST = re2.compile(rb"(?i)secret(?:_?key)?$")
+_SECRET_LAST = re2.compile(rb"(?i)(?:secret(?:_?key)?|redis_?auth|erlang_?cookie)$")
 
 
 def _is_thing(name: bytes, vendor: bytes) -> bool:

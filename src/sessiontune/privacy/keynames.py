@@ -18,7 +18,7 @@ PASS_PARTS = (
         r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"
         r"\xd0[\x9f\xbf]\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
         r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|"
-        r"pwd|(?:_|\b|db|my|root|user|admin|store|mail|smtp|login|ssh|ftp|redis|mysql|proxy|auth|wifi|wlan|vpn|mqtt|sudo)pass\b|"
+        r"pwd|pswd|(?:_|\b|db|my|root|user|admin|store|mail|smtp|login|ssh|ftp|redis|mysql|proxy|auth|wifi|wlan|vpn|mqtt|sudo)pass\b|"
         r"(?:_|\b|admin|root|user|wifi|db)pw\b"
     ),
     (

@@ -9,9 +9,9 @@ from typing import Any
 import re2
 
 from .checks import judged_random, wordy
-from .rules import Check, Rule, quick
+from .rules import Check, Rule, quick, secret_rule
 from .sentences import BEGIN, FIRST, REST, chained, said_follows, told_value
-from .values import typed
+from .values import is_dull_value, numbered_words, typed
 
 
 def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -29,8 +29,21 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     ):
         most = 0.9
     good = len(value) >= 8 and (typed(value) or _typed_low(value, most)) and wordy(value) < most
-    good = good or (most > 0.8 and chained(value))
+    good = good or (most > 0.8 and chained(value)) or (not call and numbered_words(value))
     return (start, start + len(value)) if good else None
+
+
+def _ahead(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`V is the password for ...`: a sentence may begin with words of all sorts."""
+    value = match.group(1)
+    if not chained(value) and (not typed(value) or wordy(value) > 0.8 or is_dull_value(value)):
+        return None
+    return match.span(1) if told_value(data, match) else None
+
+
+def _told_first(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`password from V to ...`: what it was before; in such a place words and files stand, too."""
+    return match.span(1) if typed(match.group(1)) and told_value(data, match) else None
 
 
 def _at_host(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -79,7 +92,7 @@ def _one(data: bytes, match: Any) -> tuple[int, int] | None:
 
 _SPOKEN = quick(r"(?i)(?:passw|pwd|passphrase|token|secret|key|credential|login)[^\n]{0,150}\Z")
 _USER = r"[A-Za-z][\w.@-]{1,40}`?(?: ?/ |:| and | with )"
-_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciais|credenciales|credenziali|inloggegevens|dane logowania|log ?in(?: (?:in)?to (?:[\w-]{1,20} ){0,2}[\w-]{1,20})?(?: with| as)?|log ?in (?:at|to|on) [^\s]{4,80} (?:with|as)|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| son)?(?: ?|\xc2\xa0):? "
+_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciais|credenciales|credenziali|inloggegevens|dane logowania|log ?in(?: (?:in)?to (?:[\w-]{1,20} ){0,2}[\w-]{1,20})?(?: with| as)?|log ?in (?:at|to|on) [^\s]{4,80} (?:with|as)|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| sono?)?(?: ?|\xc2\xa0):? "
 #: `ID/PW: master/V`, `user/pass - admin:V`.
 _PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)(?:[ ]?[/&,][ ]?(?:pw|pass(?:word|wd)?|pwd)\)?(?:/port)?|[ ](?:pw|pwd))[ ]{0,2}(?:[:=>-]{1,2}|is|are)?[ ]{0,2})[A-Za-z][\w.@-]{1,40}(?:[ ]{0,2}[/:,(]{1,2}[ ]{0,2}|[ ]{1,2})"
 #: `user-ada password-V`, `ID-ada/PASS-V`.
@@ -93,10 +106,16 @@ _LOGIN_BEHIND = quick(_BEHIND + REST + "{8}")
 #: `password(V)`, and `(admin/V)`.
 _IN_BRACKETS = r"(?:(?:^|[\s/,])(?i:password|passwd|pwd|pw)|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xe5\xaf\x86\xe7\xa0\x81)[ ]?\((?:default:[ ]?)?"
 _IN_PAIR = r"\((?:admin(?:istrator)?|root|master|user|guest|ubuntu)[/:]"
-_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c(?: (?:\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|\xd0\xba|\xd0\xbd\xd0\xb0) [^\s]{1,24}){0,2}|\xe5\xaf\x86\xe7\xa0\x81|\xe5\xaf\x86\xe7\xa2\xbc|\xe5\x8f\xa3\xe4\xbb\xa4|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|[\xc5\x9e\xc5\x9f]ifre(?:m|niz|si)?|\bparola(?:m|n\xc4\xb1z|s\xc4\xb1)?|has\xc5\x82[oa]|heslo|(?:la|una) password|sandi(?:nya)?|user(?:name)?:? [\w.@-]{2,32},? (?:and )?pass|\bpw|\bpwd|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|salasana(?:ni|si)?(?: on)?|\xd7\xa1\xd7\x99\xd7\xa1\xd7\x9e\xd7\x94(?: \xd7\x94\xd7\x99\xd7\x90)?|\xe0\xa4\xaa\xe0\xa4\xbe\xe0\xa4\xb8\xe0\xa4\xb5\xe0\xa4\xb0\xe0\xa5\x8d\xe0\xa4\xa1(?: \xe0\xa4\xb9\xe0\xa5\x88)?)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
+_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c(?: (?:\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|\xd0\xba|\xd0\xbd\xd0\xb0) [^\s]{1,24}){0,2}|\xe5\xaf\x86\xe7\xa0\x81|\xe5\xaf\x86\xe7\xa2\xbc|\xe5\x8f\xa3\xe4\xbb\xa4|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|[\xc5\x9e\xc5\x9f]ifre(?:m|niz|si)?|\bparola(?:m|n\xc4\xb1z|s\xc4\xb1)?|has\xc5\x82[oa]|heslo|(?:la|una) password|sandi(?:nya)?|user(?:name)?:? [\w.@-]{2,32},? (?:and )?pass|\bpw|\bpwd|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|salasana(?:ni|si)?(?: on)?|passord(?:et)?|adgangskode|l\xc3\xb6senord|\xd7\xa1\xd7\x99\xd7\xa1\xd7\x9e\xd7\x94(?: \xd7\x94\xd7\x99\xd7\x90)?|\xe0\xa4\xaa\xe0\xa4\xbe\xe0\xa4\xb8\xe0\xa4\xb5\xe0\xa4\xb0\xe0\xa5\x8d\xe0\xa4\xa1(?: \xe0\xa4\xb9\xe0\xa5\x88)?)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
 #: `password changed from OLD to V`.
 _CHANGED = (
     r"(?i:password|passwd|passphrase|\bpw|\bpwd)(?: [a-z]{2,8}){0,3} from [^\s\x80-\xff]{6,64} to "
+)
+
+#: Behind a value: `V is the root password for ...`, `V, that's my password`.
+_IS_THE = (
+    r"(?:,? (?:(?:\xe2\x80[\x93\x94]|\\+u201[34]|-{1,2}) )?(?:is|was|that's|that is|it's|this is) (?:the|my|our|your)| ist (?:das|mein|unser)| est le| es la| \xc3\xa8 la) "
+    r"(?:[\w-]{1,16} ){0,3}(?i:password|passphrase|passcode|passwort|kennwort|mot de passe|contrase\xc3\xb1a)(?: for| on| of| to| in| f(?:\xc3\xbc|\\+u00fc)r| de| per|[.,;!?)\r\n\x00]|\\|\"|$)"
 )
 
 
@@ -118,6 +137,13 @@ def _following(lead: str, before: int, check: Check = _beside) -> Rule:
 RULES: tuple[Rule, ...] = (
     _following(_NAMED, before=110),
     _following(_CHANGED, before=140),
+    secret_rule(
+        "password",
+        rf"(?i:password|passwd|passphrase) from {BEGIN}",
+        rf"{FIRST}{REST}{{7,64}}",
+        _told_first,
+        r"\\*[`'\"*]{0,3} to ",
+    ),
     _following(_PAIR, before=120),
     _following(_DASHED, before=110),
     _following(_IN_BRACKETS, before=40),
@@ -139,6 +165,16 @@ RULES: tuple[Rule, ...] = (
         check=_one,
     ),
     _following(f"{_SIGN_IN}{BEGIN}{_USER}", before=120),
+    Rule(
+        kind="password",
+        layer="secrets",
+        anchor=_IS_THE,
+        exact=rf"(?:^|[\s`'\"(])({FIRST}{REST}{{7,64}})[`'\"]{{0,3}}{_IS_THE}",
+        check=_ahead,
+        before=180,
+        after=8,
+        rank=1,
+    ),
     Rule(
         kind="password",
         layer="secrets",

@@ -13,7 +13,7 @@ import re
 from .checks import is_placeholder
 from .keynames import says_password
 from .rules import quick
-from .values import TYPES, like_key, like_password, with_sign
+from .values import TYPES, like_key, like_password, like_typed_secret
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"
 LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + QUOTE + r"(?:\\*\"\\*\"|'')?)?"
@@ -37,7 +37,9 @@ def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
     quoted = before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
     shell = not quoted and before[-1:] == b"=" and before[:1].isupper()  # needs no quotes
     value = trimmed(match.group(), quoted)
-    return like_key(value, quoted or shell) or ((quoted or shell) and with_sign(value))
+    return like_key(value, quoted or shell) or like_typed_secret(
+        value, quoted or before[-1:] == b"="
+    )
 
 
 #: A closing quote as an HTML entity, whose semicolon the value's pattern stops at.
@@ -48,7 +50,7 @@ _NEXT_FIELD = quick(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.\[\]-]{0,40}=|&\Z")
 
 def _says_password(name: bytes) -> bool:
     low = name.lower()
-    return b"pass" in low or b"pw" in low
+    return b"pass" in low or b"pw" in low or b"pswd" in low
 
 
 #: Where `pass` and `pwd` mean something else: a test's verdict (`--- PASS: TestOne`), a folder.

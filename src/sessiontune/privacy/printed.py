@@ -17,7 +17,7 @@ from .lines import below
 from .programs import given, random_value
 from .rules import NL, Check, Rule, quick, secret_rule
 from .structured import WORDS
-from .values import is_gibberish, typed
+from .values import is_dull_value, is_gibberish, typed
 
 _S = r"[ \t]"
 _Q = r"(?:\\*[\"'])?"
@@ -32,6 +32,18 @@ def _set(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
     good = typed(value) or judged_random(value, 10) or is_gibberish(value)
     return given(data, match) if good and wordy(value) < 0.85 else None
+
+
+def _in_pair(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A password behind a user's name, where types, places and methods stand, too."""
+    value = match.group(1)
+    both = value != value.lower() and value != value.upper()
+    odd = any(c in b"!@#$%^&*?" for c in value)
+    return (
+        _set(data, match)
+        if (both or odd) and b"/" not in value and not is_dull_value(value)
+        else None
+    )
 
 
 def _named(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -173,6 +185,21 @@ RULES: tuple[Rule, ...] = (
         rf"{_VALUE}{{6,100}}",
     ),
     _rule("password", rf"\bsnmp-server{_S}community{_S}", rf"{_VALUE}{{6,100}}"),
+    _rule(
+        "password",
+        rf"\b(?:tacacs|radius)-server{_S}(?:host{_S}[^\n]{{1,80}}{_S})?key{_S}(?:0{_S})?",
+        rf"{_VALUE}{{6,100}}",
+    ),
+    _rule("password", rf"{_S}(?:pptpd|x?l2tpd?){_S}{{1,20}}\\*\"?", rf"{_VALUE}{{6,100}}"),
+    # a user and a password as one value: `auth: ada:V`
+    _rule(
+        "password",
+        r"(?:\b|_)(?i:auth|login|credentials?|creds|admins?)\\*[\"']?[ ]?(?:[:=]|=>)[ ]?\\*[\"']?[A-Za-z][\w.@-]{1,40}:",
+        r"[^\s\"'`\\|;<>:]{6,100}",
+        _in_pair,
+        r"(?:\\*[\"'`]|[\s,;\x00\\]|$)",
+    ),
+    _rule("secret", rf"-setcookie{_S}\\*[\"']?", rf"{_VALUE}{{6,255}}"),
     _rule(
         "password",
         rf"\b(?:pre-shared-key{_S}(?:ascii-text|hexadecimal)|ascii-text|plain-text-password-value){_S}\\*\"",

@@ -72,9 +72,17 @@ def _letters(data: bytes, match: Any) -> tuple[int, int] | None:
     return match.span(1) if wordy(value.replace(b" ", b"")) < 0.5 else None
 
 
+_KEY_MANAGEMENT = re2.compile(
+    rb"(?i)(?:(?:wpa[23]?|ft|sae|psk|eap|owe|dpp|sha\d{3}|aes|ccmp|tkip|none)[-_+]?)+"
+)
+
+
 def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`given`, but no code: `psk: Optional[bytes]`, `psk = unhexlify(...)`."""
+    """`given`, but no code (`psk: Optional[bytes]`, `psk = unhexlify(...)`) and no way to agree on keys
+    (`psk: "wpa-psk-sha256"`)."""
     value = match.group(1)
+    if _KEY_MANAGEMENT.fullmatch(value):
+        return None
     quoted = data[match.start(1) - 1 : match.start(1)] in (b'"', b"'")
     return _mixed(data, match) if quoted or not any(c in b"([" for c in value) else None
 
@@ -86,10 +94,10 @@ def _rule(
 
 
 #: Programs with the password behind `-p`, and those with it behind `-P` or `-w`.
-_SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|ncftp(?:put|get|ls)|nxc|crackmapexec|(?i:psexec(?:64)?(?:\.exe)?))"
-_LARGE_P = r"(?:sqlcmd|bcp|isql|tsql|mosquitto_(?:pub|sub)|zip|unzip|7z)"
+_SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|ncftp(?:put|get|ls)|nxc|crackmapexec|twine|rdesktop|(?i:psexec(?:64)?(?:\.exe)?))"
+_LARGE_P = r"(?:sqlcmd|bcp|isql|tsql|mosquitto_(?:pub|sub)|zip|unzip|7z|ipmitool)"
 _LDAP = r"ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)"
-_READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t]"
+_READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t]|\bvncpasswd[ \t]-f"
 _KEEPS = r"\bgcloud[ \t]+secrets|\b(?:docker|podman|gh|wrangler)[ \t]+secret[ \t]+(?:create|set|put)|\bvault[ \t]+(?:kv[ \t]+put|write)|\bcreate[ \t]+secret|\bpass[ \t]+insert"
 _PIPED = rf"(?:{_KEEPS}|{_READS})"
 #: Patterns for Hyperscan: one for each program that stores a secret, without the pipe before it.
@@ -154,7 +162,14 @@ RULES: tuple[Rule, ...] = (
         check=_mixed,
     ),
     _rule(rf"{_B}supabase{_S}[^\n|;]{{0,160}}{_S}-p{_S}{{0,2}}{_QUOTE}", check=_mixed),
-    _rule(rf"{_B}poetry{_S}config{_S}http-basic\.\S{{1,40}}{_S}\S{{1,60}}{_S}{_QUOTE}"),
+    _rule(
+        rf"{_B}(?:conan{_S}user|security{_S}unlock-keychain|certutil){_S}-p{_S}{_QUOTE}",
+        check=_mixed,
+    ),
+    _rule(rf"\bauth-pass{_S}[\w.-]{{1,60}}{_S}{_QUOTE}", check=_mixed),
+    _rule(
+        rf"{_B}(?:poetry|composer){_S}config{_S}(?:-\S{{1,20}}{_S})?http-basic\.\S{{1,40}}{_S}\S{{1,60}}{_S}{_QUOTE}"
+    ),
     _rule(rf"{_B}(?:7z[ar]?|unrar|rar){_S}[^\n|;]{{0,160}}{_S}-h?p{_QUOTE}", check=_mixed),
     _rule(rf"{_PIPED}[^\n|;]{{0,160}}<<<{_S}?{_QUOTE}", check=_mixed),
     _rule(rf"{_B}openssl{_S}passwd{_S}(?:-[a-z0-9]{{1,10}}{_S})*{_QUOTE}", check=_mixed),
@@ -266,7 +281,7 @@ RULES: tuple[Rule, ...] = (
     ),
     secret_rule(
         "license-key",
-        r"(?i:\blicen[sc]e(?:[ _-]?(?:key|code))?|\b(?:activation|product|registration)[ _-]?(?:key|code))(?:[ ]?[:=]| is)[ ]?[\"'`]?",
+        r"(?i:\blicen[sc]e(?:[ _-]?(?:key|code))?|\bserial(?:[ _-]?(?:number|key|no))?|\b(?:activation|product|registration)[ _-]?(?:key|code))(?:[ ]?[:=]| is)[ ]?[\"'`]?",
         r"[A-Z0-9]{4,8}(?:-[A-Z0-9]{4,8}){2,8}",
         _license,
         r"(?:[^A-Za-z0-9-]|$)",

@@ -12,12 +12,12 @@ from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .keynames import PASS_PARTS, dull, says_password
 from .rules import Rule, left_edge, quick
-from .values import is_dull_value, is_gibberish, like_key, typed
+from .values import is_dull_value, is_gibberish, like_key, no_names, typed
 
 #: What a sentence calls a secret: `the password`, `API_KEY`, in the languages of `PASS_WORDS`.
 _SAID = (
     rf"(?i)(?:(?:{PASS_PARTS[0]})(?:e?[nt])?|mot de passe|\bmdp\b|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer|session|refresh|security)[ _-]?token|access[ _-]?key|"
-    rf"(?:this|the|my|our|your) (?:key|token)|\bpat|[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
+    rf"(?:this|the|my|our|your) (?:key|token)|wi-?fi[ -]key|wlan[ -]key|\bpat|[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
 )
 #: What the secret is for: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
@@ -47,7 +47,7 @@ _SAID_ELSEWHERE = (
 #: `the access key I got is V`, `Bearer token we are using: V`, `API key provided: V`.
 _WE_HAVE = (
     r"(?i)(?:key|token|secret|password|passphrase)(?: (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2}(?: is|:)|"
-    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):)[ ]{1,2}"
+    r"(?: was| is| has been)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):)[ ]{1,2}"
 )
 #: What may stand between such a word and the value.
 _IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
@@ -80,7 +80,11 @@ def told_value(data: bytes, match: Any) -> tuple[int, bytes] | None:
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)
-        or (any(c in b"/=" for c in value) and not (judged_random(value, 20) or _signed(value)))
+        or (
+            any(c in b"/=" for c in value)
+            and not (judged_random(value, 20) or _signed(value))
+            and not no_names(value)
+        )
         or is_placeholder(value)
         or is_dull_value(value)
         or is_published_example(value)
@@ -107,7 +111,7 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         and _WHO.search(data, max(0, match.start() - 12), match.start())
     ):
         return None  # the verb is part of a word (`user1`), or `pass` is one: `we pass to V`
-    if says_password(before) or _SAYS_SO.search(before):
+    if says_password(before) or _SAYS_SO.search(data, max(0, match.start() - 5), start):
         good = (
             _quoted(data, start, value)
             or typed(value)
@@ -132,7 +136,9 @@ _HANDS_ON = quick(r"(?i)pass to [`'\"*]{0,3}\Z")
 _WHO = quick(
     r"(?i)\b(?:i|we|you|they|that|which|to|can|could|may|must|should|will|would|then|and) \Z"
 )
-_SAYS_SO = re2.compile(rb"(?i)mot de passe|\bmdp|palavra-passe|\bclave|geheimzahl")
+_SAYS_SO = re2.compile(
+    rb"(?i)mot de passe|\bmdp|palavra-passe|\bclave|geheimzahl|(?:wi-?fi|wlan)[ -](?:key|schl\xc3\xbcssel)"
+)
 _PIN = re2.compile(rb"(?i)geheimzahl")
 #: Words and a number as generators of passphrases chain them: `maple-river-anchor-31`.
 _CHAIN = re2.compile(rb"[A-Za-z]{3,10}(?:[-._][A-Za-z]{3,10}){2,5}[-._]?\d{1,4}")

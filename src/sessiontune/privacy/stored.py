@@ -8,6 +8,7 @@ from typing import Any
 from .checks import looks_random, wordy
 from .checks import no_stand_in as _value
 from .rules import NL, Check, Rule, secret_rule
+from .values import numbered_words
 
 _S = r"[ \t]"
 _B64 = "[A-Za-z0-9+/]"
@@ -30,7 +31,8 @@ def _ticket(data: bytes, match: Any) -> tuple[int, int] | None:
 def _told(data: bytes, match: Any) -> tuple[int, int] | None:
     """`password V` alone on a line, with a digit in V that is no chain of words."""
     value = match.group(1)
-    if not any(48 <= c <= 57 for c in value) or wordy(value) > 0.6 or not value[:1].isalnum():
+    wordless = wordy(value) <= 0.6 or numbered_words(value)
+    if not any(48 <= c <= 57 for c in value) or not wordless or not value[:1].isalnum():
         return None
     return _value(data, match)
 

@@ -93,7 +93,7 @@ def whole(data: bytes, match: Any) -> tuple[int, int] | None:
 #: A name with a word for a secret in it. Unbounded: both engines compile and run that faster.
 WORDS = (
     r"[A-Za-z0-9_.-]*(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
-    r"auth[_-]?key|private[_-]?key|credentials?|(?:[._-]|db)(?:pass|pwd|pw)|key)[A-Za-z0-9_.-]*"
+    r"auth[_-]?key|private[_-]?key|credentials?|(?:[._-]|db)(?:pass|pwd|pw)|pswd|key)[A-Za-z0-9_.-]*"
 )
 
 RULES: tuple[Rule, ...] = (
@@ -111,8 +111,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"<(?:{WORDS}|[Pp]ass)(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}[^\s<>]{{4}}",
-        rf"<({WORDS}|[Pp]ass)(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}([^\s<>]{{4,900}})",
+        rf"[<:](?:{WORDS}|[Pp]ass)(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}[^\s<>]{{4}}",
+        rf"<(?:[A-Za-z][\w.-]{{0,30}}:)?({WORDS}|[Pp]ass)(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}([^\s<>]{{4,900}})",
         _tag,
         near=key_or_password_follows,
         before=240,

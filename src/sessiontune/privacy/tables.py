@@ -27,7 +27,7 @@ from .values import cased, is_gibberish, run_together, typed
 
 #: Names of columns with secrets, loosely.
 _NAMES = (
-    r"pass(?:word|wd|phrase|code)|passwort|pwd|contrase|mot de passe|secret|token|api[_ -]?key|"
+    r"pass(?:word|wd|phrase|code)|passwort|kennwort|pwd|pswd|\bpw|\bpass\b|contrase|senha|wachtwoord|heslo|mot de passe|secret|token|api[_ -]?key|"
     r"access[_ -]?key|private[_ -]?key|totp|authentication_string|credential"
 )
 _BIRTHS = r"birth[_ -]?da(?:te|y)|date[_ -]of[_ -]birth|\bdob|geburts(?:datum|tag)|naissance|nacimiento|nascita"
@@ -78,6 +78,8 @@ _AROUND = b" \t\r`'\"\\"
 
 def _secret(name: bytes, value: bytes) -> bool:
     """True where a cell under this name is a secret: it looks like a password, or it is random."""
+    if name[-5:].lower() == b" pass" or (name.lower() == b"pass" and b" " in value):
+        return False  # a turn of some work, or a verdict
     name = name.replace(b" ", b"_")
     if name.lower() == b"key":
         return len(value) >= SIZE and cased(value) and machine_made(value)
@@ -214,6 +216,46 @@ def _rows(
         yield row
 
 
+_RULED = quick(r"[ \t]*[=-]{2,200}(?:[ ]{1,8}[=-]{2,200}){1,40}[ \t\r\\]*\Z")
+_GAPS = quick(r"[ ]{2,400}")
+
+
+def _apart(data: bytes, low: int, high: int) -> list[tuple[int, int]]:
+    """The cells of a row whose cells have two spaces or more between them."""
+    while low < high and data[low] in _AROUND:
+        low += 1
+    while high > low and data[high - 1] in _AROUND:
+        high -= 1
+    gaps = [gap.span() for gap in _GAPS.finditer(data, low, high)]
+    starts, ends = [low, *(end for _, end in gaps)], [*(start for start, _ in gaps), high]
+    return list(zip(starts, ends, strict=True))
+
+
+def _ruled(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
+    """The cells to replace in a table without marks, under whose head dashes show the columns: the
+    first gap between these ends near `end`. Widths do not count: what is replaced has another."""
+    low, high, line_end = around(data, end, _HEAD)
+    stop = low - len(line_end)
+    if stop <= 0 or not _RULED.match(data, low, high) or data[stop:low] != line_end:
+        return []
+    if _FIRST_GAP.search(data, low, end - 3):
+        return []  # not the first gap
+    begin = around(data, stop, _HEAD)[0]
+    head = _apart(data, begin, stop)
+    named = column.chosen([data[a:b] for a, b in head])
+    found: list[tuple[int, int]] = []
+    for start, last in below(data, high, line_end) if named else ():
+        row = _apart(data, start, last)
+        if len(row) == len(head):
+            found += [
+                row[i] for i, name in named.items() if column.good(name, data[slice(*row[i])])
+            ]
+    return found
+
+
+#: A gap in the line of dashes.
+_GAP_RULED = r"(?:---[ ]{1,4}---|===[ ]{1,4}===)"
+_FIRST_GAP = quick(_GAP_RULED)
 _VALUES = quick(r"'(?:[^'\\]|''|\\.){0,4000}'|[^,()'\s]{1,200}|\([^()]{0,200}\)")
 _GAP = quick(r"[\s,]{0,40}")
 _INSERTS = re2.compile(rb"\)\s*(?i:values)\s*\(")
@@ -293,6 +335,7 @@ RULES: tuple[Rule, ...] = (
         for column in (_SECRETS, *_OF_PEOPLE)
         for rule in (
             _rule(column, column.anchor, _below),
+            _rule(column, _GAP_RULED, _ruled),
             _rule(column, r"\)\s+FROM stdin;", _copied),
             _rule(column, r"\)\s*(?i:values)\s*\(", _inserted),
         )

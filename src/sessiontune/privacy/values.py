@@ -7,6 +7,7 @@ from functools import lru_cache
 import re2
 
 from .checks import (
+    as_servers_ask,
     entropy,
     even_case,
     is_limit,
@@ -34,6 +35,8 @@ _VERSION = re2.compile(
     rb"(?i)(?:[~^]|[<>=]=)?v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|v\d+\.\d+\.\d+-(?:[\w.]+\.)?\d{14}-[0-9a-f]{12}(?:\+incompatible)?(?:/go\.mod)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
     rb"0x[0-9a-f]{1,16}|[a-z][a-z0-9.-]*:\d+(?:\.\d+)+[\w.-]{0,20}"
 )
+#: The name of a program and its version: `python3.11`.
+_PROGRAM = re2.compile(rb"[a-z]{2,}-?\d{1,3}(?:\.\d{1,3}){1,3}")
 #: The key of a build cache: words and a digest.
 _CACHE = re2.compile(rb"(?:[A-Za-z][A-Za-z0-9.]*[_-]){2,8}(?:[0-9a-f]{40}|[0-9a-f]{64})")
 #: The name of a metric: words and numbers with dots between, `zyxel.3500_10.hw.uptime`.
@@ -48,6 +51,7 @@ def is_dull_value(value: bytes) -> bool:
     return (
         _PATHLIKE.fullmatch(value) is not None
         or _VERSION.fullmatch(value) is not None
+        or _PROGRAM.fullmatch(value) is not None
         or HASHES.fullmatch(value) is not None
         or _LINE.search(value) is not None
     )
@@ -254,7 +258,19 @@ def _mixed_signs(value: bytes) -> bool:
         return False
     signs = {c for c in value if not (48 <= c <= 57 or 65 <= (c & 0xDF) <= 90)}
     many = len(signs) > 2 and not signs & _OF_CODE and len(value) >= 12 and wordy(value) < 0.4
-    return many or not _EXPRESSION.search(value)
+    return many or not _EXPRESSION.search(value) or no_names(value)
+
+
+def no_names(value: bytes) -> bool:
+    """True where the sides of the one sign are no names of variables: `q7Rt=xK2mB`."""
+    sides = re2.split(rb"[=&*%]", value)
+    return (
+        len(sides) == 2
+        and all(side.isalnum() for side in sides)
+        and len(value) >= 9
+        and cased(b"".join(sides))
+        and wordy(value) < 0.4
+    )
 
 
 #: Signs of code, which few passwords hold.
@@ -282,7 +298,25 @@ def run_together(value: bytes) -> bool:
     return _RUN_TOGETHER.fullmatch(value) is not None
 
 
-_RUN_TOGETHER = re2.compile(rb"[a-z]{6,}[0-9]{3,}[a-z]*")
+_RUN_TOGETHER = re2.compile(
+    rb"[a-z]{6,}[0-9]{3,}[a-z]*|[A-Z][a-z]{2,}[0-9]{2,}|[A-Za-z][a-z]{2,}(?:[A-Z][a-z]{2,}){1,3}[0-9]{2,}"
+)
+
+
+def numbered_words(value: bytes) -> bool:
+    """True for words with capitals and a number behind them: `RiverTiger1387`."""
+    return _NUMBERED.fullmatch(value) is not None
+
+
+_NUMBERED = re2.compile(rb"(?:[A-Z][a-z]{2,}){2,4}[0-9]{2,6}")
+
+
+def like_typed_secret(value: bytes, shown: bool) -> bool:
+    """True where a person may have typed `value` under a name that says secret. `shown`: quotes or
+    the form of the name show where it begins and ends; else more is asked of it."""
+    if not shown:
+        return as_servers_ask(value) and with_sign(value)
+    return with_sign(value) or run_together(value)
 
 
 def typed(value: bytes) -> bool:
