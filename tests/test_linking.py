@@ -97,6 +97,21 @@ def test_context_below_a_node_that_has_a_prompt_is_no_branch_by_itself() -> None
     assert _ids([nodes]) == [["a1", "p1", "shown", "a2", "p2"]]
 
 
+def test_the_answers_of_a_turn_all_below_its_prompt_are_no_branch_though_a_prompt_follows() -> None:
+    p = node("p", "prompt")
+    told = [node(name, "answer", p) for name in ("a1", "a2")]
+    for one in told:
+        one.results = {one.id: ToolResult(one.id, "Bash", "ok")}
+    assert _ids([[p, *told, node("q", "prompt", told[-1])]]) == [["p", "a1", "a2", "q"]]
+
+
+def test_another_agents_message_beside_a_prompt_that_was_answered_is_no_branch() -> None:
+    a1 = node("a1", "answer")
+    p1 = node("p1", "prompt", a1)
+    nodes = [a1, p1, node("a2", "answer", p1), node("t", "task", a1)]
+    assert _ids([nodes]) == [["a1", "p1", "a2", "t"]]
+
+
 def test_context_that_nothing_hangs_below_begins_no_branch() -> None:
     a1 = node("a1", "answer")
     p1, shown = node("p1", "prompt", a1), node("shown", "context", a1)
@@ -162,6 +177,10 @@ def test_files_in_a_circle_end() -> None:
     p, own, q = (node(name, "prompt", file=file) for name, file in (("p", 0), ("own", 0), ("q", 1)))
     own.up = own
     assert _ids([[p, own], [q]]) == [["p", "own"], ["q"]]
+    own = node("own", "prompt")
+    own.up = own
+    (alone,) = sessions_of(threads([[own]]), FRAME, ("f",), keyed)
+    assert alone.forked_from is None, "nothing is a branch of itself"
 
 
 def test_what_hangs_below_a_thread_that_was_given_out_is_a_thread_of_its_own() -> None:

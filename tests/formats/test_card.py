@@ -204,16 +204,59 @@ def test_recipes_name_files_that_are_there() -> None:
 # ----------------------------------------------------------------------- loaders
 
 
+def test_the_head_of_the_card_names_every_row_once() -> None:
+    """Not the file at the top level that repeats the training side, nor an empty one."""
+    yaml = pytest.importorskip("yaml")
+    listed = [
+        ("bensley_conversations_raw.jsonl", 9),
+        ("eval/sharegpt.jsonl", 0),
+        ("train/sharegpt.jsonl", 5),
+        ("bensley_conversations_sharegpt.jsonl", 5),
+        ("eval/openai.jsonl", 2),
+        ("train/openai.jsonl", 5),
+        ("long/eval.jsonl", 1),
+        ("preferences/dpo.jsonl", 4),
+        ("README.md", 40),
+    ]
+    head = yaml.safe_load(features.front_matter(listed, thinking=False))
+    configs = {c["config_name"]: c for c in head["configs"]}
+    assert list(configs) == ["openai", "dpo", "long", "raw", "sharegpt"]
+    assert [name for name, c in configs.items() if c.get("default")] == ["openai"]
+    files = {n: [(f["split"], f["path"]) for f in c["data_files"]] for n, c in configs.items()}
+    assert files == {
+        "openai": [("train", "train/openai.jsonl"), ("eval", "eval/openai.jsonl")],
+        "dpo": [("train", "preferences/dpo.jsonl")],
+        "long": [("eval", "long/eval.jsonl")],
+        "raw": [("train", "bensley_conversations_raw.jsonl")],
+        "sharegpt": [("train", "train/sharegpt.jsonl")],
+    }
+    assert [info["config_name"] for info in head["dataset_info"]] == list(configs)
+    types = {info["config_name"]: info["features"] for info in head["dataset_info"]}
+    assert types["sharegpt"][:2] == [
+        {
+            "name": "conversations",
+            "list": [
+                {"name": "from", "dtype": "string"},
+                {"name": "value", "dtype": "string"},
+            ],
+        },
+        {"name": "tools", "dtype": "string"},
+    ]
+    calls = next(f for f in types["openai"][0]["list"] if f["name"] == "tool_calls")
+    assert [f["name"] for f in calls["list"][2]["struct"]] == ["name", "arguments"]
+    assert features.front_matter([("train/openai.jsonl", 0)], thinking=False) == ""
+
+
 def write_export(folder: Path, *, thinking: bool) -> None:
-    """An export whose first megabytes lack what later rows hold, as `datasets` fears it."""
+    """An export whose first 12 MB lack what later rows hold: `datasets` guesses from 10."""
     options = EncodeOptions(thinking=thinking)
     files: dict[str, list[bytes]] = {}
-    for i in range(60):
+    for i in range(35):
         long = said("assistant", "x" * 400_000, model="m", vendor="v")
         made = conversation(
             said("user", "2025-01-01" if i % 2 else "when?"), long, key=f"k{i}", split="train"
         )
-        for one in [made] if i < 50 else [made, *some_conversations(i, branch=True)]:
+        for one in [made] if i < 30 else [made, *some_conversations(i, branch=True)]:
             for name in ("openai", "sharegpt", "raw", "alpaca"):
                 path = f"demo_conversations_{name}.jsonl"
                 if name != "raw":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import msgspec
+
 from sessiontune.formats.openai import FORMAT
 from sessiontune.model import Image, Message, Text, ToolDef, ToolResult
 from sessiontune.ports import EncodeOptions
@@ -138,3 +140,19 @@ def test_a_topic_whose_name_holds_a_comma_is_one_tag() -> None:
     tags = ("topic:Technical topics/Builds, releases and CI", "topic:Files", "long")
     assert tags_in(",".join(tags)) == tags
     assert tags_in("") == tags_in(None) == ()
+
+
+def test_what_a_row_cannot_hold_is_counted_also_of_the_context_of_a_branch() -> None:
+    """A branch that left its thread between a call and its answer: the result is in no row with its
+    call."""
+    prompt = said("user", "what is on it?")
+    picture = msgspec.structs.replace(prompt, parts=(*prompt.parts, Image("d1", "image/png", 9)))
+    made = conversation(
+        results(("c1", "Read", "text")),
+        said("assistant", "A page."),
+        prefix=(picture, said("assistant", "I cannot tell.")),
+    )
+    losses: dict[str, int] = {}
+    (row,) = FORMAT.encode(made, EncodeOptions(), losses)
+    assert [m["role"] for m in json.loads(row)["messages"]] == ["user", "assistant", "assistant"]
+    assert losses == {"image": 1, "result_without_call": 1}

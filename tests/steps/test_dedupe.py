@@ -227,3 +227,37 @@ def test_of_many_equal_copies_one_stays() -> None:
     near = [one, *(nearly(one, f"n{i}", i, 0.002) for i in range(60))]
     found = decide(marks(*near)).counts
     assert found["duplicate"] + found["near_duplicate"] >= 55
+
+
+def test_of_copies_the_larger_stays_and_of_equal_ones_the_newer() -> None:
+    one = dialogue("b", 1, 6)
+    shorter = nearly(one, "a", 1, 0.001)
+    shorter = msgspec.structs.replace(shorter, messages=shorter.messages[:-1])
+    assert decide(marks(one, shorter)).decisions.duplicates == {"a": "b"}
+    later = dialogue("b", 1, 6, "2026-02-01T00:00:00Z")
+    earlier = renamed(dialogue("a", 1, 6, "2026-01-01T00:00:00Z"), "a")
+    assert decide(marks(earlier, later)).decisions.duplicates == {"a": "b"}
+
+
+def long_branch(one: Session, key: str, seed: int) -> Session:
+    """A branch with enough content of its own to be compared."""
+    return msgspec.structs.replace(
+        branch(one, key, seed), messages=dialogue(key, seed, 8).messages, session_id=key
+    )
+
+
+def test_the_same_work_done_in_two_branches_is_a_copy_and_in_two_epochs_it_is_none() -> None:
+    one = dialogue("one", 1)
+    branches = [long_branch(one, key, 9) for key in ("b1", "b2")]
+    assert decide(marks(one, *branches)).decisions.duplicates == {"b2": "b1"}
+    epochs = [msgspec.structs.replace(one, key=f"e{n}", epoch=n) for n in range(2)]
+    assert not decide(marks(*epochs)).decisions.duplicates
+
+
+def test_a_branch_of_a_branch_keeps_all_that_it_goes_on_from() -> None:
+    one = dialogue("a1", 1)
+    two = renamed(one, "z1")
+    first, copy = long_branch(one, "a2", 9), long_branch(two, "z2", 9)
+    assert decide(marks(one, two, first, copy)).decisions.duplicates == {"z1": "a1", "z2": "a2"}
+    last = long_branch(copy, "z3", 5)
+    assert not decide(marks(one, two, first, copy, last)).decisions.duplicates

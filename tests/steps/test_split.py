@@ -210,6 +210,16 @@ def test_a_later_and_longer_copy_never_pushes_a_row_out_of_eval() -> None:
     assert sides(second, [*some, longer])[held.key] == "eval"
 
 
+def test_a_later_and_longer_copy_takes_no_row_out_of_train() -> None:
+    some = [dialogue(f"s{i}", i, 3, day(i)) for i in range(40)]
+    first = decide(marks(*some))
+    seen = next(s for s in some if sides(first, some)[s.key] == "train")
+    copy = nearly(seen, "aaa", 1, 0.001)
+    longer = msgspec.structs.replace(copy, messages=(*copy.messages, copy.messages[0]))
+    second = decide(marks(*some, longer), first.memory)
+    assert second.decisions.duplicates == {"aaa": seen.key}
+
+
 def test_by_project_no_project_stands_on_both_sides() -> None:
     some = [
         msgspec.structs.replace(dialogue(f"s{i}", i, 2, day(i)), project=f"p{i % 9}")

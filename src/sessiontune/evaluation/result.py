@@ -215,9 +215,6 @@ def conclude(measures: Sequence[Measure]) -> Verdict:
     first, *others = measures
     if first.verdict.outcome == "worse":
         return first.verdict
-    worse = [m for m in others if _loses(m) and clear(m.found, len(others))]
+    told = (m for m in others if clear(m.found, len(others)))
+    worse = [m for m in told if (m.found.difference > 0) is m.lower_is_better]
     return worse[0].verdict if worse else first.verdict
-
-
-def _loses(m: Measure) -> bool:
-    return (m.found.difference > 0) is m.lower_is_better and m.found.difference != 0

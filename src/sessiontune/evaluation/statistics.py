@@ -184,12 +184,8 @@ def permuted(cases: Iterable[Case], seed: int = 0) -> list[Case]:
 
 
 def t_quantile(p: float, df: float) -> float:
-    """Quantile of Student's t for any positive degrees of freedom, by Newton's method. The CDF is
-    concave above 0, so no step from there passes the quantile."""
-    if not 0 < p < 1 or df <= 0:
-        raise ValueError("t_quantile needs 0 < p < 1 and df > 0")
-    if p < 0.5:
-        return -t_quantile(1 - p, df)
+    """Quantile of Student's t, from the median up, for any positive degrees of freedom, by Newton's
+    method. The CDF is concave above 0, so no step from there passes the quantile."""
     half = (df + 1) / 2
     peak = math.exp(math.lgamma(half) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
     t = 0.0

@@ -194,8 +194,6 @@ def _forks(node: Node, up: Node, replied: set[int]) -> bool:
     answers ran their tools.
     """
     kids = up.kids
-    if not kids:
-        return False
     if node.kind == "prompt":  # also if the person went back to before a compaction
         others = ("prompt", "boundary") if "queued" in node.flags else _NOT_BELOW
         return any(kid.kind in others for kid in kids)
@@ -219,7 +217,7 @@ def _forks(node: Node, up: Node, replied: set[int]) -> bool:
 def _leads_off(segment: list[Node], at: int, up: Node, replied: set[int]) -> bool:
     """Whether a branch begins with context: after going back, a person first ran or remembered
     something, and their prompt is below that."""
-    if segment[at].kind != "context" or not up.kids:
+    if segment[at].kind != "context":
         return False
     for before, node in pairwise(segment[at : at + 64]):
         if node.up is not before:
@@ -234,5 +232,6 @@ def _leads_off(segment: list[Node], at: int, up: Node, replied: set[int]) -> boo
 def _in_turns(node: Node, kids: tuple[Node, ...], replied: set[int]) -> bool:
     """Whether two programs continue one session at the same time and write its log in turns: one a
     prompt, the other an answer to the turn before. Then the later one is a branch."""
-    asked = [kid for kid in kids if kid.kind == "prompt" and id(kid) in replied]
-    return node.kind == "answer" and any(kid.id != f"{node.parent}+" for kid in asked)
+    return node.kind == "answer" and any(
+        kid.kind == "prompt" and id(kid) in replied and kid.id != f"{node.parent}+" for kid in kids
+    )

@@ -18,7 +18,7 @@ from ..seams import Seamed, seamed
 from .pieces import dumps, instant
 
 _BETWEEN_TAGS = re.compile(r",(?! )")
-#: Column -> type: a primitive's name, a record (dict), or a list of one of them.
+#: Column -> type: a primitive's name, a record (dict), or a list of records.
 Schema = dict[str, Any]
 
 #: The columns of every row, in order, besides those of a format.

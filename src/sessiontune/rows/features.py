@@ -95,8 +95,6 @@ def _fields(schema: Schema) -> Iterator[str]:
         elif isinstance(kind, dict):
             yield "  struct:"
             yield from ("  " + line for line in _fields(kind))
-        elif isinstance(kind[0], str):
-            yield f"  list: {kind[0]}"
         else:
             yield "  list:"
             yield from ("  " + line for line in _fields(kind[0]))

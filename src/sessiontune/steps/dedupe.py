@@ -170,17 +170,16 @@ def _duplicates(
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Copies to leave out: key -> key of the session that stays, and which are inexact.
 
-    Order of preference: kept by an earlier build, held-out rows first; then larger, newer, smaller
-    key. A session whose branch stays is never left out: the branch needs its prefix.
+    Order of preference: kept by an earlier build; then larger, newer, smaller key. No copy of a
+    held-out row was kept in train (`bridged`). A session whose branch stays is never left out: the
+    branch needs its prefix.
     """
     present = {m.key for m in marks}
 
-    def rank(m: Mark) -> tuple[int, int, tuple[int, ...], str]:
-        seat = memory.seats.get(m.lineage)
-        kept = seat is not None and memory.duplicates.get(m.key) not in present
-        held = kept and seat is not None and seat.side == "eval"
+    def rank(m: Mark) -> tuple[bool, int, tuple[int, ...], str]:
+        kept = m.lineage in memory.seats and memory.duplicates.get(m.key) not in present
         newest = tuple(-ord(c) for c in m.at)
-        return (0 if held else 1 if kept else 2, -m.size, newest, m.key)
+        return (not kept, -m.size, newest, m.key)
 
     known = {i for a, b, _ in copies for i in (a, b) if marks[i].lineage not in bridged}
     order = sorted(known, key=lambda i: rank(marks[i]))
