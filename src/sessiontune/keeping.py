@@ -1,4 +1,4 @@
-"""The salt of a state folder, and the lock that one run holds at a time."""
+"""The salt of a state folder, and the locks that one run holds at a time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import StoreError
@@ -64,6 +65,28 @@ def take_lock(path: Path) -> int:
     os.ftruncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
     return fd
+
+
+@contextlib.contextmanager
+def alone(folder: Path, named: Path) -> Iterator[None]:
+    """Hold a folder that one command fills; it may be renamed meanwhile. StoreError if another one
+    holds it, with the folder's `named` for the user. A file system that cannot lock folders holds
+    nobody up."""
+    import fcntl
+
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreError(
+                    f"Another command is at work on {named}.",
+                    "Wait for it to end, or name another folder with -o.",
+                ) from None
+        yield
+    finally:
+        os.close(fd)
 
 
 def disk_error(error: OSError, folder: Path) -> StoreError:

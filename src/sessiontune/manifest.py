@@ -16,7 +16,8 @@ VERSION = 1
 class Input(msgspec.Struct, frozen=True):
     """One log: keyed digest of its path and content, agent, size in bytes, records in it.
 
-    `gone`: it has vanished from the disk since it was read; its sessions stay in the data.
+    `gone`: it has vanished from the disk since it was read, or cannot be opened now; its sessions
+    stay in the data.
     """
 
     digest: str
@@ -86,7 +87,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     duplicates  reason -> sessions left out or moved by the search for duplicates
     mixed       general rows in the training side: rows, tokens, rows left over
     truncation  what cutting to max_tokens kept, beside what naive truncation would have kept
-    source_gone     inputs that have vanished since they were read
+    source_gone     inputs that have vanished since they were read (not: that cannot be opened)
     """
 
     version: int = VERSION

@@ -102,14 +102,24 @@ def load_recipe(
     try:
         recipe = msgspec.convert(merged, Recipe, strict=False)
     except msgspec.ValidationError as error:
-        fields = (*Recipe.__struct_fields__, *PrivacyOptions.__struct_fields__)
         where = ", ".join(map(str, _files(file))) or "SESSIONTUNE_*"
         raise UsageError(
             f"Recipe ({where}): {error}.",
-            f"{meant(error, fields)}An export's own recipe.toml shows every field.",
+            f"{_place(error)}An export's own recipe.toml shows every field.",
         ) from error
     _check(recipe)
     return recipe
+
+
+def _place(error: msgspec.ValidationError) -> str:
+    """A hint for an unknown field: what is near it in that table, and whether it stands in the
+    other one."""
+    inner, outer = PrivacyOptions.__struct_fields__, Recipe.__struct_fields__
+    within = str(error).endswith("`$.privacy`")
+    here, there = (inner, outer) if within else (outer, inner)
+    belongs = [name for name in there if f"unknown field `{name}`" in str(error)]
+    where = "above" if within else "in"
+    return meant(error, here) + "".join(f"`{name}` stands {where} [privacy]. " for name in belongs)
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -161,8 +161,11 @@ def test_a_hook_changes_and_drops_and_is_counted(
         (["export", ".", "--recipe", "none.toml"], 2, "no recipe"),
         (["export", "."], 3, "No session logs found in ."),
         (["export", ".", "--recipe", "typo.toml"], 2, "Did you mean `eval_share`"),
+        (["export", ".", "--recipe", "inner.toml"], 2, "Did you mean `names`? `name` stands above"),
+        (["export", ".", "--recipe", "outer.toml"], 2, "`names` stands in [privacy]"),
         (["exprot"], 2, "Did you mean 'export'"),
-        (["show", "."], 3, "not an export"),
+        (["show", "."], 3, "not an export: manifest.json is missing"),
+        (["show", "nowhere"], 3, "there is no such folder"),
         (["drop", "nothing", "--state", "s"], 2, "No thread"),
         (["forget", "nothing", "--state", "s"], 2, "knows nothing"),
     ],
@@ -178,6 +181,8 @@ def test_errors_say_what_and_what_next(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "note.jsonl").write_text('{"a": 1}\n')
     (tmp_path / "typo.toml").write_text("eval_shar = 0.2\n")
+    (tmp_path / "inner.toml").write_text('[privacy]\nname = ["Ada"]\n')
+    (tmp_path / "outer.toml").write_text('names = ["Ada"]\n')
     if args[0] == "export":
         args = [*args, "-o", "out", "--state", "s", "--jobs", "1"]
     got, out, err = cli(*args)

@@ -452,7 +452,9 @@ def test_a_log_that_cannot_be_opened_any_more_is_no_vanished_one(
     args += ["--state", tmp_path / "state", "--jobs", "1", "--thinking", "--no-parquet", more]
     done = run(tmp_path / "run", *args, prepare=_closed(shut))
     assert done.code == 0, done.err
-    assert any(log["gone"] for log in done.json()["manifest"]["inputs"])
+    manifest = done.json()["manifest"]
+    assert any(log["gone"] for log in manifest["inputs"])
+    assert manifest["source_gone"] == 0, "it is not said to have vanished"
     assert rows(tmp_path / "data") == before
     log.unlink()
     assert _export(tmp_path) == before

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from sessiontune.errors import StoreError
+from sessiontune.keeping import alone
 from sessiontune.runtime.ship import ship
 from sessiontune.runtime.shop import ShipOptions, Shipped, Watch
 from sessiontune.shipping.gguf import check_whole
@@ -90,6 +92,15 @@ def test_what_is_there_is_reused_and_a_lost_file_is_made_again(
     assert third.files[0].sha256 == first.files[0].sha256
     fourth = make(run, tmp_path, "f16", force=True)
     assert fourth.reused == (), "made again, if to the same bytes"
+
+
+def test_one_command_at_a_time_fills_a_folder(runs: Callable[[str], Run], tmp_path: Path) -> None:
+    """The second one took the file away that the first was proving."""
+    out = tmp_path / "ship"
+    out.mkdir()
+    with alone(out, out), pytest.raises(StoreError, match="at work on"):
+        make(runs("llama"), out, "f16")
+    assert not list(out.glob("*.gguf"))
 
 
 def test_an_adapter_alone_on_its_base(runs: Callable[[str], Run], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from exports import make_export
 
 from sessiontune.cli.main import main
 from sessiontune.errors import UsageError
+from sessiontune.keeping import alone
 from sessiontune.training import hardware
 from sessiontune.training.data import read_export
 from sessiontune.training.metrics import evaluations, read_metrics
@@ -276,6 +277,24 @@ def test_errors_name_the_next_step_and_leave_nothing(
     begun.mkdir()
     (begun / "run.json").write_text('{"status": "interrupted"}')
     refused(["train", str(export), "-o", str(begun)], capsys, 2, "exists", "Go on with --resume")
+
+
+def test_one_command_at_a_time_makes_or_resumes_a_run(
+    export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second one emptied the folder that the first was filling, or trained into its run."""
+    out, beside = tmp_path / "r", tmp_path / ".r.part"
+    beside.mkdir()
+    (beside / "half").write_text("of another command")
+    with alone(beside, out):
+        refused(command(export, tiny, out), capsys, 5, f"at work on {out}", "another folder")
+        assert (beside / "half").exists()
+    assert main([*command(export, tiny, out, "--dry-run"), "--quiet"]) == 0
+    with alone(out, out):
+        refused(command(export, tiny, out, "--resume"), capsys, 5, f"at work on {out}")
+    done = json.loads((out / "run.json").read_text()) | {"status": "done"}
+    (out / "run.json").write_text(json.dumps(done))
+    refused(command(export, tiny, out, "--resume"), capsys, 2, "nothing is left", "and -o")
 
 
 def test_a_tokenizer_of_another_model_is_refused(

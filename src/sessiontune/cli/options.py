@@ -164,7 +164,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "recipe_file",
         type=TEXT,
         metavar="FILE",
-        help="File with these options as fields (TOML).",
+        help="TOML with these options as fields, and a [privacy] table of your own words.",
     ),
     # Without it, for tests and measurements, the card says so in large letters.
     click.option("--privacy/--no-privacy", default=None, help="Redaction and gate (default: on)."),

@@ -90,9 +90,15 @@ def _manifest(folder: Path) -> Manifest:
                 f"{folder} is a training run, and no export.",
                 f"Look at {folder / 'report.html'}, or name what `sessiontune export` wrote.",
             ) from error
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            why = "manifest.json is missing" if folder.is_dir() else "there is no such folder"
+            raise SourceError(
+                f"{folder} is not an export: {why}.",
+                "Give a folder that `sessiontune export` wrote.",
+            ) from error
         raise SourceError(
-            f"{folder} is not an export: {error.strerror or error} (manifest.json).",
-            "Give a folder that `sessiontune export` wrote.",
+            f"{folder / 'manifest.json'} cannot be read: {error.strerror or error}.",
+            "Make it readable, then give the same command again.",
         ) from error
     if manifest is None:
         raise SourceError(

@@ -22,6 +22,7 @@ from .finish import WHOLE, separator, stream_name
 from .finishing import Built
 from .inputs import Inputs, named_in
 from .publish import Staging, Target
+from .shutout import closed
 
 
 def describe(
@@ -51,7 +52,7 @@ def describe(
         records=_records(inputs, books),
         inputs=_inputs(inputs, books, salt),
         sources=dict(sorted(Counter(r.file.source for r in inputs.rows).items())),
-        source_gone=sum(r.gone for r in inputs.rows),
+        source_gone=sum(r.gone for r in inputs.rows) - len(closed(inputs)),
         statistics=stats.summary(),
         drops=ranked(books.drops),
         faults=ranked(Counter(f.reason for f in books.faults)),

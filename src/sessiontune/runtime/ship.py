@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import PreflightError, UsageError, cannot_write
+from ..keeping import alone
 from ..shipping import convert
 from ..shipping.converter import find_converter
 from ..shipping.engine import need_engine
@@ -81,12 +82,17 @@ def ship(
         shop.work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(out, error, ", or name another place with --out DIR.") from error
-    missing = [kind for kind in options.types if not there(shop, kind, files)]
+    with alone(out, out):
+        return _make_missing(shop, files)
+
+
+def _make_missing(shop: Shop, files: dict[str, ShippedFile]) -> Shipped:
+    missing = [kind for kind in shop.options.types if not there(shop, kind, files)]
     if missing:  # what is there was made from the same, after these checks
-        watch("check that the adapter fits", 0, 0)
-        check_fit(run)
+        shop.watch("check that the adapter fits", 0, 0)
+        check_fit(shop.run)
     for kind in missing:
-        check_tools(run, options, kind, converter)
+        check_tools(shop.run, shop.options, kind, shop.converter)
     _say_what_is_here(shop, missing)
     return _make_all(shop, files, {shop.name(kind) for kind in missing})
 

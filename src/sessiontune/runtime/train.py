@@ -24,6 +24,7 @@ from ..errors import (
     ToolError,
     cannot_write,
 )
+from ..keeping import alone
 from ..ports import Job
 from ..training import cluster, planner, worker
 from ..training.checks import Check, stop_on
@@ -78,10 +79,20 @@ def train(
         spec = record.as_begun(folder, spec)
     else:
         record.must_be_free(folder)
-    beside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
+    with contextlib.ExitStack() as held:
+        return _train(request, spec, _claimed(folder, held), on_event, approve)
+
+
+def _train(
+    request: Request,
+    spec: TrainSpec,
+    beside: Path,
+    on_event: OnEvent,
+    approve: Callable[[planner.Plan, list[Check]], None],
+) -> Outcome:
+    """`train`, with the run's folder held: it is made in `beside`."""
+    folder = request.out
     try:
-        _make(beside, folder)
         ready = make_ready(
             request.data, spec, beside, folder, on_event,
             download=request.download, elsewhere=request.dry_run and spec.parallel != "none",
@@ -103,11 +114,20 @@ def train(
     return Outcome(folder=folder, plan=ready.plan, checks=ready.checks, job=job, run=run)
 
 
-def _make(beside: Path, folder: Path) -> None:
+def _claimed(folder: Path, held: contextlib.ExitStack) -> Path:
+    """An empty folder beside the run's, to be renamed; while both are held, nobody else makes or
+    resumes this run."""
+    beside = folder.with_name(f".{folder.name}.part")
     try:
+        for path in (folder, beside):
+            if path.is_dir():
+                held.enter_context(alone(path, folder))
+        shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
+        held.enter_context(alone(beside, folder))
     except OSError as error:
         raise cannot_write(folder, error, ", or name another place with -o.") from error
+    return beside
 
 
 def _as_begun(ready: Ready, folder: Path) -> None:

@@ -73,7 +73,8 @@ def must_be_resumable(folder: Path) -> None:
     run = read(folder)
     if run.get("status") == "done":
         raise UsageError(
-            f"{folder} is done.", "Leave --resume out: a new run gets a name of its own."
+            f"{folder} is done: nothing is left to resume.",
+            "For a new run leave --resume out, and -o, or name another folder with -o.",
         )
 
 
