@@ -21,6 +21,8 @@ never an exception: it is a `Fault` or a `Drop` (see `model`).
 from __future__ import annotations
 
 import errno
+from pathlib import Path
+from shlex import quote
 
 
 class SessiontuneError(Exception):
@@ -108,3 +110,14 @@ class AdviceError(PreflightError):
 
 class Interrupted(SessiontuneError):
     code = 130
+
+
+def no_run(folder: Path, hint: str = "") -> UsageError:
+    """The error for a folder without a run.json that can be read: what it is, and what to do."""
+    export = (folder / "manifest.json").is_file()
+    train = f"Train on it first: sessiontune train {quote(str(folder))} --base MODEL"
+    return UsageError(
+        f"{folder} is {'an export, and no' if export else 'no'} training run: run.json is missing"
+        " or damaged.",
+        train if export else hint or "Give the folder that `sessiontune train` made.",
+    )

@@ -261,7 +261,7 @@ def test_errors_name_the_next_step_and_leave_nothing(
     capsys.readouterr()
     refused(command(export, tiny, out, "--targets", "q_prj"), capsys, 2, "q_proj")
     refused(command(export, tiny, out, "--rank", "0"), capsys, 2, "rank")
-    refused(command(export, tiny, out, "--resume"), capsys, 2, "not a training run")
+    refused(command(export, tiny, out, "--resume"), capsys, 2, "no training run")
     refused(
         command(export, tiny, out, "--trainer", "axolotl", "--python", "/nowhere/python"),
         capsys,

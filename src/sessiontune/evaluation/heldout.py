@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from ..errors import PreflightError, UsageError
+from ..errors import PreflightError, UsageError, no_run
 from ..general import read_rows
 from ..rows.columns import tags_in
 from ..templating import IGNORED, Encoded, Template, TemplateRefused
@@ -66,14 +66,7 @@ def open_run(folder: Path) -> Run:
         record = orjson.loads((folder / "run.json").read_bytes())
         _ = record["base"]["path"], record["data"]["dir"]
     except (OSError, ValueError, LookupError, TypeError) as error:
-        export = (folder / "manifest.json").is_file()
-        raise UsageError(
-            f"{folder} is {'an export, and no' if export else 'no'} training run: run.json is"
-            " missing or damaged.",
-            f"Train on it first: sessiontune train {quote(str(folder))} --base MODEL"
-            if export
-            else "Give the folder that `sessiontune train` made.",
-        ) from error
+        raise no_run(folder) from error
     run = Run(folder, record)
     if record.get("status") != "done" or not run.adapter.is_dir():
         raise UsageError(

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from .. import __version__
-from ..errors import StoreError, UsageError, cannot_write
+from ..errors import StoreError, UsageError, cannot_write, no_run
 from ..evaluation.heldout import held_digest
 from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
@@ -37,10 +37,7 @@ def read(folder: Path) -> dict[str, Any]:
     try:
         run = msgspec.convert(orjson.loads((folder / "run.json").read_bytes()), dict[str, Any])
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{folder} is not a training run: run.json is missing or damaged.",
-            "Start one without --resume.",
-        ) from error
+        raise no_run(folder, "Start one without --resume.") from error
     return run
 
 
@@ -212,7 +209,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         return {}
     try:
         known = orjson.loads(path.read_bytes())
-    except ValueError:
+    except (OSError, ValueError):
         return {"manifest": "unreadable"}
     return {"recipe": known["recipe"]} if "recipe" in known else {}
 

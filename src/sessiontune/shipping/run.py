@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import PreflightError, UsageError
+from ..errors import PreflightError, UsageError, no_run
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,14 +67,7 @@ def read_run(folder: Path, base: Path | None = None, shipped: Path | None = None
     """
     note = folder / "run.json"
     if not note.is_file():
-        export = (folder / "manifest.json").is_file()
-        raise UsageError(
-            f"{folder} is {'an export, and no' if export else 'no'} training run: run.json is"
-            " missing.",
-            f"Train on it first: sessiontune train {quote(str(folder))} --base MODEL"
-            if export
-            else "Name a folder that `sessiontune train` made.",
-        )
+        raise no_run(folder)
     try:
         raw = json.loads(note.read_text(encoding="utf-8"))
         run = _run(folder.resolve(), raw, base)
