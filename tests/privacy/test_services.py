@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import string
-import time
+from functools import partial
 from random import Random
 
 import pytest
+from tests.support import timed
 
 from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import Redactor
@@ -234,8 +235,8 @@ def test_what_is_nearly_a_ticket_is_read_once() -> None:
     unit = "$krb5" + "tgs$23$" + "a" * 40
     seconds = []
     for count in (500, 4000):
-        start = time.process_time()
         text = unit * count
-        assert REDACTOR.text(text) == text
-        seconds.append(time.process_time() - start)
+        took, out = timed(partial(REDACTOR.text, text))
+        assert out == text
+        seconds.append(took)
     assert seconds[1] < 40 * max(seconds[0], 0.005)

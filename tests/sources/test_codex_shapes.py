@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow
 import pytest
 from tests.sources.test_codex import TALK, call, row, said, write
-from tests.support import Reading, read
+from tests.support import Reading, read, timed
 
 from sessiontune import registry
 from sessiontune.model import Image, Text, Thinking, ToolCall, ToolResult
@@ -487,9 +488,9 @@ def test_lines_of_several_items_cost_their_length(tmp_path: Path) -> None:
             ]
             rows.append(row("history_mutation", number, operation="append", items=pair))
         write(tmp_path, str(count), rows)
-        begun = time.process_time()
-        reading = whole(tmp_path, tmp_path / f"rollout-{count}.jsonl")
-        took.append(time.process_time() - begun)
+        path = tmp_path / f"rollout-{count}.jsonl"
+        seconds, reading = timed(partial(whole, tmp_path, path))
+        took.append(seconds)
         assert len(reading.sessions[0].messages) == 2 * count
     assert took[1] < 24 * took[0]  # 8 times as long; it was 60 times
 
