@@ -38,9 +38,10 @@ def joined(made: list[Fitted], length: int) -> list[tuple[str, list[int]]]:
         (span,) = piece.spans
         shown = piece.text[span.start :]
         if text:
-            # the text before it continues up to the very place of the cut
-            context = piece.text[: span.start]
-            assert context.endswith(text[-min(len(text), length // 16) :])
+            # the text before it continues up to the very place of the cut; by bytes, since a token
+            # may be a third of a letter
+            context, before = piece.text[: span.start].encode(), text.encode()
+            assert context.endswith(before[-min(len(before), length // 16) :])
             beside = text[-WORD:] + shown[:WORD]
             if any(c.isspace() for c in text[-WORD:]):
                 assert not (text[-1].isalnum() and shown[0].isalnum()), f"a word is cut: {beside!r}"
