@@ -200,24 +200,16 @@ def test_a_copy_that_joins_both_sides_costs_train_its_rows_and_eval_none() -> No
     assert third.decisions.for_sessions([(seen.key, seen.lineage)])[0].reason == "bridges_split"
 
 
-def test_a_later_and_longer_copy_never_pushes_a_row_out_of_eval() -> None:
+@pytest.mark.parametrize("side", ["eval", "train"])
+def test_a_later_and_longer_copy_pushes_no_row_out_of_its_side(side: str) -> None:
     some = [dialogue(f"s{i}", i, 3, day(i)) for i in range(40)]
     first = decide(marks(*some))
-    held = next(s for s in some if sides(first, some)[s.key] == "eval")
-    copy = nearly(held, "aaa", 1, 0.001)
+    there = next(s for s in some if sides(first, some)[s.key] == side)
+    copy = nearly(there, "aaa", 1, 0.001)
     longer = msgspec.structs.replace(copy, messages=(*copy.messages, copy.messages[0]))
     second = decide(marks(*some, longer), first.memory)
-    assert sides(second, [*some, longer])[held.key] == "eval"
-
-
-def test_a_later_and_longer_copy_takes_no_row_out_of_train() -> None:
-    some = [dialogue(f"s{i}", i, 3, day(i)) for i in range(40)]
-    first = decide(marks(*some))
-    seen = next(s for s in some if sides(first, some)[s.key] == "train")
-    copy = nearly(seen, "aaa", 1, 0.001)
-    longer = msgspec.structs.replace(copy, messages=(*copy.messages, copy.messages[0]))
-    second = decide(marks(*some, longer), first.memory)
-    assert second.decisions.duplicates == {"aaa": seen.key}
+    assert sides(second, [*some, longer])[there.key] == side
+    assert second.decisions.duplicates == {"aaa": there.key}
 
 
 def test_by_project_no_project_stands_on_both_sides() -> None:
