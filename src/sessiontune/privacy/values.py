@@ -221,13 +221,14 @@ def _camel_case(value: bytes) -> bool:
 
 
 def _random_path(value: bytes, strong: bool) -> bool:
-    """True for base64 that holds slashes by chance (an AWS secret), unlike a path: no words, and
-    under a name that does not say it clearly (`strong`) a whole number of bytes."""
-    if len(value) < (20 if strong else 32) or value[:1] in b".~":
+    """True for base64 that holds slashes by chance (an AWS secret), unlike a path: no words, and a
+    whole number of bytes unless the name says it clearly (`strong`)."""
+    if value[:1] in b".~":
         return False
-    if not strong:
-        return len(value) % 4 == 0 and entropy(value) >= 4.5 and wordy(value) < 0.3
-    return _BASE64.fullmatch(value) is not None and entropy(value) >= 4 and wordy(value) < 0.25
+    if len(value) >= 32 and len(value) % 4 == 0 and entropy(value) >= 4.5 and wordy(value) < 0.3:
+        return True
+    random = len(value) >= 20 and entropy(value) >= 4 and wordy(value) < 0.25
+    return strong and random and _BASE64.fullmatch(value) is not None
 
 
 _BASE64 = re2.compile(rb"[A-Za-z0-9+/]+={0,2}")
