@@ -15,13 +15,18 @@ _LONG, _PIECE = re.compile(r"(\S{21,})"), re.compile(r"[^/_]{1,32}[/_]*|[/_]+")
 #: An option of a command: browsers break lines after each of its hyphens.
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
-_CSS = """
+#: The colours of all pages, light and dark.
+COLOURS = """\
 :root{color-scheme:light dark;--paper:#fff;--ink:#1f2328;--muted:#59636e;--grid:#d8dee4;
 --panel:#f6f8fa;--c1:#3566c8;--c2:#b9541a;--c3:#27794d;--c4:#8a4fbe;--c5:#b3364f;--c6:#6d6a17;
 --good:#dcf1e3;--bad:#fbe1e1}
 @media (prefers-color-scheme:dark){:root{--paper:#0f1318;--ink:#e8ecf1;--muted:#9aa5b1;
 --grid:#333c47;--panel:#181e26;--c1:#7aa5ff;--c2:#f0a06a;--c3:#6cc795;--c4:#c39bf0;--c5:#f08aa0;
 --c6:#cfca6a;--good:#173a26;--bad:#4a2020}}
+"""
+_CSS = (
+    COLOURS
+    + """
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:24px 16px 64px}
@@ -55,6 +60,7 @@ overflow-wrap:anywhere}
 .note{border-left:4px solid var(--c2);background:var(--panel);padding:10px 14px;margin:1em 0}
 footer{color:var(--muted);font-size:.85rem;margin-top:3em}
 """
+)
 
 
 def page(title: str, body_html: str, *, lead: str = "", footer: str = "", css: str = "") -> str:

@@ -80,6 +80,11 @@ class Remembered:
                 [(v.key, v.decision, v.note, v.at) for v in verdicts],
             )
 
+    def unjudge(self, keys: Iterable[str]) -> None:
+        """Take decisions back, as if they had never been made."""
+        with self.transaction() as db:
+            db.executemany("delete from verdicts where key = ?", [(key,) for key in keys])
+
     # ------------------------------------------------------------ published folders
 
     def published(self) -> dict[str, tuple[str, dict[str, tuple[int, int]], tuple[str, ...]]]:

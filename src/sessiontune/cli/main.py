@@ -29,6 +29,7 @@ _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "scan": ("scan", "Say what is there and what would be lost; change nothing."),
         "export": ("export", "Turn session logs into training data."),
         "show": ("show", "Look at an export: statistics, rows, where they came from."),
+        "review": ("review", "Look through an export in the browser: search, keep or drop."),
         "drop": ("verdicts", "Keep threads out of the next build."),
         "forget": ("verdicts", "Purge a project, session or file from the state."),
     },
@@ -144,6 +145,7 @@ _EXTRAS = {
     "sentencepiece": "ship",
     "httpx": "serve",
     "numpy": "evaluate",
+    **dict.fromkeys(("starlette", "uvicorn"), "review"),
 }
 
 

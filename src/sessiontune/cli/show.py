@@ -61,7 +61,7 @@ def show(
     ROW is a line number of the openai file, or a row's key or thread; without it, statistics and
     one sample are shown.
     """
-    manifest = _manifest(folder)
+    manifest = manifest_of(folder)
     if (base or html) and not mask:
         raise UsageError(f"--{'base' if base else 'html'} goes with --mask.", "Add --mask.")
     if row is None:
@@ -79,7 +79,8 @@ def show(
     console.emit(data, lambda rich: _draw(rich, title, found, session, full))
 
 
-def _manifest(folder: Path) -> Manifest:
+def manifest_of(folder: Path) -> Manifest:
+    """What the manifest of an export says. SourceError where there is none."""
     from ..pipeline.carrying import read_manifest
 
     try:

@@ -32,6 +32,15 @@ _WHOLE = re.compile(
         rf"|2001:db8(?::[0-9a-f]{{4}}){{6}}|[0-9a-f][26ae](?:[:-][0-9a-f]{{2}}){{5}}|[0-9a-f][26ae][0-9a-f]{{2}}(?:\.[0-9a-f]{{4}}){{2}}|-?0\.0\d{{15}})"
     ).encode()
 )
+#: A pseudonym in a text, to be shown as one; the name before its tail says of which kind it is.
+#: Coordinates and hardware addresses have no mark of their own, and are not told apart.
+_SHOWN = re2.compile(
+    rf"\b(?:\{{?REDACTED_([A-Z0-9_]+?)_{_TAIL}\}}?|(?:user{_TAIL}-)?(project)-?{_TAIL}"
+    rf"|(person)-{_TAIL}@example\.com|(ip)-{_TAIL}\.example\.net|([a-z]{{2,12}})-?{_TAIL}"
+    r"|(5e55)[0-9a-f]{4}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}"
+    r"|(2001:db8)(?::[0-9a-f]{4}){6})\b"
+)
+_SHOWN_AS = {"5e55": "id", "2001:db8": "ip", "person": "e-mail"}
 #: The characters of pseudonyms, and the fewest that one has.
 _CHARACTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789{}_@.:-"
 _SHORTEST = 14
@@ -198,6 +207,21 @@ def _seven(number: int) -> bytes:
 def without_pseudonyms(data: bytes) -> bytes:
     """The text without the pseudonyms in it."""
     return _INSIDE.sub(b"", data)  # type: ignore[no-any-return]
+
+
+def told_apart(text: str) -> list[tuple[str, str]]:
+    """The text in pieces: each with the kind of the pseudonym that it is, or "" for what stands as
+    it was."""
+    pieces, end = [], 0
+    for match in _SHOWN.finditer(text):
+        if match.start() > end:
+            pieces.append((text[end : match.start()], ""))
+        kind = next(filter(None, match.groups()))
+        pieces.append((match[0], _SHOWN_AS.get(kind, kind.lower().replace("_", " "))))
+        end = match.end()
+    if end < len(text) or not pieces:
+        pieces.append((text[end:], ""))
+    return pieces
 
 
 def inside_pseudonym(data: bytes, start: int, end: int) -> bool:

@@ -1,0 +1,79 @@
+"""`sessiontune review`: the local page on which a person searches, looks, keeps or drops."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import SourceError
+from .console import Console, print_plain
+from .options import Place, state_option
+from .show import manifest_of
+
+#: Where the page is unless told otherwise.
+PORT = 8041
+
+
+@click.command(no_args_is_help=True)
+@click.argument("folder", type=Place(path_type=Path), metavar="DIR")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="0: any that is free.",
+)
+@state_option
+@click.pass_obj
+def review(console: Console, folder: Path, port: int, state: Path | None) -> None:
+    """Look through an export in the browser: search, read, keep or drop.
+
+    The page is on this machine alone, and answers only the browser that opened the address which
+    is printed. It changes no file of DIR: a verdict is kept in the state, as by `drop`, and takes
+    effect with the next export.
+    """
+    from ..pipeline.lookup import session
+    from ..review.catalogue import Catalogue
+    from ..review.guard import Guard
+    from ..review.judging import Judging
+    from ..review.server import Review, application, listening, serve
+    from ..store import Store, default_state
+
+    manifest = manifest_of(folder)
+    raw = folder / f"{manifest.name}_conversations_raw.jsonl"
+    if not raw.is_file():
+        raise SourceError(
+            f"{folder} holds no raw rows, which the page shows.",
+            "Export with --format raw (and others).",
+        )
+    place = state or default_state()
+
+    def origins(keys: list[str]) -> dict[str, list[tuple[str, int]]]:
+        found: dict[str, list[tuple[str, int]]] = {}
+        if not place.is_dir():
+            return found
+        with Store(place, write=False) as store:
+            for key in keys:
+                if one := session(store, key):
+                    found |= {
+                        m.id: [(one.files[o.file], o.line) for o in m.origin] for m in one.messages
+                    }
+        return found
+
+    with listening(port) as there, tempfile.TemporaryDirectory(prefix="sessiontune-") as made:
+        catalogue = Catalogue(raw, Path(made))
+        with console.progress("read") as step:
+            catalogue.read(step)
+        judging = Judging(place, catalogue.threads())
+        catalogue.judge({t: (v.decision, v.note) for t, v in judging.before.items()})
+        about: dict[str, Any] = {"name": manifest.name, "known": bool(judging.known)}
+        guard = Guard(
+            application(Review(catalogue, judging, about, origins)), there.getsockname()[1]
+        )
+        url = f"http://127.0.0.1:{there.getsockname()[1]}/?token={guard.token}"
+        console.emit({"url": url}, lambda rich: print_plain(rich, f"Open: {url}"))
+        console.say("It works once, in one browser. Ctrl-C ends it.")
+        serve(guard, there)

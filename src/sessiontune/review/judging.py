@@ -1,0 +1,89 @@
+"""A person's verdicts on the threads of one export, kept in the state as `sessiontune drop` keeps
+them, with the way back.
+
+The state is opened for each change only, so that an export can run meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from ..errors import UsageError
+from ..model import Verdict
+from ..pipeline.lookup import threads
+from ..store import Store
+
+Decision = Literal["keep", "drop"]
+
+
+class Judging:
+    """Verdicts on `mine`, the threads of an export. `known`: those that the state knows too."""
+
+    def __init__(self, state: Path, mine: Iterable[str]) -> None:
+        self._state = state
+        self._keys: dict[str, set[str]] = defaultdict(set)  # thread -> keys of its epochs
+        self._past: list[dict[str, Verdict | None]] = []
+        self.known: frozenset[str] = frozenset()
+        self.before: dict[str, Verdict] = {}
+        if not state.is_dir():
+            return
+        with Store(state, write=False) as store:
+            for head in threads(store).values():
+                self._keys[head.thread].add(head.key)
+            self.known = frozenset(mine) & self._keys.keys()
+            self.before = self._by_thread(store.verdicts())
+
+    @property
+    def steps(self) -> int:
+        """Changes that can be taken back."""
+        return len(self._past)
+
+    def judge(self, wanted: Iterable[str], decision: Decision, note: str) -> dict[str, Verdict]:
+        """Record a decision on threads. UsageError for one that the state does not know,
+        StoreError where the state cannot be written now."""
+        chosen = list(wanted)
+        unknown = [thread for thread in chosen if thread not in self.known]
+        if unknown:
+            raise UsageError(
+                f"The state does not know thread {unknown[0]}.",
+                "Give the state of this export with --state.",
+            )
+        with Store(self._state, write=True) as store:
+            there = store.verdicts()
+            at = max((v.at for v in there.values()), default="")
+            made = {t: Verdict(key=t, decision=decision, note=note, at=at) for t in chosen}
+            # A verdict on one epoch would count before the thread's.
+            also = [k for t in chosen for k in self._keys[t] if k in there and k != t]
+            before = {key: there.get(key) for key in (*chosen, *also)}
+            store.judge(made.values())
+            store.unjudge(also)
+        self._past.append(before)
+        return made
+
+    def undo(self) -> dict[str, Verdict | None]:
+        """Take the last change back: the verdicts by thread as they were before it."""
+        if not self._past:
+            return {}
+        before = self._past[-1]
+        with Store(self._state, write=True) as store:
+            store.judge(verdict for verdict in before.values() if verdict is not None)
+            store.unjudge(key for key, verdict in before.items() if verdict is None)
+        self._past.pop()
+        threads_of = {key: thread for thread, keys in self._keys.items() for key in keys}
+        found: dict[str, Verdict | None] = {}
+        for key, verdict in before.items():
+            thread = threads_of.get(key, key)
+            found[thread] = verdict or found.get(thread)
+        return found
+
+    def _by_thread(self, verdicts: dict[str, Verdict]) -> dict[str, Verdict]:
+        """Verdicts of the threads that the export holds; one on an epoch counts for its thread."""
+        found = {}
+        for thread in self.known:
+            for key in (thread, *sorted(self._keys[thread])):
+                if key in verdicts:
+                    found[thread] = verdicts[key]
+        return found

@@ -1,0 +1,266 @@
+"""What the page asks for, and the loop that answers it on 127.0.0.1."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..errors import SessiontuneError, StoreError, UsageError
+from ..html import COLOURS
+from ..privacy.pseudonym import told_apart
+from .catalogue import SHOWN, Catalogue, Message, Wanted, calls_of
+from .guard import Guard
+from .judging import Decision, Judging
+
+#: Rows and messages that one question may ask for, and threads that one change may name.
+_ROWS, _MESSAGES = 500, 200
+_PAGE = {
+    "/": ("index.html", "text/html"),
+    "/page/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/page/review.css": ("review.css", "text/css"),
+    "/page/review.js": ("review.js", "text/javascript"),
+    "/page/asking.js": ("asking.js", "text/javascript"),
+    "/page/making.js": ("making.js", "text/javascript"),
+    "/page/list.js": ("list.js", "text/javascript"),
+    "/page/thread.js": ("thread.js", "text/javascript"),
+}
+
+#: Keys of a thread's epochs -> log files and lines by id of message.
+Origins = Callable[[list[str]], dict[str, list[tuple[str, int]]]]
+
+
+class Change(msgspec.Struct, forbid_unknown_fields=True):
+    """A decision on these threads, or on all that match (`count`: as many as the person saw)."""
+
+    decision: Decision
+    threads: list[str] = []
+    wanted: Wanted | None = None
+    count: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Review:
+    """What the page is about. `about`: facts of the export; `origins`: where messages came from."""
+
+    catalogue: Catalogue
+    judging: Judging
+    about: dict[str, Any]
+    origins: Origins
+
+
+def application(review: Review) -> Starlette:
+    """The routes, without a guard before them."""
+    return Starlette(routes=[*map(_page, _PAGE), *_Answers(review).routes()])
+
+
+def listening(port: int) -> socket.socket:
+    """A socket on 127.0.0.1:`port` (0: any). UsageError where that cannot be had."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind(("127.0.0.1", port))
+    except OSError as error:
+        made.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(
+                f"Port {port} is taken by another program.",
+                "Name another one with --port N; --port 0 takes any that is free.",
+            ) from error
+        raise UsageError(
+            f"Port {port} cannot be used: {error.strerror}.", "Use one above 1023."
+        ) from error
+    return made
+
+
+def serve(guard: Guard, there: socket.socket) -> None:
+    """Answer until Ctrl-C."""
+    settings = uvicorn.Config(
+        guard, log_level="critical", access_log=False, server_header=False, lifespan="off"
+    )
+    uvicorn.Server(settings).run(sockets=[there])
+
+
+class _Answers:
+    """One method for each thing that the page asks."""
+
+    def __init__(self, review: Review) -> None:
+        self._catalogue, self._judging = review.catalogue, review.judging
+        self._about, self._origins = review.about, review.origins
+        self._changing = threading.Lock()
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/api/export", _asked(self._export)),
+            Route("/api/threads", _asked(self._threads)),
+            Route("/api/threads/{thread}", _asked(self._thread)),
+            Route("/api/threads/{thread}/origins", _asked(self._where)),
+            Route("/api/threads/{thread}/{number:int}", _asked(self._whole)),
+            Route("/api/verdicts", _changed(self._judge), methods=["POST"]),
+            Route("/api/undo", _changed(self._undo), methods=["POST"]),
+        ]
+
+    def _export(self, request: Request) -> dict[str, Any]:
+        return {**self._about, "facets": self._catalogue.facets, **self._standing()}
+
+    def _standing(self) -> dict[str, Any]:
+        return {"judged": self._catalogue.judged(), "steps": self._judging.steps}
+
+    def _threads(self, request: Request) -> dict[str, Any]:
+        start, count = _number(request, "start", 0), _number(request, "count", 100)
+        total, rows = self._catalogue.listed(_wanted(request), start, min(count, _ROWS))
+        return {"total": total, "rows": rows}
+
+    def _thread(self, request: Request) -> dict[str, Any]:
+        thread = request.path_params["thread"]
+        about = self._catalogue.about(thread)
+        if about is None:
+            raise UsageError(f"There is no thread {thread} in this export.")
+        start, count = _number(request, "start", 0), _number(request, "count", 50)
+        found = self._catalogue.messages(thread, start, min(count, _MESSAGES))
+        return {
+            "thread": about,
+            "known": thread in self._judging.known,
+            "hits": self._catalogue.hits(thread, request.query_params.get("q", "")),
+            "messages": [_drawn(m, start + i, SHOWN) for i, m in enumerate(found)],
+        }
+
+    def _whole(self, request: Request) -> dict[str, Any]:
+        number = request.path_params["number"]
+        found = self._catalogue.messages(request.path_params["thread"], number, 1)
+        if not found:
+            raise UsageError("There is no such message in this export.")
+        return _drawn(found[0], number, None)
+
+    def _where(self, request: Request) -> dict[str, Any]:
+        return {"origins": self._origins(self._catalogue.keys(request.path_params["thread"]))}
+
+    def _judge(self, body: bytes) -> dict[str, Any]:
+        try:
+            change = msgspec.json.decode(body, type=Change)
+        except msgspec.DecodeError as error:
+            raise UsageError(f"This is no change: {error}.") from error
+        with self._changing:
+            chosen = change.threads
+            if change.wanted is not None:
+                chosen = self._catalogue.matching(change.wanted)
+                if len(chosen) != change.count:
+                    raise UsageError(
+                        f"{len(chosen)} threads match now, and no longer {change.count}."
+                    )
+            made = self._judging.judge(chosen, change.decision, change.note)
+            self._catalogue.judge({t: (v.decision, v.note) for t, v in made.items()})
+        return {"changed": len(made), **self._standing()}
+
+    def _undo(self, body: bytes) -> dict[str, Any]:
+        with self._changing:
+            back = self._judging.undo()
+            self._catalogue.judge({t: (v.decision, v.note) if v else None for t, v in back.items()})
+        return {"changed": len(back), "threads": list(back)[:1], **self._standing()}
+
+
+def _page(path: str) -> Route:
+    name, kind = _PAGE[path]
+
+    def answer(request: Request) -> Response:
+        text = (files(__package__) / "page" / name).read_text("utf-8")
+        return Response(COLOURS + text if name.endswith(".css") else text, media_type=kind)
+
+    return Route(path, answer)
+
+
+def _asked(answer: Callable[[Request], Any]) -> Callable[[Request], Response]:
+    return lambda request: _answered(lambda: answer(request))
+
+
+def _changed(answer: Callable[[bytes], Any]) -> Callable[[Request], Any]:
+    async def changed(request: Request) -> Response:
+        from starlette.concurrency import run_in_threadpool
+
+        body = await request.body()
+        return await run_in_threadpool(_answered, lambda: answer(body))
+
+    return changed
+
+
+def _answered(answer: Callable[[], Any]) -> Response:
+    """What was asked as JSON, or why not: the page shows that."""
+    try:
+        said, status = answer(), 200
+    except SessiontuneError as error:
+        said = {"error": {"message": error.message, "hint": error.hint}}
+        status = 409 if isinstance(error, StoreError) else 400
+    return Response(msgspec.json.encode(said), status, media_type="application/json")
+
+
+def _wanted(request: Request) -> Wanted:
+    given = request.query_params
+    return Wanted(**{name: given.get(name, "") for name in Wanted.__struct_fields__})
+
+
+def _number(request: Request, name: str, usual: int) -> int:
+    given = request.query_params.get(name, "")
+    if not given:
+        return usual
+    if not given.isascii() or not given.isdigit() or len(given) > 12:
+        raise UsageError(f"{name} is a number.")
+    return int(given)
+
+
+def _drawn(message: Message, number: int, most: int | None) -> dict[str, Any]:
+    """A message as the page draws it: texts as pieces, each with the kind of pseudonym it is."""
+    text, hidden = _cut(message.content, most)
+    return {
+        "number": number,
+        "id": message.message_id,
+        "row": message.id,
+        "role": message.role,
+        "kind": message.kind,
+        "status": message.status,
+        "at": message.at,
+        "model": message.model,
+        "name": message.name or "",
+        "epoch": message.epoch,
+        "train": message.train,
+        "labels": [label for label in message.labels.split(",") if label],
+        "text": told_apart(text),
+        "hidden": hidden,
+        "thinking": told_apart(_cut(message.reasoning_content or "", most)[0]),
+        "calls": [
+            {"name": name, "arguments": told_apart(_cut(_spelled(arguments), most)[0])}
+            for name, arguments in calls_of(message)
+        ],
+    }
+
+
+def _spelled(arguments: str) -> str:
+    """Arguments as a person reads them: a line for each, texts without escapes."""
+    try:
+        given = msgspec.json.decode(arguments)
+    except (msgspec.DecodeError, RecursionError):
+        return arguments
+    if not isinstance(given, dict):
+        return arguments
+    texts = {
+        k: v if isinstance(v, str) else msgspec.json.encode(v).decode() for k, v in given.items()
+    }
+    return "\n".join(f"{k}:\n{v}" if "\n" in v else f"{k}: {v}" for k, v in texts.items())
+
+
+def _cut(text: str, most: int | None) -> tuple[str, int]:
+    """The beginning of a long text, and how many characters are left."""
+    if most is None or len(text) <= most:
+        return text, 0
+    return text[:most], len(text) - most
