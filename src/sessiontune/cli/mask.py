@@ -24,7 +24,11 @@ def show_mask(
     length: int,
 ) -> None:
     """Show the row as the template of `base` writes it, an answer of `long/` cut to `length`."""
-    views = _views(row, base, where, length)
+    from ..training.masks import mask_template, mask_views
+
+    if "tools" not in row:
+        raise UsageError("Nothing of it is trained: it has no row.", "Leave --mask out.")
+    views = mask_views(row, mask_template(base), where, length)
     trained = sum(s.tokens for view in views for s in view if s.trained)
     total = sum(s.tokens for view in views for s in view)
     if html is not None:
@@ -41,30 +45,6 @@ def show_mask(
         "examples": [[[s.text, s.trained] for s in view] for view in views],
     }
     console.emit(data, lambda rich: _draw(rich, views, trained, total))
-
-
-def _views(row: dict[str, Any], base: str | None, where: str, length: int) -> list[list[MaskSpan]]:
-    from ..rows.columns import tags_in
-    from ..templating import Template, example_view, mask_view
-    from ..training.bases import resolve
-
-    if "tools" not in row:
-        raise UsageError("Nothing of it is trained: it has no row.", "Leave --mask out.")
-    if not base or base == "tiny":
-        raise UsageError(
-            "--mask needs a chat template"
-            + (", and tiny is made anew for each run." if base else "."),
-            "Give the model's folder with --base. None here yet? `sessiontune train DIR --base tiny"
-            " --dry-run -o try` makes a tiny one in try/base.",
-        )
-    template = Template.load(base if Path(base).is_dir() else resolve(base).path)
-    if "long" not in tags_in(row.get("tags")):
-        return mask_view(template, row, where)
-    from ..training.data import Row
-    from ..training.prepare import fitted
-
-    made = fitted(Row(where, row), template, length)  # an answer that training cuts
-    return [example_view(template, body, piece, one) for body, piece, one in made]
 
 
 def _draw(rich: RichConsole, views: list[list[MaskSpan]], trained: int, total: int) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -26,21 +26,22 @@ PORT = 8041
     show_default=True,
     help="0: any that is free.",
 )
+@click.option("--base", metavar="MODEL", help="Folder or hub id: show which tokens bear loss.")
 @state_option
 @click.pass_obj
-def review(console: Console, folder: Path, port: int, state: Path | None) -> None:
+def review(console: Console, folder: Path, port: int, base: str | None, state: Path | None) -> None:
     """Look through an export in the browser: search, read, keep or drop.
 
     The page is on this machine alone, and answers only the browser that opened the address which
     is printed. It changes no file of DIR: a verdict is kept in the state, as by `drop`, and takes
     effect with the next export.
     """
-    from ..pipeline.lookup import session
     from ..review.catalogue import Catalogue
     from ..review.guard import Guard
     from ..review.judging import Judging
+    from ..review.masks import Masks
     from ..review.server import Review, application, listening, serve
-    from ..store import Store, default_state
+    from ..store import default_state
 
     manifest = manifest_of(folder)
     raw = folder / f"{manifest.name}_conversations_raw.jsonl"
@@ -49,31 +50,17 @@ def review(console: Console, folder: Path, port: int, state: Path | None) -> Non
             f"{folder} holds no raw rows, which the page shows.",
             "Export with --format raw (and others).",
         )
-    place = state or default_state()
-
-    def origins(keys: list[str]) -> dict[str, list[tuple[str, int]]]:
-        found: dict[str, list[tuple[str, int]]] = {}
-        if not place.is_dir():
-            return found
-        with Store(place, write=False) as store:
-            for key in keys:
-                if one := session(store, key):
-                    found |= {
-                        m.id: [(one.files[o.file], o.line) for o in m.origin] for m in one.messages
-                    }
-        return found
-
+    masks = Masks(folder, manifest.name, base, manifest.options.max_tokens) if base else None
     with listening(port) as there, tempfile.TemporaryDirectory(prefix="sessiontune-") as made:
         catalogue = Catalogue(raw, Path(made))
         with console.progress("read") as step:
             catalogue.read(step)
-        judging = Judging(place, catalogue.threads())
+        judging = Judging(state or default_state(), catalogue.threads())
         catalogue.judge({t: (v.decision, v.note) for t, v in judging.before.items()})
-        about: dict[str, Any] = {"name": manifest.name, "known": bool(judging.known)}
-        guard = Guard(
-            application(Review(catalogue, judging, about, origins)), there.getsockname()[1]
-        )
-        url = f"http://127.0.0.1:{there.getsockname()[1]}/?token={guard.token}"
+        at = there.getsockname()[1]
+        guard = Guard(application(Review(manifest.name, catalogue, judging, masks)), at)
+        url = f"http://127.0.0.1:{at}/?token={guard.token}"
         console.emit({"url": url}, lambda rich: print_plain(rich, f"Open: {url}"))
         console.say("It works once, in one browser. Ctrl-C ends it.")
-        serve(guard, there)
+        with contextlib.suppress(KeyboardInterrupt):  # the way to end it, not an error
+            serve(guard, there)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from shlex import quote
@@ -23,14 +22,6 @@ if TYPE_CHECKING:
     from ..model import Session
 
 _STYLES = {"system": "magenta", "user": "green", "assistant": "cyan", "tool": "yellow"}
-#: Rows are read from the first of these that the export holds.
-_FILES = (
-    "{name}_conversations_openai.jsonl",
-    "train/openai.jsonl",
-    "eval/openai.jsonl",
-    "long/train.jsonl",
-    "long/eval.jsonl",
-)
 #: So many messages of a sample are shown.
 _SAMPLE = 8
 #: What a message of `raw` shares with one of `openai`.
@@ -61,13 +52,15 @@ def show(
     ROW is a line number of the openai file, or a row's key or thread; without it, statistics and
     one sample are shown.
     """
+    from ..pipeline.rowfiles import rows_of
+
     manifest = manifest_of(folder)
     if (base or html) and not mask:
         raise UsageError(f"--{'base' if base else 'html'} goes with --mask.", "Add --mask.")
     if row is None:
         if mask:
             raise UsageError("--mask shows one row.", f"sessiontune show {folder} 1 --mask ...")
-        sample = next(_rows(folder, manifest), None)
+        sample = next(rows_of(folder, manifest.name), None)
         _overview(console, folder, manifest, sample)
         return
     title, found = _find(folder, manifest, row)
@@ -108,25 +101,12 @@ def manifest_of(folder: Path) -> Manifest:
     return manifest
 
 
-def _rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:
-    """Rows of the openai files: the training side first, then what is held out."""
-    import orjson
-
-    seen = set()
-    for pattern in _FILES:
-        path = folder / pattern.format(name=manifest.name)
-        if not path.is_file() or path.stat().st_ino in seen:
-            continue
-        seen.add(path.stat().st_ino)
-        with open(path, "rb") as lines:
-            for line in lines:
-                yield orjson.loads(line)
-
-
 def _find(folder: Path, manifest: Manifest, wanted: str) -> tuple[str, dict[str, Any]]:
     """What to call it, and the row."""
+    from ..pipeline.rowfiles import rows_of
+
     number = 0
-    for number, row in enumerate(_rows(folder, manifest), 1):
+    for number, row in enumerate(rows_of(folder, manifest.name), 1):
         if wanted == str(number) or wanted in _names(row):
             return f"Row {number}", row
     whole = _conversation(folder / f"{manifest.name}_conversations_raw.jsonl", wanted)

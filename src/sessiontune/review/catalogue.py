@@ -17,12 +17,13 @@ from typing import Any
 import msgspec
 
 from ..errors import SourceError
+from ..rows.columns import tags_in
 
 _SCHEMA = """
 create table threads (
   n integer primary key, thread text unique, id text, project text, source text, model text,
   split text, agent text, at text, last text, title text, epochs integer, messages integer,
-  calls integer, labels text, ended text
+  calls integer, labels text, topics text, ended text
 );
 create table messages (m integer primary key, n integer, offset integer, size integer);
 create table epochs (n integer, id text, primary key (n, id)) without rowid;
@@ -34,8 +35,6 @@ _TITLE = 160
 SHOWN = 20_000
 #: Bytes between two reports of progress.
 _STEP = 4 << 20
-#: What can be asked for by its exact value.
-FACETS = ("project", "source", "model", "split", "label", "verdict")
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -47,6 +46,7 @@ class Wanted(msgspec.Struct, frozen=True):
     model: str = ""
     split: str = ""
     label: str = ""
+    topic: str = ""
     verdict: str = ""
 
 
@@ -67,6 +67,7 @@ class Message(msgspec.Struct):
     model: str = ""
     train: bool = False
     labels: str = ""
+    tags: str = ""
     epoch: int = 0
     project: str = ""
     source: str = ""
@@ -86,6 +87,7 @@ class _Thread:
         self.messages = self.calls = 0
         self.models: Counter[str] = Counter()
         self.labels: set[str] = set()
+        self.topics: set[str] = set()
         self.ended = ""
 
     def add(self, message: Message) -> bool:
@@ -102,6 +104,9 @@ class _Thread:
         if message.model:
             self.models[message.model] += 1
         self.labels.update(filter(None, message.labels.split(",")))
+        if new:
+            tags = (tag.partition(":") for tag in tags_in(message.tags))
+            self.topics.update(name for kind, _, name in tags if kind == "topic")
         self.ended = message.end_reason
         return new
 
@@ -109,10 +114,10 @@ class _Thread:
         first = self.first
         model = self.models.most_common(1)[0][0] if self.models else ""
         agent = (first.agent_type or "agent") if first.agent_id else ""
-        labels = f" {' '.join(sorted(self.labels))} "
         told = (first.thread, first.id, first.project, first.source, model, first.split, agent)
-        counts = (len(self.epochs), self.messages, self.calls, labels, self.ended)
-        return (n, *told, self.at, self.last, self.title, *counts)
+        counts = (len(self.epochs), self.messages, self.calls)
+        lists = (_joined(self.labels), _joined(self.topics))
+        return (n, *told, self.at, self.last, self.title, *counts, *lists, self.ended)
 
 
 class Catalogue:
@@ -154,7 +159,7 @@ class Catalogue:
                 if offset - told >= _STEP:
                     told = offset
                     step(offset, size, "")
-            marks = ",".join("?" * 16)
+            marks = ",".join("?" * 17)
             rows = [one.row(n) for n, one in threads.values()]
             db.executemany(f"insert into threads values ({marks})", rows)
             db.execute("create index read_in_order on messages (n, m)")
@@ -167,12 +172,9 @@ class Catalogue:
         for facet in ("project", "source", "model", "split"):
             asked = f"select {facet}, count(*) from threads group by 1 order by 2 desc, 1"
             found[facet] = {value: count for value, count in self._db.execute(asked) if value}
-        labels = Counter(
-            label
-            for (row,) in self._db.execute("select labels from threads")
-            for label in row.split()
-        )
-        found["label"] = dict(labels.most_common())
+        for facet in ("label", "topic"):
+            rows = self._db.execute(f"select {facet}s from threads")
+            found[facet] = dict(Counter(v for (row,) in rows for v in _apart(row)).most_common())
         return found
 
     # ------------------------------------------------------------ verdicts
@@ -211,8 +213,6 @@ class Catalogue:
             order = self._ordered(wanted)
             ask = "select * from threads left join verdicts using (thread) where n = ?"
             rows = [self._rows(ask, n)[0] for n in order[start : start + count]]
-        for row in rows:
-            row["labels"] = row["labels"].split()
         return len(order), rows
 
     def _ordered(self, wanted: Wanted) -> list[int]:
@@ -225,7 +225,10 @@ class Catalogue:
     def _rows(self, asked: str, *values: Any) -> list[dict[str, Any]]:
         cursor = self._db.execute(asked, values)
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor]
+        return [
+            row | {"labels": _apart(row["labels"]), "topics": _apart(row["topics"])} for row in rows
+        ]
 
     # ------------------------------------------------------------ one thread
 
@@ -234,7 +237,7 @@ class Catalogue:
         ask = "select * from threads left join verdicts using (thread) where thread = ?"
         with self._lock:
             rows = self._rows(ask, thread)
-        return rows[0] | {"labels": rows[0]["labels"].split()} if rows else None
+        return rows[0] if rows else None
 
     def messages(self, thread: str, start: int, count: int) -> list[Message]:
         """Messages of a thread, in order."""
@@ -276,8 +279,10 @@ def _question(wanted: Wanted) -> tuple[str, dict[str, str]]:
     """The SQL for what is wanted, with its values."""
     values = {name: value for name in Wanted.__struct_fields__ if (value := getattr(wanted, name))}
     where = [f"{f} = :{f}" for f in ("project", "source", "model", "split") if f in values]
-    if "label" in values:
-        where.append("instr(labels, ' ' || :label || ' ')")
+    for facet in ("label", "topic"):
+        if facet in values:
+            values[facet] = _joined([values[facet]])
+            where.append(f"instr({facet}s, :{facet})")
     if wanted.verdict == "none":
         where.append("decision is null")
     elif wanted.verdict:
@@ -301,6 +306,16 @@ def _match(q: str) -> str:
     if parts and not q.rstrip().endswith('"'):
         parts[-1] += "*"
     return " ".join(parts)
+
+
+def _joined(values: Iterable[str]) -> str:
+    """Values as a column holds them, each between line ends."""
+    return "".join(f"\n{value}\n" for value in sorted(values))
+
+
+def _apart(column: str) -> list[str]:
+    """The values of such a column."""
+    return [value for value in column.split("\n") if value]
 
 
 def _words(message: Message) -> str:

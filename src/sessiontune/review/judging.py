@@ -1,7 +1,7 @@
-"""A person's verdicts on the threads of one export, kept in the state as `sessiontune drop` keeps
-them, with the way back.
+"""What the state knows of an export's threads: a person's verdicts, kept as `sessiontune drop` does
+it and with the way back, and the lines of logs that messages came from.
 
-The state is opened for each change only, so that an export can run meanwhile.
+The state is opened for each question only, so that an export can run meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 from ..errors import UsageError
 from ..model import Verdict
-from ..pipeline.lookup import threads
+from ..pipeline.lookup import session, threads
 from ..store import Store
 
 Decision = Literal["keep", "drop"]
@@ -77,6 +77,17 @@ class Judging:
         for key, verdict in before.items():
             thread = threads_of.get(key, key)
             found[thread] = verdict or found.get(thread)
+        return found
+
+    def origins(self, keys: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
+        """Log files and lines by id of message, for epochs by their keys."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        if not self.known:
+            return found
+        with Store(self._state, write=False) as store:
+            for one in filter(None, (session(store, key) for key in keys)):
+                for message in one.messages:
+                    found[message.id] = [(one.files[o.file], o.line) for o in message.origin]
         return found
 
     def _by_thread(self, verdicts: dict[str, Verdict]) -> dict[str, Verdict]:

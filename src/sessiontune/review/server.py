@@ -23,6 +23,7 @@ from ..privacy.pseudonym import told_apart
 from .catalogue import SHOWN, Catalogue, Message, Wanted, calls_of
 from .guard import Guard
 from .judging import Decision, Judging
+from .masks import Masks
 
 #: Rows and messages that one question may ask for, and threads that one change may name.
 _ROWS, _MESSAGES = 500, 200
@@ -37,9 +38,6 @@ _PAGE = {
     "/page/thread.js": ("thread.js", "text/javascript"),
 }
 
-#: Keys of a thread's epochs -> log files and lines by id of message.
-Origins = Callable[[list[str]], dict[str, list[tuple[str, int]]]]
-
 
 class Change(msgspec.Struct, forbid_unknown_fields=True):
     """A decision on these threads, or on all that match (`count`: as many as the person saw)."""
@@ -53,12 +51,13 @@ class Change(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Review:
-    """What the page is about. `about`: facts of the export; `origins`: where messages came from."""
+    """What the page is about. `name`: of the export; `masks`: which tokens bear loss, if a base was
+    named."""
 
+    name: str
     catalogue: Catalogue
     judging: Judging
-    about: dict[str, Any]
-    origins: Origins
+    masks: Masks | None = None
 
 
 def application(review: Review) -> Starlette:
@@ -97,8 +96,8 @@ class _Answers:
     """One method for each thing that the page asks."""
 
     def __init__(self, review: Review) -> None:
+        self._name, self._masks = review.name, review.masks
         self._catalogue, self._judging = review.catalogue, review.judging
-        self._about, self._origins = review.about, review.origins
         self._changing = threading.Lock()
 
     def routes(self) -> list[Route]:
@@ -107,13 +106,20 @@ class _Answers:
             Route("/api/threads", _asked(self._threads)),
             Route("/api/threads/{thread}", _asked(self._thread)),
             Route("/api/threads/{thread}/origins", _asked(self._where)),
+            Route("/api/threads/{thread}/mask", _asked(self._mask)),
             Route("/api/threads/{thread}/{number:int}", _asked(self._whole)),
             Route("/api/verdicts", _changed(self._judge), methods=["POST"]),
             Route("/api/undo", _changed(self._undo), methods=["POST"]),
         ]
 
     def _export(self, request: Request) -> dict[str, Any]:
-        return {**self._about, "facets": self._catalogue.facets, **self._standing()}
+        return {
+            "name": self._name,
+            "known": bool(self._judging.known),
+            "masks": self._masks is not None,
+            "facets": self._catalogue.facets,
+            **self._standing(),
+        }
 
     def _standing(self) -> dict[str, Any]:
         return {"judged": self._catalogue.judged(), "steps": self._judging.steps}
@@ -145,7 +151,14 @@ class _Answers:
         return _drawn(found[0], number, None)
 
     def _where(self, request: Request) -> dict[str, Any]:
-        return {"origins": self._origins(self._catalogue.keys(request.path_params["thread"]))}
+        return {
+            "origins": self._judging.origins(self._catalogue.keys(request.path_params["thread"]))
+        }
+
+    def _mask(self, request: Request) -> dict[str, Any]:
+        if self._masks is None:
+            raise UsageError("No base was named.", "Start `sessiontune review` with --base MODEL.")
+        return {"rows": self._masks.of(request.path_params["thread"])}
 
     def _judge(self, body: bytes) -> dict[str, Any]:
         try:

@@ -5,16 +5,17 @@ import { button, make, several } from "./making.js";
 import { List } from "./list.js";
 import { Thread } from "./thread.js";
 
-const FACETS = { project: "Project", source: "Agent", model: "Model", split: "Side", label: "Label" };
+const FACETS = { project: "Project", source: "Agent", model: "Model", split: "Side", label: "Label", topic: "Topic" };
 const KEYS = [
   ["j, k", "next thread, the one before"], ["a", "keep, and go on"], ["r", "drop, and go on"],
   ["e", "keep or drop with a note"], ["u", "undo the last change"], ["o", "files and lines it came from"],
+  ["m", "which tokens bear loss (with --base)"],
   ["n", "next message with the words"], ["/", "search"], ["?", "these keys"], ["Esc", "leave a field or a window"],
 ];
 const at = (id) => document.getElementById(id);
 const filters = at("filters");
 const list = new List(at("list"), chosen);
-const thread = new Thread(at("thread"), { judge, note, say });
+const thread = new Thread(at("thread"), { judge, note, say, masks: () => about.masks });
 
 function wanted() {
   return Object.fromEntries([...new FormData(filters)].filter(([, value]) => value));
@@ -44,7 +45,7 @@ async function search(place = 0) {
     return;
   }
   at("found").textContent = several(list.total, "thread");
-  at("all").hidden = !(Object.keys(wanted()).length && list.total && known);
+  at("all").hidden = !(Object.keys(wanted()).length && list.total && about.known);
   for (const one of at("all").children) {
     one.textContent = `${one.dataset.all === "drop" ? "Drop" : "Keep"} all ${list.total.toLocaleString("en")}`;
   }
@@ -126,7 +127,7 @@ function standing({ judged, steps }) {
 
 const DOES = {
   j: () => list.choose(list.at + 1), k: () => list.choose(list.at - 1), a: () => judge("keep"), r: () => judge("drop"),
-  e: note, u: undo, o: () => thread.where(), n: () => thread.next(), "?": () => at("keys").showModal(),
+  e: note, u: undo, o: () => thread.where(), m: () => thread.mask(), n: () => thread.next(), "?": () => at("keys").showModal(),
   "/": () => filters.elements.q.focus(),
 };
 
@@ -143,7 +144,7 @@ document.addEventListener("keydown", (event) => {
   DOES[key]();
 });
 
-let known = false;
+let about = {}; // what the server says of the export
 let waiting = 0;
 filters.addEventListener("submit", (event) => event.preventDefault());
 filters.addEventListener("input", () => {
@@ -162,20 +163,19 @@ function choice(name, label, options) {
 }
 
 async function begin() {
-  const about = await ask("/api/export");
+  about = await ask("/api/export");
   document.title = `Review: ${about.name}`;
   at("name").textContent = about.name;
-  known = about.known;
   for (const [facet, label] of Object.entries(FACETS)) {
     const values = Object.entries(about.facets[facet]);
-    if (values.length > 1 || facet === "label") choice(facet, label, values.map(([v, n]) => [v, `${v} (${n})`]));
+    if (values.length > 1) choice(facet, label, values.map(([v, n]) => [v, `${v} (${n})`]));
   }
   choice("verdict", "Verdict", [["none", "none yet"], ["keep", "kept"], ["drop", "dropped"]]);
   for (const [name, value] of new URLSearchParams(location.search)) {
     if (filters.elements[name]) filters.elements[name].value = value;
   }
   standing(about);
-  if (!known) say("This state does not know the export: look, but no verdict can be kept. Give its --state.");
+  if (!about.known) say("This state does not know the export: look, but no verdict can be kept. Give its --state.");
   await search(location.hash.slice(1) || 0);
 }
 

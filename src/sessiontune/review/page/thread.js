@@ -11,7 +11,7 @@ const NAMES = { user: "Person", assistant: "Model", tool: "Tool result", system:
 export class Thread {
   constructor(box, acts) {
     this.box = box;
-    this.acts = acts; // what the buttons do: {judge, note}
+    this.acts = acts; // what the buttons do: {judge, note, say}, and masks(): whether a base was named
     this.asked = null;
     this.row = null;
   }
@@ -62,7 +62,7 @@ export class Thread {
       ["Model", thread.model], ["Side", thread.split], ["Ended", thread.ended],
       ["Holds", [several(thread.messages, "message"), several(thread.calls, "call"),
         thread.epochs > 1 ? several(thread.epochs, "epoch") : ""].filter(Boolean).join(", ")],
-      ["Labels", thread.labels.join(", ")], ["Thread", thread.thread],
+      ["Labels", thread.labels.join(", ")], ["Topics", thread.topics.join(", ")], ["Thread", thread.thread],
       ["Verdict", thread.decision ? [said(thread.decision), thread.note].filter(Boolean).join(": ") : "none yet"],
     ];
     const off = known ? {} : { disabled: "", title: "The state does not know this export: give its --state." };
@@ -74,17 +74,19 @@ export class Thread {
         button("Drop ( r )", () => this.acts.judge("drop"), off),
         button("With a note ( e )", () => this.acts.note(), off),
         button("Where from ( o )", () => this.where()),
+        this.acts.masks() ? button("Loss by token ( m )", () => this.mask()) : null,
         this.hits.length ? button(`Next of ${several(this.hits.length, "hit")} ( n )`, () => this.next()) : null));
   }
 
   message(m) {
     const name = m.role === "user" && m.kind !== "prompt" ? "Context" : NAMES[m.role] ?? m.role;
-    const loss = m.role !== "assistant" ? "" : m.train ? "trained" : "no loss";
-    const shown = make("article", { class: `message ${m.role} ${loss === "trained" ? "trained" : ""}`, id: `m-${m.number}` },
+    const target = this.row.split === "eval" ? "held out" : "trained";
+    const loss = m.role !== "assistant" ? "" : m.train ? target : "no loss";
+    const shown = make("article", { class: `message ${m.role} ${m.train ? "target" : ""}`, id: `m-${m.number}` },
       make("h3", {}, `${name}${m.name ? ` of ${m.name}` : ""}`,
         ...[m.status !== "ok" && m.status, m.epoch ? `epoch ${m.epoch}` : "", ...m.labels]
           .filter(Boolean).map((tag) => make("span", { class: "tag" }, tag)),
-        loss ? make("span", { class: `tag ${loss === "trained" ? "good" : ""}` }, loss) : null,
+        loss ? make("span", { class: `tag ${m.train ? "good" : ""}` }, loss) : null,
         make("time", {}, day(m.at))),
       m.thinking[0][0] ? fold("Thinking", make("pre", {}, ...pieces(m.thinking))) : null,
       this.text(m),
@@ -150,6 +152,26 @@ export class Thread {
     found.scrollIntoView({ block: "center" });
   }
 
+  // Show what the base's template makes of the rows, with what bears loss marked.
+  async mask() {
+    if (!this.row || !this.acts.masks()) return;
+    try {
+      const { rows } = await ask(`/api/threads/${encodeURIComponent(this.row.thread)}/mask`, {}, this.asked.signal);
+      const drawn = rows.map((row, number) => make("section", { class: "message" },
+        make("h3", {}, `Row ${number + 1}: ${row.trouble
+          || `${row.trained.toLocaleString("en")} of ${several(row.tokens, "token")} bear loss`}`),
+        ...row.examples.map((spans) => make("pre", {}, ...spans.map(([text, trained]) =>
+          trained ? make("mark", { class: "loss", title: "bears loss" }, text) : text)))));
+      this.messages.replaceChildren(...(drawn.length ? drawn
+        : [make("p", { class: "quiet" }, "This thread has no row: nothing of it is trained.")]),
+        button("Back to the messages", () => this.open(this.row, ""), { class: "more" }));
+      this.earlier.hidden = this.later.hidden = true;
+      this.hits = [];
+    } catch (error) {
+      if (error.name !== "AbortError") this.acts.say(error.message);
+    }
+  }
+
   // Show the log file and line of each message.
   async where() {
     if (!this.row) return;
@@ -159,7 +181,7 @@ export class Thread {
       this.acts.say(error.message);
       return;
     }
-    for (const message of this.messages.children) this.origin(message);
+    for (const message of this.messages.querySelectorAll("article")) this.origin(message);
     if (!Object.keys(this.origins).length) this.acts.say("Not in this state: give the export's --state.");
   }
 
