@@ -119,13 +119,19 @@ def look(
         shots.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=shots / f"{path.stem}-{width}-{scheme}.png")
     if checks:
-        page.evaluate("() => document.querySelectorAll('details').forEach(d => d.open = true)")
-        found.wide = page.evaluate(_WIDE)
-        found.broken = page.evaluate(_BROKEN)
-        found.violations = _violations(page)
+        check(page, found)
     if shots is not None and checks:
         page.screenshot(path=shots / f"{path.stem}-{width}-{scheme}-open.png", full_page=True)
     page.close()
+    return found
+
+
+def check(page: Any, found: Look) -> Look:
+    """Note what is wrong with the page that is open, with all its details opened."""
+    page.evaluate("() => document.querySelectorAll('details').forEach(d => d.open = true)")
+    found.wide = page.evaluate(_WIDE)
+    found.broken = page.evaluate(_BROKEN)
+    found.violations = _violations(page)
     return found
 
 

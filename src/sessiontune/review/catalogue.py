@@ -300,7 +300,7 @@ def _question(wanted: Wanted) -> tuple[str, dict[str, str]]:
 def _match(q: str) -> str:
     """What the index is asked: each word, and "several together"; the last may go on."""
     parts = []
-    for number, piece in enumerate(q.split('"')):
+    for number, piece in enumerate(q.replace("\0", " ").split('"')):
         pieces = [piece] if number % 2 else piece.split()
         parts += [f'"{p}"' for p in pieces if any(map(str.isalnum, p))]
     if parts and not q.rstrip().endswith('"'):

@@ -1,0 +1,141 @@
+"""The catalogue: every message of an export in its thread, found by words and by value."""
+
+from __future__ import annotations
+
+import os
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sessiontune.errors import SourceError
+from sessiontune.review.catalogue import Catalogue, Wanted
+
+from .conftest import ADDRESS, Opened, World
+
+
+def _listed(catalogue: Catalogue, **wanted: str) -> list[str]:
+    total, rows = catalogue.listed(Wanted(**wanted), 0, 1000)
+    assert total == len(rows)
+    return [row["thread"] for row in rows]
+
+
+def test_every_message_stands_in_its_thread_in_order(world: World, opened: Opened) -> None:
+    catalogue = opened(world)
+    there = {
+        thread: [m["message_id"] for m in run]
+        for thread, run in groupby(world.lines(), lambda m: m["thread"])
+    }
+    assert sorted(catalogue.threads()) == sorted(there)
+    for thread, ids in there.items():
+        half = len(ids) // 2
+        told = catalogue.messages(thread, 0, half) + catalogue.messages(thread, half, 1000)
+        assert [m.message_id for m in told] == ids
+        about = catalogue.about(thread)
+        assert about is not None
+        assert about["messages"] == len(ids)
+
+
+def test_the_newest_thread_comes_first_and_parts_join(world: World, opened: Opened) -> None:
+    catalogue = opened(world)
+    whole = _listed(catalogue)
+    times = [catalogue.about(thread)["at"] for thread in whole]  # type: ignore[index]
+    assert times == sorted(times, reverse=True)
+    parts = [catalogue.listed(Wanted(), start, 4)[1] for start in range(0, len(whole), 4)]
+    assert [row["thread"] for part in parts for row in part] == whole
+
+
+@pytest.mark.parametrize("facet", ["project", "source", "model", "split", "label", "topic"])
+def test_a_facet_counts_what_its_filter_finds(world: World, opened: Opened, facet: str) -> None:
+    catalogue = opened(world)
+    for value, count in catalogue.facets[facet].items():
+        assert len(_listed(catalogue, **{facet: value})) == count, value
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("fee table", 7),
+        ("fee tab", 7),  # the last word goes on
+        ('"table fee"', 0),  # side by side, in this order
+        ('"fee table"', 7),
+        ("status invoice", 1),  # words inside a name
+        ("invoice_status", 1),
+        ("log.txt", 1),  # of a call
+        ("EMAIL OR NOT", 0),  # words, and no operators
+        ("   ", 9),
+        ('"', 9),
+        ("***", 9),
+    ],
+)
+def test_words_are_found_in_texts_and_calls(
+    world: World, opened: Opened, q: str, found: int
+) -> None:
+    assert len(_listed(opened(world), q=q)) == found
+
+
+def test_what_was_replaced_cannot_be_searched_for(world: World, opened: Opened) -> None:
+    catalogue = opened(world)
+    assert _listed(catalogue, q=ADDRESS) == []
+    assert _listed(catalogue, q="example.com") == [world.thread("invoice_status")]
+
+
+def test_a_thread_is_found_by_its_key(world: World, opened: Opened) -> None:
+    thread = world.thread("Question 3")
+    assert _listed(opened(world), q=thread) == [thread]
+
+
+def test_hits_are_the_messages_with_the_words(world: World, opened: Opened) -> None:
+    thread = world.thread("Step 7 of")
+    lines = [m for m in world.lines() if m["thread"] == thread]
+    told = [n for n, m in enumerate(lines) if "step 79" in m["content"].lower()]
+    assert opened(world).hits(thread, '"step 79"') == told == [158, 159]
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(q=st.text() | st.text(alphabet='"*()^:+-{} \x00ANDORNEarfe', max_size=12))
+def test_no_words_break_a_search(read: Catalogue, q: str) -> None:
+    total, rows = read.listed(Wanted(q=q), 0, 5)
+    assert len(rows) == min(total, 5)
+    for row in rows:
+        read.hits(row["thread"], q)
+
+
+@pytest.fixture
+def read(world: World, opened: Opened) -> Catalogue:
+    return opened(world)
+
+
+def test_verdicts_are_a_filter_too(world: World, opened: Opened) -> None:
+    catalogue = opened(world)
+    one, other = world.thread("Question 2"), world.thread("Question 3")
+    everything = _listed(catalogue)
+    catalogue.judge({one: ("drop", "a test"), other: ("keep", "")})
+    assert (_listed(catalogue, verdict="drop"), catalogue.judged()) == (
+        [one],
+        {"drop": 1, "keep": 1},
+    )
+    assert _listed(catalogue, verdict="none") == [t for t in everything if t not in (one, other)]
+    catalogue.judge({one: None})
+    assert (_listed(catalogue, verdict="drop"), catalogue.judged()) == ([], {"keep": 1})
+
+
+def test_a_line_that_is_no_message_is_named(world: World, tmp_path: Path) -> None:
+    lines = world.raw.read_bytes().splitlines(keepends=True)
+    world.raw.write_bytes(b"".join([*lines[:3], b'{"no": "thread"}\n', *lines[3:]]))
+    (tmp_path / "c").mkdir()
+    with pytest.raises(SourceError, match=r"raw\.jsonl:4 is no message"):
+        Catalogue(world.raw, tmp_path / "c").read(lambda done, total, note: None)
+
+
+def test_an_export_meanwhile_changes_nothing(world: World, opened: Opened) -> None:
+    """It puts another file in the place of the one that is read."""
+    catalogue = opened(world)
+    thread = world.thread("Question 4")
+    before = [m.content for m in catalogue.messages(thread, 0, 10)]
+    other = world.raw.with_name("other")
+    other.write_bytes(b"{}\n" * 5)
+    os.replace(other, world.raw)
+    assert [m.content for m in catalogue.messages(thread, 0, 10)] == before

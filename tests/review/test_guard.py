@@ -1,0 +1,153 @@
+"""Who is answered: the browser that was let in, its own page, and nobody else."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from sessiontune.store import Store
+
+from .conftest import Opened, Server, World, running
+
+
+@pytest.fixture
+def server(world: World, opened: Opened) -> Iterator[Server]:
+    with running(world, opened(world)) as made:
+        yield made
+
+
+def _ask(
+    server: Server, path: str, headers: dict[str, str], method: str = "GET", body: Any = None
+) -> tuple[int, dict[str, str], bytes]:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as there:
+        there.request(method, path, body=body, headers=headers)
+        reply = there.getresponse()
+        return reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read()
+
+
+def _cookie(server: Server) -> str:
+    status, headers, _ = _ask(server, f"/?token={server.guard.token}", {})
+    assert (status, headers["location"]) == (303, "/")
+    given = headers["set-cookie"]
+    assert "httponly" in given.lower()
+    assert "samesite=strict" in given.lower()
+    return given.split(";")[0]
+
+
+def _own(server: Server, cookie: str) -> dict[str, str]:
+    """The headers of a change that the page itself makes."""
+    origin = f"http://127.0.0.1:{server.port}"
+    return {"Cookie": cookie, "Origin": origin, "X-Sessiontune": "review"}
+
+
+def test_the_address_works_once(server: Server) -> None:
+    token = server.guard.token
+    cookie = _cookie(server)
+    assert _ask(server, f"/?token={token}", {})[0] == 403
+    assert _ask(server, f"/?token={token}", {"Cookie": cookie})[0] == 303  # the same browser again
+    assert _ask(server, "/?token=", {})[0] == 403
+    assert _ask(server, "/", {"Cookie": cookie})[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/export", "/api/threads", "/page/review.js", "/nowhere"]
+)
+def test_without_the_cookie_nothing_is_said(server: Server, path: str) -> None:
+    for headers in (
+        {},
+        {"Cookie": f"sessiontune_review_{server.port}=guess"},
+        {"Cookie": ";=;\x7f"},
+    ):
+        status, _, body = _ask(server, path, headers)
+        assert status == 403
+        assert "sessiontune review" in json.loads(body)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "localhost"},
+        {"Host": "127.0.0.1:1"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_other_pages_and_other_names_are_refused(server: Server, headers: dict[str, str]) -> None:
+    cookie = _cookie(server)
+    assert _ask(server, "/api/export", {"Cookie": cookie})[0] == 200
+    assert _ask(server, "/api/export", {"Cookie": cookie, **headers})[0] == 403
+
+
+@pytest.mark.parametrize("missing", ["Cookie", "Origin", "X-Sessiontune"])
+def test_only_the_page_itself_changes_something(server: Server, world: World, missing: str) -> None:
+    own = _own(server, _cookie(server))
+    body = json.dumps({"decision": "drop", "threads": [world.thread("Question 5")]})
+    without = {name: value for name, value in own.items() if name != missing}
+    assert _ask(server, "/api/verdicts", without, "POST", body)[0] == 403
+    chunks = iter([body.encode()])  # sent without a length
+    assert _ask(server, "/api/verdicts", own, "POST", chunks)[0] == 403
+    assert json.loads(_ask(server, "/api/export", own)[2])["judged"] == {}
+    status, _, said = _ask(server, "/api/verdicts", own, "POST", body)
+    assert (status, json.loads(said)["judged"]) == (200, {"drop": 1})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"decision": "burn", "threads": []}',
+        b'{"decision": "drop", "threads": "x"}',
+        b'{"decision": "drop", "more": 1}',
+        b'{"decision": "drop", "threads": ["nowhere"]}',
+        b'{"decision": "drop", "wanted": {"q": "fee"}, "count": 3}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_change_that_is_none_changes_nothing(server: Server, body: bytes) -> None:
+    own = _own(server, _cookie(server))
+    status, _, said = _ask(server, "/api/verdicts", own, "POST", body)
+    assert status == 400
+    assert json.loads(said)["error"]["message"]
+    assert json.loads(_ask(server, "/api/export", own)[2])["judged"] == {}
+
+
+def test_every_answer_says_what_a_browser_may_do_with_it(server: Server) -> None:
+    cookie = _cookie(server)
+    for path, status in (
+        ("/", 200),
+        ("/api/export", 200),
+        ("/nowhere", 404),
+        ("/api/threads/x", 400),
+    ):
+        got, headers, _ = _ask(server, path, {"Cookie": cookie})
+        assert got == status
+        assert "default-src 'none'; script-src 'self'" in headers["content-security-policy"]
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "server" not in headers
+
+
+@pytest.mark.parametrize("asked", ["start=x", "count=-1", "start=9999999999999", "start=²"])
+def test_numbers_are_numbers(server: Server, asked: str) -> None:
+    cookie = _cookie(server)
+    path = f"/api/threads?{quote(asked, safe='=')}"
+    assert _ask(server, path, {"Cookie": cookie})[0] == 400
+
+
+def test_a_locked_state_is_told(server: Server, world: World) -> None:
+    own = _own(server, _cookie(server))
+    body = json.dumps({"decision": "keep", "threads": [world.thread("Question 5")]})
+    with Store(world.state, write=True):
+        status, _, said = _ask(server, "/api/verdicts", own, "POST", body)
+    assert (status, "Another run" in json.loads(said)["error"]["message"]) == (409, True)

@@ -1,0 +1,219 @@
+"""The page in headless Chromium: what a person does on it, and that nothing of a log runs in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import pytest
+from benchmarks.reportpage import VIEWS, Look, browser, check, chromium
+
+from sessiontune.store import Store
+
+from .conftest import ADDRESS, HOSTILE, LONG, Opened, World, running
+
+pytestmark = pytest.mark.browser
+
+if not chromium():
+    pytest.skip("no Chromium on this machine (CHROMIUM names one)", allow_module_level=True)
+pytest.importorskip("axe_playwright_python", reason="pip install axe-playwright-python")
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@contextmanager
+def _page(window: Any, url: str, but: str = "", **view: Any) -> Iterator[Any]:
+    """The page, once it shows a thread. What it writes to the console is a fault, unless it begins
+    with `but`."""
+    context = window.new_context(viewport={"width": 1400, "height": 900}, **view)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.goto(url)
+    page.locator("article").first.wait_for()
+    yield page
+    context.close()
+    assert [line for line in told if not but or not line.startswith(but)] == []
+
+
+def _chosen(page: Any, title: str) -> None:
+    """Wait until the thread with this title is chosen, and shown."""
+    page.locator("[aria-selected=true] .title", has_text=title).wait_for()
+    page.locator("main h2", has_text=title).wait_for()
+
+
+def _said(page: Any, text: str) -> None:
+    page.locator("#said", has_text=text).wait_for()
+
+
+def _verdicts(world: World) -> dict[str, tuple[str, str]]:
+    with Store(world.state, write=False) as store:
+        return {key: (v.decision, v.note) for key, v in store.verdicts().items()}
+
+
+def test_keys_go_through_keep_drop_and_take_back(world: World, opened: Opened, window: Any) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        press = page.keyboard.press
+        _chosen(page, "Question 8")
+        press("j")
+        _chosen(page, "Question 7")
+        press("k")
+        _chosen(page, "Question 8")
+        press("r")
+        _chosen(page, "Question 7")
+        press("a")
+        _chosen(page, "Question 6")
+        dropped, kept = world.thread("Question 8"), world.thread("Question 7")
+        assert _verdicts(world) == {dropped: ("drop", ""), kept: ("keep", "")}
+        press("u")
+        _chosen(page, "Question 7")
+        press("u")
+        _chosen(page, "Question 8")
+        assert _verdicts(world) == {}
+        press("u")
+        _said(page, "nothing to take back")
+        press("e")
+        page.locator("#note").fill("a trial")
+        page.get_by_role("button", name="Drop", exact=True).click()
+        _said(page, "Dropped: 1 thread")
+        assert _verdicts(world) == {dropped: ("drop", "a trial")}
+
+
+def test_words_lead_to_the_message_and_stay_in_the_address(
+    world: World, opened: Opened, window: Any
+) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.keyboard.press("/")
+        page.keyboard.type('"step 70"')
+        _chosen(page, "Step 0")
+        found = page.locator("article.hit")
+        found.get_by_text("Step 70 of the plan").wait_for()
+        assert found.evaluate("e => e.getBoundingClientRect().top") > 0
+        page.keyboard.press("Escape")
+        page.keyboard.press("n")
+        page.locator("article.hit", has_text="Done with step 70").wait_for()
+        page.get_by_role("button", name="Earlier messages").click()
+        page.get_by_text("Step 50 of the plan").wait_for()
+        page.reload()
+        page.locator("article.hit").wait_for()
+        assert page.locator("#q").input_value() == '"step 70"'
+        assert page.locator("#found").inner_text() == "1 thread"
+        assert page.evaluate("location.hash") == f"#{world.thread('Step 70')}"
+
+
+def test_all_that_match_are_judged_at_once(world: World, opened: Opened, window: Any) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.locator("#all").wait_for(state="hidden")  # never of everything there is
+        page.locator("#q").fill("fee table")
+        page.get_by_role("button", name="Drop all 7").click()
+        page.get_by_role("button", name="Drop 7 threads").click()
+        _said(page, "Dropped: 7 threads")
+        assert len(_verdicts(world)) == 7
+        page.locator("select[name=verdict]").select_option("none")
+        page.get_by_text("No thread matches").wait_for()
+        page.locator("#undo").click()
+        _said(page, "Taken back: 7 threads")
+        assert _verdicts(world) == {}
+        page.locator("#found", has_text="7 threads").wait_for()
+
+
+def test_texts_of_logs_are_texts(world: World, opened: Opened, window: Any) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.goto(f"{server.url.partition('?')[0]}#{world.thread('onerror')}")
+        page.reload()
+        page.locator("main h2", has_text="onerror").wait_for()
+        shown = page.locator("article pre").first.text_content()
+        assert shown == next(m["content"] for m in world.lines() if "onerror" in m["content"])
+        assert "<script>" in shown
+        assert HOSTILE[:40] in shown
+        assert page.title() == "Review: data"
+        private = page.locator("mark.private")
+        assert private.get_attribute("title") == "replaced: e-mail"
+        assert ADDRESS not in page.content()
+        folded = page.locator("details", has_text="of a long result")
+        assert not folded.evaluate("e => e.open")
+        folded.locator("summary").click()
+        page.get_by_role("button", name="more characters").click()
+        page.get_by_text("line 1999 of a long result").wait_for()
+        assert folded.locator("pre").text_content() == LONG
+        command = page.locator("details", has_text="Bash")
+        assert "command:\ncat log.txt\nwc -l log.txt\n" in (command.locator("pre").text_content())
+        page.keyboard.press("o")
+        page.get_by_text("odd.jsonl:1").wait_for()
+
+
+def test_a_state_that_does_not_know_the_export_keeps_no_verdict(
+    world: World, opened: Opened, window: Any
+) -> None:
+    other = world.folder / "other"
+    with running(world, opened(world), other) as server, _page(window, server.url) as page:
+        _said(page, "look, but no verdict can be kept")
+        assert page.get_by_role("button", name="Drop ( r )").is_disabled()
+        page.locator("#q").fill("fee table")
+        page.locator("#found", has_text="7 threads").wait_for()
+        assert page.locator("#all").is_hidden()
+    assert not other.exists()
+
+
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_it_is_readable_and_accessible(
+    world: World, opened: Opened, window: Any, width: int, scheme: str
+) -> None:
+    with (
+        running(world, opened(world)) as server,
+        _page(window, server.url, color_scheme=scheme) as page,
+    ):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert check(page, Look(width, scheme, 0)).faults == []
+        page.locator("#q").fill("invoice_status")
+        page.locator("article.hit").wait_for()
+        assert check(page, Look(width, scheme, 0)).faults == []
+        page.locator("#help").click()
+        assert check(page, Look(width, scheme, 0)).faults == []
+
+
+def test_only_rows_in_sight_are_elements(world: World, opened: Opened, window: Any) -> None:
+    """Of 20,000 threads some twenty are drawn, wherever one scrolls."""
+    lines = world.lines()[:2]
+    rows = (
+        m | {"thread": f"{n:016x}", "content": f"Number {n}"} for n in range(20_000) for m in lines
+    )
+    world.raw.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        assert page.locator("#found").inner_text() == "20,000 threads"
+        rows_drawn = page.locator("#list .row")
+        assert 5 < rows_drawn.count() < 60
+        page.locator("#list").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+        page.locator("#list .title", has_text="Number 19999").wait_for()
+        assert rows_drawn.count() < 60
+
+
+def test_the_command_serves_until_it_is_interrupted(world: World, window: Any) -> None:
+    given = ("review", str(world.folder / "data"), "--state", str(world.state), "--port", "0")
+    program = [sys.executable, "-m", "sessiontune", "--json", *given]
+    quiet = {**os.environ, "TMPDIR": str(world.folder)}
+    with subprocess.Popen(program, stdout=subprocess.PIPE, env=quiet) as running_one:
+        assert running_one.stdout is not None
+        url = orjson.loads(running_one.stdout.readline())["url"]
+        with _page(window, url, but="Failed to load resource") as page:
+            _chosen(page, "Question 8")
+            page.keyboard.press("r")
+            _chosen(page, "Question 7")
+            running_one.send_signal(signal.SIGINT)
+            assert running_one.wait(20) == 0
+            page.keyboard.press("r")
+            _said(page, "does not answer")
+    assert _verdicts(world) == {world.thread("Question 8"): ("drop", "")}
+    assert not list(world.folder.glob("sessiontune-*"))
