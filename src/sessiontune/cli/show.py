@@ -184,6 +184,7 @@ def _overview(
         name = quote(str(folder))
         for line in (
             f"\nNext: sessiontune show {name} 1   (a row, and where it came from)",
+            f"      sessiontune review {name}   (search, read, keep or drop in a browser)",
             f"      sessiontune train {name} --base MODEL",
         ):
             print_plain(rich, line)
