@@ -138,11 +138,14 @@ def test_every_answer_says_what_a_browser_may_do_with_it(server: Server) -> None
         assert "server" not in headers
 
 
-@pytest.mark.parametrize("asked", ["start=x", "count=-1", "start=9999999999999", "start=²"])
-def test_numbers_are_numbers(server: Server, asked: str) -> None:
-    cookie = _cookie(server)
-    path = f"/api/threads?{quote(asked, safe='=')}"
+@pytest.mark.parametrize("asked", ["?start=x", "?count=-1", f"?start={10**13}", "?start=²"])
+def test_numbers_are_numbers(server: Server, world: World, asked: str) -> None:
+    cookie, thread = _cookie(server), world.thread("Question 5")
+    path = f"/api/threads{quote(asked, safe='?=')}"
     assert _ask(server, path, {"Cookie": cookie})[0] == 400
+    for number in ("x", "-1", 10**30, 99):
+        path = f"/api/threads/{thread}/{number}"
+        assert _ask(server, path, {"Cookie": cookie})[0] == 400
 
 
 def test_a_locked_state_is_told(server: Server, world: World) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -107,7 +108,7 @@ class _Answers:
             Route("/api/threads/{thread}", _asked(self._thread)),
             Route("/api/threads/{thread}/origins", _asked(self._where)),
             Route("/api/threads/{thread}/mask", _asked(self._mask)),
-            Route("/api/threads/{thread}/{number:int}", _asked(self._whole)),
+            Route("/api/threads/{thread}/{number}", _asked(self._whole)),
             Route("/api/verdicts", _changed(self._judge), methods=["POST"]),
             Route("/api/undo", _changed(self._undo), methods=["POST"]),
         ]
@@ -125,7 +126,7 @@ class _Answers:
         return {"judged": self._catalogue.judged(), "steps": self._judging.steps}
 
     def _threads(self, request: Request) -> dict[str, Any]:
-        start, count = _number(request, "start", 0), _number(request, "count", 100)
+        start, count = _asked_for(request, "start", 0), _asked_for(request, "count", 100)
         total, rows = self._catalogue.listed(_wanted(request), start, min(count, _ROWS))
         return {"total": total, "rows": rows}
 
@@ -134,7 +135,7 @@ class _Answers:
         about = self._catalogue.about(thread)
         if about is None:
             raise UsageError(f"There is no thread {thread} in this export.")
-        start, count = _number(request, "start", 0), _number(request, "count", 50)
+        start, count = _asked_for(request, "start", 0), _asked_for(request, "count", 50)
         found = self._catalogue.messages(thread, start, min(count, _MESSAGES))
         return {
             "thread": about,
@@ -144,7 +145,7 @@ class _Answers:
         }
 
     def _whole(self, request: Request) -> dict[str, Any]:
-        number = request.path_params["number"]
+        number = _number(request.path_params["number"], "number")
         found = self._catalogue.messages(request.path_params["thread"], number, 1)
         if not found:
             raise UsageError("There is no such message in this export.")
@@ -200,8 +201,6 @@ def _asked(answer: Callable[[Request], Any]) -> Callable[[Request], Response]:
 
 def _changed(answer: Callable[[bytes], Any]) -> Callable[[Request], Any]:
     async def changed(request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool
-
         body = await request.body()
         return await run_in_threadpool(_answered, lambda: answer(body))
 
@@ -223,10 +222,12 @@ def _wanted(request: Request) -> Wanted:
     return Wanted(**{name: given.get(name, "") for name in Wanted.__struct_fields__})
 
 
-def _number(request: Request, name: str, usual: int) -> int:
+def _asked_for(request: Request, name: str, usual: int) -> int:
     given = request.query_params.get(name, "")
-    if not given:
-        return usual
+    return _number(given, name) if given else usual
+
+
+def _number(given: str, name: str) -> int:
     if not given.isascii() or not given.isdigit() or len(given) > 12:
         raise UsageError(f"{name} is a number.")
     return int(given)

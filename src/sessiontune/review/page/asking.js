@@ -20,7 +20,7 @@ async function reach(path, how) {
 }
 
 async function answer(reply) {
-  const said = await reply.json();
+  const said = await reply.json().catch(() => ({}));
   if (reply.ok) return said;
   const { message = "The server could not answer.", hint = "" } = said.error ?? {};
   throw new Error(`${message} ${hint}`.trim());
