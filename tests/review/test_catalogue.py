@@ -82,9 +82,11 @@ def test_what_was_replaced_cannot_be_searched_for(world: World, opened: Opened) 
     assert _listed(catalogue, q="example.com") == [world.thread("invoice_status")]
 
 
-def test_a_thread_is_found_by_its_key(world: World, opened: Opened) -> None:
+def test_a_thread_is_found_by_its_key_and_its_lineage(world: World, opened: Opened) -> None:
     thread = world.thread("Question 3")
-    assert _listed(opened(world), q=thread) == [thread]
+    one = next(m for m in world.lines() if m["thread"] == thread)
+    for key in (thread, one["id"], one["lineage"]):
+        assert _listed(opened(world), q=key) == [thread]
 
 
 def test_hits_are_the_messages_with_the_words(world: World, opened: Opened) -> None:

@@ -111,6 +111,11 @@ def test_words_lead_to_the_message_and_stay_in_the_address(
         assert page.locator("#q").input_value() == '"step 70"'
         assert page.locator("#found").inner_text() == "1 thread"
         assert page.evaluate("location.hash") == f"#{world.thread('Step 70')}"
+        lineage = next(m["lineage"] for m in world.lines() if "Step 70" in m["content"])
+        page.get_by_role("button", name=lineage).click()
+        page.locator("article.hit").wait_for(state="detached")
+        assert page.locator("#q").input_value() == lineage
+        _chosen(page, "Step 0")
 
 
 def test_all_that_match_are_judged_at_once(world: World, opened: Opened, window: Any) -> None:

@@ -21,7 +21,7 @@ from ..rows.columns import tags_in
 
 _SCHEMA = """
 create table threads (
-  n integer primary key, thread text unique, id text, project text, source text, model text,
+  n integer primary key, thread text unique, id text, lineage text, project text, source text, model text,
   split text, agent text, at text, last text, title text, epochs integer, messages integer,
   calls integer, labels text, topics text, ended text
 );
@@ -55,6 +55,7 @@ class Message(msgspec.Struct):
 
     thread: str
     id: str = ""
+    lineage: str = ""
     role: str = ""
     content: str = ""
     tool_calls: list[Any] | None = None
@@ -114,7 +115,16 @@ class _Thread:
         first = self.first
         model = self.models.most_common(1)[0][0] if self.models else ""
         agent = (first.agent_type or "agent") if first.agent_id else ""
-        told = (first.thread, first.id, first.project, first.source, model, first.split, agent)
+        told = (
+            first.thread,
+            first.id,
+            first.lineage,
+            first.project,
+            first.source,
+            model,
+            first.split,
+            agent,
+        )
         counts = (len(self.epochs), self.messages, self.calls)
         lists = (_joined(self.labels), _joined(self.topics))
         return (n, *told, self.at, self.last, self.title, *counts, *lists, self.ended)
@@ -159,7 +169,7 @@ class Catalogue:
                 if offset - told >= _STEP:
                     told = offset
                     step(offset, size, "")
-            marks = ",".join("?" * 17)
+            marks = ",".join("?" * 18)
             rows = [one.row(n) for n, one in threads.values()]
             db.executemany(f"insert into threads values ({marks})", rows)
             db.execute("create index read_in_order on messages (n, m)")
@@ -290,7 +300,7 @@ def _question(wanted: Wanted) -> tuple[str, dict[str, str]]:
     if match := _match(wanted.q):
         values["q"] = match
         found = "select n from messages where m in (select rowid from texts where texts match :q)"
-        where.append(f"(thread = :key or id = :key or n in ({found}))")
+        where.append(f"(:key in (thread, id, lineage) or n in ({found}))")
         values["key"] = wanted.q.strip()
     given = f" where {' and '.join(where)}" if where else ""
     ask = f"select n from threads left join verdicts using (thread){given} order by at desc, n"

@@ -15,7 +15,7 @@ const KEYS = [
 const at = (id) => document.getElementById(id);
 const filters = at("filters");
 const list = new List(at("list"), chosen);
-const thread = new Thread(at("thread"), { judge, note, say, masks: () => about.masks });
+const thread = new Thread(at("thread"), { judge, note, say, find, masks: () => about.masks });
 
 function wanted() {
   return Object.fromEntries([...new FormData(filters)].filter(([, value]) => value));
@@ -88,6 +88,13 @@ async function where(wantedThread) {
     if (list.row(place)?.thread === wantedThread) return place;
   }
   return list.at;
+}
+
+// Look for these words alone.
+function find(words) {
+  filters.reset();
+  filters.elements.q.value = words;
+  search(thread.row.thread);
 }
 
 function note() {

@@ -11,7 +11,7 @@ const NAMES = { user: "Person", assistant: "Model", tool: "Tool result", system:
 export class Thread {
   constructor(box, acts) {
     this.box = box;
-    this.acts = acts; // what the buttons do: {judge, note, say}, and masks(): whether a base was named
+    this.acts = acts; // what the buttons do: {judge, note, say, find}, and masks(): whether a base was named
     this.asked = null;
     this.row = null;
   }
@@ -63,6 +63,7 @@ export class Thread {
       ["Holds", [several(thread.messages, "message"), several(thread.calls, "call"),
         thread.epochs > 1 ? several(thread.epochs, "epoch") : ""].filter(Boolean).join(", ")],
       ["Labels", thread.labels.join(", ")], ["Topics", thread.topics.join(", ")], ["Thread", thread.thread],
+      ["Lineage", button(thread.lineage, () => this.acts.find(thread.lineage), { title: "its branches, copies and sub-agents" })],
       ["Verdict", thread.decision ? [said(thread.decision), thread.note].filter(Boolean).join(": ") : "none yet"],
     ];
     const off = known ? {} : { disabled: "", title: "The state does not know this export: give its --state." };
