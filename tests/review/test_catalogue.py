@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 
@@ -128,8 +129,11 @@ def test_a_line_that_is_no_message_is_named(world: World, tmp_path: Path) -> Non
     lines = world.raw.read_bytes().splitlines(keepends=True)
     world.raw.write_bytes(b"".join([*lines[:3], b'{"no": "thread"}\n', *lines[3:]]))
     (tmp_path / "c").mkdir()
-    with pytest.raises(SourceError, match=r"raw\.jsonl:4 is no message"):
-        Catalogue(world.raw, tmp_path / "c").read(lambda done, total, note: None)
+    with (
+        closing(Catalogue(world.raw, tmp_path / "c")) as catalogue,
+        pytest.raises(SourceError, match=r"raw\.jsonl:4 is no message"),
+    ):
+        catalogue.read(lambda done, total, note: None)
 
 
 def test_an_export_meanwhile_changes_nothing(world: World, opened: Opened) -> None:

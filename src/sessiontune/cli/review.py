@@ -51,8 +51,11 @@ def review(console: Console, folder: Path, port: int, base: str | None, state: P
             "Export with --format raw (and others).",
         )
     masks = Masks(folder, manifest.name, base, manifest.options.max_tokens) if base else None
-    with listening(port) as there, tempfile.TemporaryDirectory(prefix="sessiontune-") as made:
-        catalogue = Catalogue(raw, Path(made))
+    with (
+        listening(port) as there,
+        tempfile.TemporaryDirectory(prefix="sessiontune-") as made,
+        contextlib.closing(Catalogue(raw, Path(made))) as catalogue,
+    ):
         with console.progress("read") as step:
             catalogue.read(step)
         judging = Judging(state or default_state(), catalogue.threads())

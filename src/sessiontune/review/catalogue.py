@@ -21,9 +21,9 @@ from ..rows.columns import tags_in
 
 _SCHEMA = """
 create table threads (
-  n integer primary key, thread text unique, id text, lineage text, project text, source text, model text,
-  split text, agent text, at text, last text, title text, epochs integer, messages integer,
-  calls integer, labels text, topics text, ended text
+  n integer primary key, thread text unique, id text, lineage text, project text, source text,
+  model text, split text, agent text, at text, last text, title text, epochs integer,
+  messages integer, calls integer, labels text, topics text, ended text
 );
 create table messages (m integer primary key, n integer, offset integer, size integer);
 create table epochs (n integer, id text, primary key (n, id)) without rowid;
