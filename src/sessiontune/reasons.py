@@ -24,6 +24,7 @@ DROPS: dict[str, str] = {
     "local_command_caveat": "notes around commands of the agent program",
     "shell_mode": "shell commands of the user that the model did not see, or without output",
     "task_notification": "messages about background tasks",
+    "transcript_only": "notices that only the log shows",
     "empty": "records without content",
     "no_message": "records without content",
     "no_payload": "records without content",
