@@ -82,8 +82,9 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
     """
     kind, command, reason = "", "", "empty"
     state.sums_up = False
+    due = _is_due(line)
     # Nobody typed it; printed output has one word for both.
-    meta = bool(line.isMeta or line.isVisibleInTranscriptOnly or line.isSynthetic)
+    meta = not due and bool(line.isMeta or line.isVisibleInTranscriptOnly or line.isSynthetic)
     parts: list[Part] = []
     for item in items:
         if not isinstance(item, str):
@@ -107,8 +108,7 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
             state.link(line, reason)
         return ""
     kind = kind or ("context" if meta else "prompt")
-    origin = _origin(line)
-    by_program = kind == "context" or _by_program(origin, line.origin)
+    by_program = kind == "context" or _by_program(_origin(line), line.origin)
     if line.queueTranscriptOnly and by_program and not beside:
         state.link(line, "transcript_only")  # a notice that the model never got
         return ""
@@ -121,12 +121,19 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
         node.flags.append(f"command:{command}")
     if kind == "command":
         node.flags.append("?")  # a request only if the model answers it: see _finish
-    if kind == "peer" or (node.kind == "prompt" and (node.side or origin in _AGENTS)):
+    by_agent = due or node.side or _origin(line) in _AGENTS
+    if kind == "peer" or (node.kind == "prompt" and by_agent):
         node.kind = "task"
     elif node.kind == "prompt" and by_program:
         node.kind = "context"
     node.injected = node.kind in ("context", "summary")
     return "used"
+
+
+def _is_due(line: Line) -> bool:
+    """Whether a schedule sent a record, in words that the model or a person had given it."""
+    sent = (line.turnOrigin, line.promptSource) == ("scheduled", "system")
+    return bool(line.isMeta) and sent
 
 
 #: Origins of what other agents wrote.
