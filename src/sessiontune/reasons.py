@@ -90,7 +90,7 @@ DROPS |= dict.fromkeys(
         *("last-prompt", "mode", "permission-mode", "bridge-session", "agent-name", "pr-link"),
         *("tool_use_summary", "atis-latch", "result", "fork-context-ref", "frame-link"),
         *("session_meta", "turn_context", "ghost_snapshot", "compacted"),
-        *("agent-switched", "model-switched"),
+        *("agent-switched", "model-switched", "location-switched", "idle"),
         *(
             "cost-state",
             "world_state",
