@@ -24,6 +24,7 @@ DROPS: dict[str, str] = {
     "local_command_caveat": "notes around commands of the agent program",
     "shell_mode": "shell commands of the user that the model did not see, or without output",
     "task_notification": "messages about background tasks",
+    "transcript_only": "notices that only the log shows",
     "empty": "records without content",
     "no_message": "records without content",
     "no_payload": "records without content",
@@ -89,7 +90,7 @@ DROPS |= dict.fromkeys(
         *("last-prompt", "mode", "permission-mode", "bridge-session", "agent-name", "pr-link"),
         *("tool_use_summary", "atis-latch", "result", "fork-context-ref", "frame-link"),
         *("session_meta", "turn_context", "ghost_snapshot", "compacted"),
-        *("agent-switched", "model-switched"),
+        *("agent-switched", "model-switched", "location-switched", "idle"),
         *(
             "cost-state",
             "world_state",

@@ -11,7 +11,7 @@ from tests.sources.test_claude import answer, call, only, read_rows, result, tex
 from tests.support import read
 
 from sessiontune import registry
-from sessiontune.model import Text
+from sessiontune.model import Text, ToolCall, ToolDef
 from sessiontune.sources.claude.text import classify
 
 
@@ -465,3 +465,110 @@ def test_a_copy_of_a_prompt_that_was_stored_under_a_new_id_is_one(tmp_path: Path
     assert [m.id for m in only(reading)] == ["u1", "a1", "u2", "a2", "u3", "a3"]
     assert reading.ledger.drops == {"link/resumed_copy": 4}
     assert reading.unbalanced() == {}
+
+
+PLANNED = {"plan": "# All of it", "planFilePath": "/home/dev/.claude/plans/x.md"}
+
+
+@pytest.mark.parametrize("field", ["wireToolInputs", "wire_tool_inputs"])
+@pytest.mark.parametrize(
+    ("kept", "sent"),
+    [
+        ({"command": "make"}, {"command": "cd /home/dev/shop && make"}),
+        ({"old_string": "a", "replace_all": False}, {"old_string": "a"}),
+        (PLANNED, {}),
+    ],
+)
+def test_a_call_has_the_arguments_that_the_model_wrote(
+    tmp_path: Path, field: str, kept: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    """The program changes them before it keeps them; newer versions keep both."""
+    done = answer("a1", "u1", "m1", call("c1", "Any", **kept), **{field: {"c1": sent}})
+    rows = [user("u1", None, "go"), done, user("r1", "a1", [result("c1")])]
+    (part,) = only(read_rows(tmp_path, rows))[1].parts
+    assert part == ToolCall("c1", "Any", sent)
+
+
+@pytest.mark.parametrize("odd", [7, [], "x", {"c1": "x"}, {"c2": {}}])
+def test_odd_arguments_beside_a_call_change_nothing(tmp_path: Path, odd: Any) -> None:
+    done = answer("a1", "u1", "m1", call("c1", command="make"), wireToolInputs=odd)
+    (part,) = only(read_rows(tmp_path, [user("u1", None, "go"), done]))[1].parts
+    assert part == ToolCall("c1", "Bash", {"command": "make"})
+
+
+def test_arguments_of_the_model_in_a_line_with_an_odd_field(tmp_path: Path) -> None:
+    sent = {"c1": {"command": "cd /srv && make \ud83d"}}
+    done = answer("a1", "u1", "m1", call("c1", command="make"), wireToolInputs=sent, cwd=7)
+    (part,) = only(read_rows(tmp_path, [user("u1", None, "go"), done]))[1].parts
+    assert part == ToolCall("c1", "Bash", {"command": "cd /srv && make \ufffd"})
+
+
+def test_arguments_that_are_no_json_are_without_the_program_s_wrapping(tmp_path: Path) -> None:
+    wrapped = {"__unparsedToolInput": {"raw": '{"command": "ls"}}', "len": 18}}
+    done = answer("a1", "u1", "m1", call("c1", **wrapped), call("c2", __unparsedToolInput={}))
+    first, second = only(read_rows(tmp_path, [user("u1", None, "go"), done]))[1].parts
+    assert first == ToolCall("c1", "Bash", {"input": '{"command": "ls"}}'})
+    assert second == ToolCall("c2", "Bash", {"__unparsedToolInput": {}})
+
+
+def test_a_copy_without_the_arguments_that_the_model_wrote_stands_once(tmp_path: Path) -> None:
+    """What the program prints, or copies into a fork, may hold only its own form of them."""
+    name, served = "toolu_01AbCdEfGhIjKlMnOp", "msg_01AbCdEfGhIjKlMnOpQr"
+    sent = {name: {"command": "cd /srv && make"}}
+    done = answer("a1", "u1", served, call(name, command="make"))
+    ran = user("r1", "a1", [result(name)])
+    write(tmp_path, "s.jsonl", [user("u1", None, "go"), {**done, "wireToolInputs": sent}, ran])
+    new = {"u1": "v1", "a1": "b1", "r1": "q1"}
+    rows = [user("u1", None, "go"), done, ran]
+    again = [
+        {**r, "uuid": new[r["uuid"]], "parentUuid": new.get(r["parentUuid"]), "sessionId": "t"}
+        for r in rows
+    ]
+    write(tmp_path, "t.jsonl", [*again, user("u2", "q1", "And now?")])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    calls = [p for s in reading.sessions for m in s.messages for p in m.parts]
+    assert [p.id for p in calls if isinstance(p, ToolCall)] == [name]
+
+
+def test_tools_that_the_model_looked_up_are_defined(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"at": {"type": "string"}}}
+    entries = [
+        {"name": "Cron", "description": "At a time.", "input_schema": schema},
+        {"name": "Unused", "description": "", "input_schema": schema},
+        {"description": "no name"},
+        "odd",
+    ]
+    record = {"type": "deferred_tools_record", "entries": entries}
+    rows = [
+        user("u1", None, "go"),
+        {"type": "attachment", "uuid": "d", "parentUuid": "u1", "attachment": record},
+        answer("a1", "d", "m1", call("c1", "Cron", at="noon")),
+    ]
+    (session,) = read_rows(tmp_path, rows).sessions
+    assert session.tools == (ToolDef("Cron", "At a time.", schema),)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("<task-notification><summary>It stopped.</summary></task-notification>", ""),
+        ("A note.", ""),
+        ("Words of a person.", "prompt"),
+    ],
+)
+def test_a_notice_that_only_the_transcript_shows_is_nothing_that_the_model_saw(
+    tmp_path: Path, words: str, kind: str
+) -> None:
+    origin = {} if kind else {"origin": {"kind": "task-notification"}}
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", text("Done.")),
+        user("u2", "a1", words, queueTranscriptOnly=True, **origin),
+        user("u3", "u2", "Next."),
+        answer("a2", "u3", "m2", text("Yes.")),
+    ]
+    reading = read_rows(tmp_path, rows)
+    kinds = ["prompt", "answer", *([kind] if kind else []), "prompt", "answer"]
+    assert [m.kind for m in only(reading)] == kinds
+    assert reading.ledger.drops.get("read/transcript_only", 0) == (0 if kind else 1)

@@ -116,7 +116,8 @@ def test_what_stands_below_a_banner(
         ({"promptSource": "typed"}, "prompt"),
         ({"promptSource": ["odd"]}, "prompt"),
         ({"promptSource": "system", "turnOrigin": "scheduled"}, "prompt"),
-        ({"promptSource": "system", "turnOrigin": "scheduled", "isMeta": True}, "context"),
+        ({"promptSource": "system", "turnOrigin": "scheduled", "isMeta": True}, "task"),
+        ({"turnOrigin": "scheduled", "isMeta": True}, "context"),
         ({"promptSource": "system", "origin": {"kind": "human"}}, "prompt"),
     ],
 )

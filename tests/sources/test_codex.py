@@ -150,6 +150,58 @@ def test_what_is_noted_beside_an_item_may_stand_before_it(tmp_path: Path) -> Non
     assert texts == ["other", "fine"]
 
 
+def _lines(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    lines = [json.dumps(r, separators=(",", ":")) + "\n" for r in rows]
+    (folder / f"rollout-{name}.jsonl").write_text("".join(lines))
+
+
+def test_what_is_noted_beside_an_item_differs_in_the_copy_of_a_sub_agent(tmp_path: Path) -> None:
+    """Versions of autumn 2026 note beside the items of a copy that they are inherited."""
+    noted: dict[str, Any] = {"client_authored": False, "user_input_order": 0}
+    spawn = {"subagent": {"thread_spawn": {"parent_thread_id": "p"}}}
+    parent = [row("session_meta", 0, id="p"), *[{**r, "metadata": noted} for r in TALK]]
+    beside = {"client_authored": False, "inherited_user_message": True}
+    copy = [{**r, "metadata": beside} for r in TALK]
+    own = [said("user", "look there", 8), said("assistant", "seen", 9)]
+    start = {"subagent_history_start_ordinal": len(copy) + 1}
+    head = row("session_meta", 7, id="q", source=spawn, parent_thread_id="p", **start)
+    _lines(tmp_path, "a", [{"ordinal": at, **r} for at, r in enumerate(parent)])
+    _lines(tmp_path, "b", [{"ordinal": at, **r} for at, r in enumerate([head, *copy, *own])])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    main, child = reading.sessions
+    assert _texts(child) == ["look there", "seen"]
+    assert child.lineage == main.lineage
+    assert reading.ledger.drops["link/resumed_copy"] == len(TALK)
+
+
+@pytest.mark.parametrize("odd", [{}, {"timestamp": 7}])
+@pytest.mark.parametrize(
+    ("noted", "reason"),
+    [
+        ({"compaction_output": True}, "summary_answer"),
+        (
+            {"delivered_assistant_message": "codex:code-mode-delivery:v1:complete"},
+            "retained_context",
+        ),
+        ({"delivered_assistant_message": "Words of a tool."}, ""),
+        ({"compaction_output": "odd"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_the_program_keeps_in_the_model_s_name_is_no_answer(
+    tmp_path: Path, noted: dict[str, Any], reason: str, odd: dict[str, Any]
+) -> None:
+    beside = {"client_authored": False, **noted}
+    kept = {**said("assistant", "Two files were ported.", 5), "metadata": beside, **odd}
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *TALK, said("user", "On.", 4), kept])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    (session,) = reading.sessions
+    assert ("Two files were ported." in _texts(session)) == (not reason)
+    assert not reason or reading.ledger.drops[f"read/{reason}"] == 1
+
+
 def test_an_answer_that_a_summary_happens_to_end_with_stays(tmp_path: Path) -> None:
     summary = row("compacted", 9, message="The till was ported, and the tests are done.")
     talk = [said("user", "Port it.", 1), said("assistant", "done.", 2), summary]

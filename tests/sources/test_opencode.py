@@ -295,6 +295,81 @@ def test_a_session_of_the_newer_table(tmp_path: Path) -> None:
     assert (drops["read/session_message"], drops["read/model-switched"]) == (1, 1)
 
 
+def _second(path: Path, *rows: tuple[str, str, int, dict[str, Any]]) -> list[str]:
+    """A database as version 2 makes it, without the tables of version 1."""
+    base = sqlite3.connect(path)
+    base.execute("CREATE TABLE session_v2 (id, parent_id, directory, title, time_created)")
+    for name, parent in (("ses_a", None), ("ses_b", "ses_a")):
+        row = (name, parent, "/w/shop", f"T {name}", 1)
+        base.execute("INSERT INTO session_v2 VALUES (?, ?, ?, ?, ?)", row)
+    base.commit()
+    base.close()
+    _newer(str(path), *rows)
+    return [str(path)]
+
+
+def _talk(*content: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"model": {"id": "m-2", "providerID": "p"}, "content": [*content], **more}
+
+
+def _called(name: str, status: str, **state: Any) -> dict[str, Any]:
+    whole = {"status": status, "input": {"prompt": "look"}, **state}
+    return {"type": "tool", "id": name, "name": "task", "state": whole, "time": {"created": 4}}
+
+
+def test_a_database_of_version_2(tmp_path: Path) -> None:
+    file = {"name": "a.txt", "mime": "text/plain", "data": "b25lCg=="}
+    seen = {"mime": "image/png", "data": "iVBORw0KGgo="}
+    done = {"content": [{"type": "text", "text": "there"}], "metadata": {"sessionID": "ses_b"}}
+    files = _second(
+        tmp_path / "opencode.db",
+        ("ses_a", "user", 2, {"text": "Build it.", "files": [file, seen]}),
+        ("ses_a", "system", 3, {"text": "The date is new."}),
+        ("ses_a", "location-switched", 3, {"location": {"directory": "/w"}}),
+        ("ses_a", "assistant", 4, _talk(_called("c1", "completed", **done))),
+        ("ses_a", "skill", 5, {"skill": "s", "name": "s", "text": "How to build."}),
+        ("ses_a", "shell", 6, {"command": "ls", "output": {"output": "Makefile\n", "cursor": 9}}),
+        ("ses_a", "assistant", 7, _talk({"type": "text", "text": "I bui"})),
+        ("ses_a", "idle", 8, {"outcome": "interrupted"}),
+        ("ses_a", "compaction", 9, {"status": "failed", "error": {"message": "no"}}),
+        ("ses_a", "compaction", 9, {"status": "running", "summary": "We", "recent": ""}),
+        ("ses_a", "compaction", 10, {"status": "completed", "summary": "We build.", "recent": ""}),
+        ("ses_b", "user", 4, {"text": "look"}),
+        ("ses_b", "assistant", 5, _talk({"type": "text", "text": "there"})),
+    )
+    reading = whole(tmp_path, files)
+    assert reading.unbalanced() == {}
+    first, second, agent = reading.sessions
+    said = [(m.kind, [p.text for p in m.parts if isinstance(p, Text)]) for m in first.messages]
+    assert said == [
+        ("context", ["a.txt\n\none\n"]),
+        ("prompt", ["Build it."]),
+        ("answer", []),
+        ("results", []),
+        ("context", ["How to build."]),
+        ("context", ["! ls\nMakefile"]),
+        ("answer", ["I bui"]),
+    ]
+    assert any(isinstance(part, Image) for part in first.messages[1].parts)
+    assert first.messages[-1].flags == ("interrupted",)
+    assert (first.title, first.cwd) == ("T ses_a", "/w/shop")
+    assert (second.epoch, [m.kind for m in second.messages]) == (1, ["summary"])
+    assert (agent.agent_id, agent.parent_call) == ("ses_b", "c1")
+    assert [m.kind for m in agent.messages] == ["task", "answer"]
+    assert reading.ledger.drops["read/idle"] == 1
+
+
+def test_a_database_that_version_2_took_over(tmp_path: Path) -> None:
+    """The older tables stay as they were; what came later is only in the newer ones."""
+    files = small().database(tmp_path)
+    told = plain(whole(tmp_path, files))
+    rows = [("ses_a", "user", 1, {"text": "new"}), ("ses_1", "user", 1, {"text": "a copy"})]
+    _second(Path(files[0]), *rows)
+    reading = whole(tmp_path, files)
+    assert [t for t in plain(reading) if t not in told] == [[("prompt", "new")]]
+    assert reading.unbalanced() == {}
+
+
 def test_messages_of_the_coming_version_are_counted(tmp_path: Path) -> None:
     files = small().database(tmp_path)
     told = plain(whole(tmp_path, files))

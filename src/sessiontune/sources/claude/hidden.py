@@ -10,6 +10,7 @@ from __future__ import annotations
 from ...linking import Node
 from ...model import ToolCall
 from .state import State
+from .text import is_served
 from .wire import Block, Line
 
 HIDDEN = "REDACTED"
@@ -34,10 +35,13 @@ def name_result(state: State, line: Line, block: Block) -> None:
 
 
 def is_part(state: State, part: object, node: Node) -> bool:
-    """Whether an answer holds a part; a call without its id is recognised by its content."""
+    """Whether an answer holds a part; a call without its id is recognised by its content, one with
+    the vendor's by that: a copy may hold its arguments as the program changed them."""
     if state.holds(node, part):
         return True
-    if type(part) is not ToolCall or part.id != HIDDEN:
+    if type(part) is not ToolCall:
         return False
     calls = [known for known in node.parts if type(known) is ToolCall]
+    if part.id != HIDDEN:
+        return is_served(part.id) and any(c.id == part.id for c in calls)
     return any((c.name, c.arguments) == (part.name, part.arguments) for c in calls)

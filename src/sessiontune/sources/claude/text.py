@@ -310,5 +310,5 @@ def _inside(text: str, tag: str, last: bool = False) -> str | None:
 
 
 def is_served(name: str) -> bool:
-    """Whether a message id is the vendor's, so that no two messages share it."""
-    return name.startswith("msg_") and len(name) > 16
+    """Whether the id of a message or a call is the vendor's, so that no two share it."""
+    return name.startswith(("msg_", "toolu_")) and len(name) > 16

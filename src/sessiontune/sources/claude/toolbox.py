@@ -1,5 +1,5 @@
 """Definitions of tools that newer versions keep in the log (in Claude Code's, attachments of the
-type `prompt_snapshot`).
+types `prompt_snapshot`, and `deferred_tools_record` for those that the model looked up).
 
 A session keeps those of the tools that it calls: the program offers dozens, each a page long.
 """
@@ -16,10 +16,11 @@ from ..lines import LineFault, mend
 
 
 def tool_defs(listed: Any) -> dict[str, ToolDef]:
-    """Name -> definition, of a list of `{name, schema: {name, description, input_schema}}`."""
+    """Name -> definition, of a list of `{name, description, input_schema}`, each perhaps in
+    `schema`."""
     found: dict[str, ToolDef] = {}
     for item in listed if isinstance(listed, list) else ():
-        inner = item.get("schema") if isinstance(item, dict) else None
+        inner = item.get("schema", item) if isinstance(item, dict) else None
         if isinstance(inner, dict):
             told = (inner.get(key) for key in ("name", "description", "input_schema"))
             made = tool_def(*told)

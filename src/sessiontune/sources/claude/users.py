@@ -82,8 +82,9 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
     """
     kind, command, reason = "", "", "empty"
     state.sums_up = False
+    due = _is_due(line)
     # Nobody typed it; printed output has one word for both.
-    meta = bool(line.isMeta or line.isVisibleInTranscriptOnly or line.isSynthetic)
+    meta = not due and bool(line.isMeta or line.isVisibleInTranscriptOnly or line.isSynthetic)
     parts: list[Part] = []
     for item in items:
         if not isinstance(item, str):
@@ -107,6 +108,10 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
             state.link(line, reason)
         return ""
     kind = kind or ("context" if meta else "prompt")
+    by_program = kind == "context" or _by_program(_origin(line), line.origin)
+    if line.queueTranscriptOnly and by_program and not beside:
+        state.link(line, "transcript_only")  # a notice that the model never got
+        return ""
     if not line.parentUuid and type(parts[0]) is Text and parts[0].text.startswith(PLAN_START):
         state.cleared(line)
     node = state.node(line, "prompt" if kind == "command" else kind, "+" if beside else "")
@@ -116,13 +121,19 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
         node.flags.append(f"command:{command}")
     if kind == "command":
         node.flags.append("?")  # a request only if the model answers it: see _finish
-    origin = _origin(line)
-    if kind == "peer" or (node.kind == "prompt" and (node.side or origin in _AGENTS)):
+    by_agent = due or node.side or _origin(line) in _AGENTS
+    if kind == "peer" or (node.kind == "prompt" and by_agent):
         node.kind = "task"
-    elif node.kind == "prompt" and _by_program(origin, line.origin):
+    elif node.kind == "prompt" and by_program:
         node.kind = "context"
     node.injected = node.kind in ("context", "summary")
     return "used"
+
+
+def _is_due(line: Line) -> bool:
+    """Whether a schedule sent a record, in words that the model or a person had given it."""
+    sent = (line.turnOrigin, line.promptSource) == ("scheduled", "system")
+    return bool(line.isMeta) and sent
 
 
 #: Origins of what other agents wrote.
@@ -247,8 +258,8 @@ def take_attachment(state: State, line: Line) -> None:
     if given is None or kind not in (QUEUED, *SHOWN):
         if given is not None and given.hookName == "SessionStart:clear":
             state.cleared(line)
-        if given is not None and kind == "prompt_snapshot":
-            state.facts.tools.update(tool_defs(decoded(given.tools)))
+        if given is not None and kind in ("prompt_snapshot", "deferred_tools_record"):
+            state.facts.tools |= tool_defs(decoded(given.tools)) | tool_defs(decoded(given.entries))
         state.link(line, f"attachment:{safe_name(kind)}")
         return
     if kind != QUEUED:

@@ -65,6 +65,7 @@ class Attachment(msgspec.Struct, gc=False):
     files: msgspec.Raw = msgspec.Raw()
     messages: msgspec.Raw = msgspec.Raw()
     tools: msgspec.Raw = msgspec.Raw()
+    entries: msgspec.Raw = msgspec.Raw()
     memories: msgspec.Raw = msgspec.Raw()
     skills: msgspec.Raw = msgspec.Raw()
     envelopes: msgspec.Raw = msgspec.Raw()
@@ -132,6 +133,7 @@ class Line(msgspec.Struct, gc=False):
     subtype: str | None = None
     isMeta: bool | None = None
     message: WireMessage | None = None
+    wireToolInputs: dict[str, Any] | None = None
     requestId: str | None = None
     isApiErrorMessage: bool | None = None
     attachment: Attachment | None = None
@@ -153,12 +155,14 @@ class Line(msgspec.Struct, gc=False):
     entrypoint: str | None = None
     origin: Kind | None = None
     promptSource: str | None = None
+    queueTranscriptOnly: bool | None = None
     turnOrigin: str | None = None
     toolDenialKind: str | None = None
     forkedFrom: Source | None = None
     retractedMessageUuids: list[str] | None = None
     retracted_message_uuids: list[str] | None = None
     session_id: str | None = None
+    wire_tool_inputs: dict[str, Any] | None = None
     parent_tool_use_id: str | None = None
     audit_timestamp: str | None = msgspec.field(name="_audit_timestamp", default=None)
     summary: str | None = None
@@ -194,6 +198,7 @@ def decode(raw: bytes | memoryview, ledger: Ledger) -> Line | list[Line | LineFa
     message = line.message
     if message is None or line.type != "assistant" or type(message.content) is not list:
         return line
+    _as_sent(line, message.content)
     for block in message.content:
         if block.input is not None and not plain(block.input):
             try:
@@ -201,6 +206,21 @@ def decode(raw: bytes | memoryview, ledger: Ledger) -> Line | list[Line | LineFa
             except LineFault as fault:
                 return [fault]
     return line
+
+
+def _as_sent(line: Line, blocks: list[Block]) -> None:
+    """Give calls the arguments that the model wrote. The program changes them before it keeps them
+    (it adds defaults and an accepted plan, and cuts `cd FOLDER &&`); newer versions keep what the
+    model wrote beside them. What is no JSON it wraps."""
+    sent = line.wireToolInputs or line.wire_tool_inputs or {}
+    for block in blocks:
+        given = sent.get(block.id) if block.id else None
+        if type(given) is dict:
+            block.input = given
+        wrapped = block.input.get("__unparsedToolInput") if block.input is not None else None
+        raw = wrapped.get("raw") if type(wrapped) is dict else None
+        if type(raw) is str:
+            block.input = {"input": raw}
 
 
 # ---------------------------------------------------------------- odd lines
@@ -217,9 +237,14 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
     for name in ("toolUseResult", "tool_use_result"):
         if isinstance(record.get(name), dict):
             setattr(line, name, _outcome(record[name]))
+    for name in ("wireToolInputs", "wire_tool_inputs"):
+        if isinstance(record.get(name), dict):
+            setattr(line, name, record[name])
     message = record.get("message")
     if isinstance(message, dict):
         line.message = _message(message)
+        if type(line.message.content) is list:
+            _as_sent(line, line.message.content)
     elif isinstance(message, str):
         line.message = WireMessage(content=message)
     if isinstance(record.get("attachment"), dict):
@@ -293,6 +318,7 @@ def _attachment(value: dict[str, Any]) -> Attachment:
         files=_raw(value["files"]) if "files" in value else msgspec.Raw(),
         messages=_raw(value["messages"]) if "messages" in value else msgspec.Raw(),
         tools=_raw(value["tools"]) if "tools" in value else msgspec.Raw(),
+        entries=_raw(value["entries"]) if "entries" in value else msgspec.Raw(),
         memories=_raw(value["memories"]) if "memories" in value else msgspec.Raw(),
         skills=_raw(value["skills"]) if "skills" in value else msgspec.Raw(),
         envelopes=_raw(value["envelopes"]) if "envelopes" in value else msgspec.Raw(),

@@ -40,8 +40,11 @@ _ITEMS = ("response_item", "history_mutation")
 #: Lines that a copy of another thread's history repeats.
 _COPIED = (*_ITEMS, "compacted")
 _ACTIVITY = b'"SubAgentActivity"'
-#: What newer versions write after the payload: it differs in a copy.
-_BESIDE = b',"metadata":{"history_sequence":'
+#: What newer versions write after the payload, which differs in a copy, and what it always holds.
+_BESIDE = b',"metadata":{'
+_NOTED = (b'"client_authored":', b'"history_sequence":')
+#: How they mark what a script of code mode sent to the person.
+_SENT = "codex:code-mode-delivery:"
 #: Names of turns that the program copied from another agent's log.
 _IMPORTED = "external-import-turn-"
 #: Lines without a part of a conversation.
@@ -141,7 +144,8 @@ class Rollout(Items):
     def _take_once(self, line: Line, raw: bytes, told: Told) -> None:
         """Take an item, unless it belongs to the copy at the beginning of a fork or a sub-agent."""
         start, end = max(0, raw.find(b'"payload"')), raw.rfind(_BESIDE)
-        body = raw[start : end if end > start else len(raw)].rstrip(b"}\n\r ")
+        noted = end > start and any(key in raw[end:] for key in _NOTED)
+        body = raw[start : end if noted else len(raw)].rstrip(b"}\n\r ")
         digest = hashlib.blake2b(body, digest_size=8).digest()
         inherited = type(line.ordinal) is int and line.ordinal < self.facts.begins
         copied = self.facts.forked_from or self.again or inherited
@@ -188,6 +192,8 @@ class Rollout(Items):
             self.drop("no_payload" if kind else "unknown_type:none")
         elif kind == "response_item" and self.importing:
             self.drop("imported_copy")
+        elif kind == "response_item" and line.beside is not None and (why := _no_answer(line)):
+            self.drop(why)
         elif kind == "response_item":
             self.item(line, payload, payload.type or ("message" if payload.role else "none"))
         elif kind == "event_msg":
@@ -322,3 +328,14 @@ class Rollout(Items):
         node.id += "+"
         node.parts = [Text(text) for text in texts]
         node.injected = True
+
+
+def _no_answer(line: Line) -> str:
+    """Why an item in the model's name is no answer, or "": newer versions note it beside."""
+    beside, payload = line.beside, line.payload
+    if beside is None or payload is None:
+        return ""
+    if beside.compaction_output:
+        return "summary_answer"
+    sent = payload.role == "assistant" and (beside.delivered_assistant_message or "")
+    return "retained_context" if sent and sent.startswith(_SENT) else ""

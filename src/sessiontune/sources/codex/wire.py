@@ -96,6 +96,14 @@ class Activity(msgspec.Struct, gc=False):
     agent_thread_id: str
 
 
+class Beside(msgspec.Struct, gc=False):
+    """What newer versions note beside an item: it was written for a compaction; a script of code
+    mode sent it, which its call tells already."""
+
+    compaction_output: bool | None = None
+    delivered_assistant_message: str | None = None
+
+
 class Line(msgspec.Struct, gc=False):
     """One record."""
 
@@ -103,6 +111,7 @@ class Line(msgspec.Struct, gc=False):
     timestamp: str | None = None
     ordinal: Any = None
     payload: Payload | None = None
+    beside: Beside | None = msgspec.field(name="metadata", default=None)
 
 
 _decode = msgspec.json.Decoder(Line).decode
@@ -144,6 +153,12 @@ def _coerced(record: dict[str, Any]) -> Line:
     line.type = kind if isinstance(kind, str) else ""
     line.timestamp = at if isinstance(at, str) else None
     line.ordinal = record.get("ordinal")
+    noted = record.get("metadata")
+    if isinstance(noted, dict):
+        sent = noted.get("delivered_assistant_message")
+        line.beside = Beside(
+            noted.get("compaction_output") is True, sent if isinstance(sent, str) else None
+        )
     if isinstance(payload, dict):
         line.payload = Payload()
         for name in Payload.__struct_fields__:

@@ -50,7 +50,9 @@ def take_message(
         if asked and not any(p.get("type") == "step-start" for p in parts):
             for node in log.nodes[before:]:
                 node.injected = True
-    elif role in ("system", "agent-switched", "model-switched"):
+    elif role in ("system", "agent-switched", "model-switched", "location-switched", "idle"):
+        if info.get("outcome") == "interrupted":
+            log.interrupted()
         log.drop(role)
     else:
         log.drop(f"unknown_role:{safe_name(role)}")

@@ -1,11 +1,12 @@
 """The table `session_message`: messages with their parts, converted to the older form.
 
-Only this table holds sessions of clients of the newer interface (`/api/session`); all others are in
-`message` and `part`.
+Version 2 (September 2026) has only this table, with `session_v2`. In version 1 it holds sessions of
+clients of the newer interface (`/api/session`); all others are in `message` and `part`.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from typing import Any
@@ -41,14 +42,20 @@ def older(kind: str, told: dict[str, Any]) -> tuple[dict[str, Any], list[dict[st
     text = {"type": "text", "text": told.get("text")}
     if kind == "user":
         return info, [text, *_files(told.get("files"))]
-    if kind == "synthetic":
+    if kind in ("synthetic", "skill"):
         return {**info, "role": "user"}, [{**text, "synthetic": True}]
     if kind == "shell":
-        ran = f"! {words(told.get('command'))}\n{words(told.get('output'))}".strip("\n")
+        shown = told.get("output")
+        output = words(inside(shown, "output") if isinstance(shown, dict) else shown)
+        ran = f"! {words(told.get('command'))}\n{output}".strip("\n")
         return {**info, "role": "user"}, [{**text, "text": ran, "synthetic": True}]
     if kind == "compaction":
+        done = told.get("status", "completed") == "completed"
         summary = {"type": "text", "text": told.get("summary")}
-        return {**info, "role": "assistant", "summary": True}, [summary]
+        whole = {**info, "role": "assistant", "summary": True}
+        return (whole if done else {**whole, "error": {"name": "unfinished"}}), [summary]
+    if kind == "idle":
+        return {**info, "outcome": told.get("outcome")}, []
     info["modelID"] = inside(told, "model", "id")
     info["tokens"] = told.get("tokens")
     return info, [_part(part) for part in objects(told.get("content"))]
@@ -60,23 +67,35 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     state = mapping(part.get("state"))
     shown = objects(state.get("content"))
     output = "\n".join(words(p.get("text")) for p in shown if p.get("type") == "text")
-    if not shown and isinstance(state.get("structured"), dict):  # what the model saw then
-        output = json.dumps(state["structured"], ensure_ascii=False, separators=(",", ":"))
+    noted = state.get("structured")
+    if not shown and isinstance(noted, dict):  # what the model saw then
+        output = json.dumps(noted, ensure_ascii=False, separators=(",", ":"))
     done = {
         "status": state.get("status"),
         "input": state.get("input"),
         "output": output,
         "error": inside(state, "error", "message"),
         "attachments": [*_files(shown), *_files(state.get("attachments"))],
-        "metadata": state.get("structured"),
+        "metadata": state.get("metadata", noted),
         "time": {"end": inside(part, "time", "completed")},
     }
     return {"type": "tool", "callID": part.get("id"), "tool": part.get("name"), "state": done}
 
 
 def _files(listed: Any) -> list[dict[str, Any]]:
-    return [
-        {"type": "file", "url": item.get("uri"), "mime": item.get("mime")}
-        for item in objects(listed)
-        if "uri" in item
-    ]
+    return [_file(item) for item in objects(listed) if "uri" in item or "data" in item]
+
+
+def _file(item: dict[str, Any]) -> dict[str, Any]:
+    """A file beside a prompt: by its address, or with its bytes. The model saw a text as text."""
+    mime, data = words(item.get("mime")), item.get("data")
+    if not isinstance(data, str):
+        return {"type": "file", "url": item.get("uri"), "mime": mime}
+    if not mime.startswith("text/") and mime != "application/x-directory":
+        return {"type": "file", "url": f"data:{mime};base64,{data}", "mime": mime}
+    try:
+        held = base64.b64decode(data).decode("utf-8", "replace")
+    except ValueError:
+        held = ""
+    said = "\n\n".join(filter(None, (words(item.get("name")), held)))
+    return {"type": "text", "text": said, "synthetic": True}

@@ -20,13 +20,22 @@ from ...ledger import Ledger
 from ...linking import Frame, Node, unlink
 from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
-from ..databases import faults_of, index_of, journal, opened
+from ..databases import faults_of, index_of, journal, opened, rows
 from ..indexing import Seen, scan
 from ..linear import Linear, folder_name, key_of, moment, parents_first, words
 from ..lines import BOM, open_log
 from . import newer
 from .messages import asked_of_program, take_message
-from .store import Database, Document, Files, Kept, is_database, is_document, is_file
+from .store import (
+    Database,
+    Document,
+    Files,
+    Kept,
+    is_database,
+    is_document,
+    is_file,
+    session_tables,
+)
 
 _FIELDS = re.compile(rb'"(id|parentID|sessionID|directory)"\s*:\s*"((?:ses_|/|[A-Z]:)[^"]{0,500})"')
 
@@ -217,11 +226,10 @@ def _index_database(path: str) -> FileIndex:
     names: set[str] = set()
     try:
         with opened(path) as base:
-            for name, parent, folder in base.execute(
-                "SELECT id, parent_id, directory FROM session"
-            ):
-                sessions.update((words(name), words(parent)))
-                names.add(words(folder))
+            for table in session_tables(base):
+                for row in rows(base, table):
+                    sessions.update((words(row["id"]), words(row.get("parent_id"))))
+                    names.add(words(row.get("directory")))
             asked = "SELECT count(*), min(time_created), max(time_created) FROM message"
             number, first, last = base.execute(asked).fetchone()
             if newer.is_kept(base):

@@ -124,9 +124,10 @@ class Database:
     def __init__(self, path: str, base: sqlite3.Connection, ledger: Ledger) -> None:
         self.path, self.base, self.ledger = path, base, ledger
         self.sessions: dict[str, dict[str, Any]] = {}
-        for row in sorted(rows(base, "session"), key=_begun):
-            told = {"parentID": "parent_id", "directory": "directory", "title": "title"}
-            self.sessions[words(row["id"])] = {k: row.get(v) for k, v in told.items()}
+        for table in session_tables(base):
+            for row in sorted(rows(base, table), key=_begun):
+                told = {"parentID": "parent_id", "directory": "directory", "title": "title"}
+                self.sessions[words(row["id"])] = {k: row.get(v) for k, v in told.items()}
         others = "SELECT DISTINCT session_id FROM message ORDER BY session_id"
         for (name,) in base.execute(others):
             self.sessions.setdefault(words(name), {})
@@ -197,15 +198,40 @@ class Database:
         return None
 
 
+#: The tables of version 1; a database that version 2 made has none of them.
+_FIRST = {
+    "session": "(id, parent_id, directory, title, time_created)",
+    "message": "(id, session_id, time_created, data)",
+    "part": "(id, message_id, session_id, data)",
+}
+
+
+def session_tables(base: sqlite3.Connection) -> list[str]:
+    """The tables of sessions, the newest last. For those of version 1 that are missing, empty ones
+    stand in (in memory: nothing is written)."""
+    there = {name for (name,) in base.execute("SELECT name FROM sqlite_master")}
+    base.execute("PRAGMA temp_store = MEMORY")
+    for name, fields in _FIRST.items():
+        if name not in there:
+            base.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} {fields}")
+    return ["session", *({"session_v2"} & there)]
+
+
 def _begun(row: dict[str, Any]) -> tuple[int, str]:
     return number(row.get("time_created")), words(row["id"])
 
 
 def is_database(path: str, head: bytes) -> bool:
-    """Whether the file is a database with OpenCode's tables."""
-    needed = {("part", name) for name in ("message_id", "session_id", "data")}
-    needed |= {("session", "id"), ("message", "id")}
-    return head.startswith(MAGIC) and columns(path, "session", "message", "part") >= needed
+    """Whether the file is a database with OpenCode's tables, of either version."""
+    if not head.startswith(MAGIC):
+        return False
+    first = {("part", name) for name in ("message_id", "session_id", "data")}
+    first |= {("session", "id"), ("message", "id")}
+    second = {("session_message", name) for name in ("session_id", "type", "seq", "data")}
+    second |= {("session_v2", "id"), ("session_v2", "directory")}
+    tables = {table for table, _ in first | second}
+    found = columns(path, *sorted(tables))
+    return found >= first or found >= second
 
 
 def is_document(head: bytes) -> bool:
