@@ -20,6 +20,7 @@ from ..linking import Frame, Node, unlink
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from .editors import user_folders
+from .heads import any_begins
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, words
 from .lines import LineFault, line_fault, size_of, stem
@@ -28,8 +29,12 @@ from .vscode_turns import summaries_of, turn
 
 _DOCUMENT = re.compile(rb'\A\s*\{(?=.*"(?:responderUsername|requesterUsername)"\s*:)', re.DOTALL)
 _REQUESTS = re.compile(rb'"requests"\s*:\s*\[')
-_FIRST = re.compile(rb'\A\s*\{\s*"kind"\s*:\s*0\s*,\s*"v"\s*:\s*\{')
-_KEYS = re.compile(rb'"(?:creationDate|responderUsername|initialLocation|requests)"\s*:')
+#: The line that holds the document, or a change of its requests: the document may be damaged.
+_LINE = re.compile(
+    rb'\{\s*"kind"\s*:\s*(?:0\s*,\s*"v"\s*:\s*\{'
+    rb'(?=.*"(?:creationDate|responderUsername|initialLocation|requests)"\s*:)'
+    rb'|[12]\s*,\s*"k"\s*:\s*\[\s*"requests"\s*[],])'
+)
 _REQUEST = re.compile(rb'"requestId"\s*:\s*"([\w-]{1,100})"')
 _TIME = re.compile(rb'"(?:timestamp|creationDate|lastMessageDate)"\s*:\s*(\d{13})\b')
 _SERVERS = (".vscode-server", ".vscode-server-insiders", ".vscode-remote")
@@ -72,9 +77,9 @@ class VsCodeSource:
         return [place for pattern in asked for place in sorted(glob.glob(pattern))]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file begins as a chat."""
+        """Whether the file begins as a chat, or one of its first lines is of one."""
         if path.endswith(".jsonl"):
-            return _FIRST.match(head) is not None and _KEYS.search(head) is not None
+            return any_begins(_LINE, head)
         return (
             path.endswith(".json")
             and _DOCUMENT.match(head) is not None
