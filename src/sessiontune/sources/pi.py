@@ -25,7 +25,7 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, parents_first, words
 from .lines import safe_name, size_of, stem
 from .pictures import picture
-from .shapes import blocks_of, digest_of, images_of, inside, objects, text_of, usage_of
+from .shapes import Twice, blocks_of, digest_of, images_of, inside, objects, text_of, usage_of
 
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"(?=.*"message"\s*:\s*\{)')
@@ -145,6 +145,7 @@ def _read(
     owner: dict[str, Node] = {}
     mine: dict[str, set[str]] = {}  # ids of this file, with their entries' times
     tools: dict[str, ToolDef] = {}
+    twice = Twice(log)  # of entries without an id
     for entry in log.records():
         kind = words(entry.get("type"))
         mark = _mark(entry)
@@ -167,6 +168,8 @@ def _read(
             last = told[mark] or last
             if last is not None and mark[0]:
                 owner[mark[0]] = last
+            continue
+        if not mark[0] and twice.drops(entry, at=entry.get("timestamp")):
             continue
         named = {**entry, "id": f"{mark[0]}#{log.place[0]}"} if times and mark[0] else entry
         times.add(mark[1])
