@@ -150,7 +150,7 @@ def test_how_calls_end(tmp_path: Path) -> None:
         back("c2", "no", success=False),
         call("c3", "sleep"),
         back("c3", "interrupted", success=False, end="-result-synthetic"),
-        call("c3", "sleep"),
+        {**call("c3", "sleep"), "id": "again"},
         back("c9", "x"),
         row("turn_end", "x", stopReason="cancelled"),
         row("error", "y", message="too many requests"),

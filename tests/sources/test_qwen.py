@@ -254,3 +254,19 @@ def test_what_a_hook_adds_is_no_part_of_the_prompt(tmp_path: Path) -> None:
     assert told(whole(write(tmp_path / "s.jsonl", rows))) == [
         [("prompt", "go"), ("context", hook), ("answer", "did")]
     ]
+
+
+def test_the_talk_with_a_voice_model_is_left_out(tmp_path: Path) -> None:
+    """The program writes it with the roles of a conversation, but never sends it to the model; the
+    prompt that the voice model passed on is a record of the usual kind."""
+    voice = {"subtype": "realtime_message"}
+    rows = [
+        row("v1", None, "user", "hm, could you, well, list it", **voice),
+        row("v2", "v1", "assistant", "Sure, I ask!", model="qwen3-omni-flash-realtime", **voice),
+        row("u1", "v2", "user", "List it.", provenance="real_user"),
+        row("a1", "u1", "assistant", "One file.", model="qwen3-coder-plus"),
+        row("v3", "a1", "assistant", "It is one file, he says.", model="omni", **voice),
+    ]
+    reading = whole(write(tmp_path / "s.jsonl", rows))
+    assert told(reading) == [[("prompt", "List it."), ("answer", "One file.")]]
+    assert reading.ledger.drops == {"read/realtime_message": 3}

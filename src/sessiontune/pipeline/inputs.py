@@ -269,7 +269,7 @@ def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
 
 
 def _recognise(path: str, head: bytes, sources: Sequence[str]) -> str:
-    head = head.removeprefix(BOM)
+    head = head.removeprefix(BOM).lstrip(b"\0")  # what a crash may leave before it
     for name in sources:
         if registry.source(name).recognise(path, head):
             return name

@@ -21,6 +21,7 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import read_lines
+from .shapes import Twice
 
 _START = re.compile(rb"(?m)^# aider chat started at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _TIME = re.compile(r"# aider chat started at (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)")
@@ -107,21 +108,27 @@ def _kind(text: str, before: Block | None) -> str:
 def _read(log: Linear, keyed: Keyed) -> Iterator[Session]:
     started, model = "", ""
     folder = os.path.basename(os.path.dirname(os.path.abspath(log.path)))
+    twice = Twice(log)
     for block in _blocks(log):
         log.part(block.line)
+        again = twice.drops(block.lines, block.lines[0] if block.kind == "start" else "")
         if block.kind == "start":
             yield from _chat(log, folder, keyed)
             found = _TIME.match(block.lines[0])
             started, model = (f"{found[1]}T{found[2]}" if found else ""), ""
             log.session_id = f"aider:{folder}:{started}"
             log.nodes, log.open, log.last = [], None, None
-            log.drop("start")
+            if not again:
+                log.drop("start")
             continue
         if block.kind == "notice":
             named = next(filter(None, map(_MODEL.match, block.lines)), None)
             model = named[1] if named else model
-            log.drop("notice")
             log.open = None
+        if again:
+            continue
+        if block.kind == "notice":
+            log.drop("notice")
         elif block.kind == "prompt":
             _prompt(log, block, started)
         else:

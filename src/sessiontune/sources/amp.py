@@ -23,8 +23,10 @@ from .linear import Linear, folder_name, moment, number, words
 from .lines import safe_name, size_of, stem
 from .pictures import picture
 from .shapes import (
+    Twice,
     answered,
     blocks_of,
+    calls_in,
     folder_of,
     inside,
     mapping,
@@ -126,6 +128,7 @@ def _read(
     log: Linear, document: dict[str, Any], name: str, seen: set[tuple[str, int, str]]
 ) -> None:
     begun = number(document.get("created"))
+    twice = Twice(log)
     for message in log.listed(document, "messages"):
         told = repr(message.get("content")) if isinstance(message, dict) else ""
         key = (name, log.place[0], told)
@@ -133,6 +136,10 @@ def _read(
             log.drop("resumed_copy", "link")
             continue
         seen.add(key)
+        calls = calls_in(blocks_of(inside(message, "content")))
+        ids = "messageId" in mapping(message), *calls
+        if twice.drops(message, *ids, at=inside(message, "meta", "sentAt")):
+            continue
         with log.faults():
             _take(log, mapping(message), begun if log.place[0] == 1 else 0)
 

@@ -29,7 +29,7 @@ from .linear import Linear, folder_name, moment, words
 from .lines import mend, safe_name, size_of
 from .pictures import picture
 from .printed import array_lines
-from .shapes import blocks_of, inside, mapping, read_json, usage_of
+from .shapes import Twice, blocks_of, calls_in, inside, mapping, read_json, usage_of
 
 _FILE = "api_conversation_history.json"
 _FIRST = re.compile(
@@ -136,6 +136,7 @@ class _Task:
     def read(self, seen: set[tuple[int, bytes]]) -> None:
         """Read the messages; `seen` are those of the unit's other files."""
         log, scratch = self.log, Ledger()
+        twice = Twice(log)
         for at, raw in array_lines(log.path, log.options, scratch):
             log.part(at)
             mark = (at, hashlib.blake2b(bytes(raw), digest_size=8).digest())
@@ -143,9 +144,12 @@ class _Task:
                 log.drop("resumed_copy", "link")
                 continue
             seen.add(mark)
-            message = orjson.loads(raw)
+            message = mapping(orjson.loads(raw))
+            calls = calls_in(blocks_of(message.get("content")))
+            if twice.drops(message, *calls, at=message.get("ts")):
+                continue
             with log.faults():
-                self._take(mapping(message))
+                self._take(message)
         for found in scratch.faults:
             self.ledger.fault(found)
         for repair, times in scratch.repairs.items():

@@ -21,7 +21,17 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
 from .lines import safe_name, size_of, stem
 from .pictures import picture_of_url
-from .shapes import digest_of, inside, mapping, objects, read_json, text_of, unwrapped
+from .shapes import (
+    Twice,
+    calls_in,
+    digest_of,
+    inside,
+    mapping,
+    objects,
+    read_json,
+    text_of,
+    unwrapped,
+)
 
 _HEADER = re.compile(
     rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',
@@ -94,6 +104,7 @@ def _read(
     name = words(document.get("sessionId")) or stem(path)
     model, begun = words(document.get("chatModelTitle")), _begun(path, name)
     log.session_id = name + again
+    twice = Twice(log)
     for item in log.listed(document, "history"):
         message = inside(item, "message")
         key = name, log.place[0], digest_of([inside(message, "role"), inside(message, "content")])
@@ -101,6 +112,9 @@ def _read(
             log.drop("resumed_copy", "link")
             continue
         seen.add(key)
+        calls = calls_in(objects(inside(message, "toolCalls")))
+        if twice.drops(item, inside(message, "toolCallId"), *calls):
+            continue
         with log.faults():
             if isinstance(message, dict):
                 _take(log, item, message, model, begun if log.place[0] == 1 else 0)

@@ -19,6 +19,7 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
+from .heads import any_begins
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, key_of, parents_first, words
 from .lines import safe_name, stem
@@ -34,7 +35,14 @@ from .shapes import (
     text_of,
 )
 
-_HEADER = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"session_start"[^\n]*"(?:title|cwd|owner)"\s*:')
+#: The header, or a record as no other agent writes it (the header may be damaged): a state, or a
+#: message with a UUID or with calls as in Anthropic's API. Those of Pi have shorter ids.
+_RECORD = re.compile(
+    rb'\{\s*"type"\s*:\s*"(?:session_start".*"(?:title|cwd|owner)"\s*:'
+    rb'|(?:agent_turn_outcome|todo_state|compaction_state)"'
+    rb'|message"\s*,\s*"id"\s*:\s*"(?=.*"message"\s*:\s*\{)'
+    rb'(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"|.*"type"\s*:\s*"tool_(?:use|result)"))'
+)
 #: Records that the model never sees.
 _BOOKS = ("session_start", "agent_turn_outcome", "todo_state", "session_end")
 _PENDING = "__TOOL_RESULT_PENDING__"
@@ -65,6 +73,11 @@ def _note(record: Known, seen: Seen) -> None:
         seen.names.add(record.cwd)
 
 
+def is_session(head: bytes) -> bool:
+    """Whether a file that begins with `head` is a session."""
+    return any_begins(_RECORD, head)
+
+
 class DroidSource:
     """Sessions of Factory Droid."""
 
@@ -75,8 +88,8 @@ class DroidSource:
         return [os.path.join(home, ".factory", "sessions")]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file begins with the header of a session."""
-        return path.endswith(".jsonl") and _HEADER.search(head) is not None
+        """Whether one of the first lines is a record of a session."""
+        return path.endswith(".jsonl") and is_session(head)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Session ids, folder and times of a file from `offset` on."""

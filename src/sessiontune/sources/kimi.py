@@ -19,13 +19,18 @@ from ..linking import Frame, Node, unlink
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.toolbox import with_tools
+from .heads import any_begins
 from .indexing import Seen, scan
 from .kimi_records import Agent, Unit
 from .linear import Linear, folder_name, key_of, moment, number, words
 from .lines import size_of
-from .shapes import digest_of, mapping, read_json
+from .shapes import Twice, digest_of, mapping, read_json
 
-_FIRST = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"metadata"\s*,\s*"protocol_version"\s*:')
+#: The first record, or others that no other agent writes: the first one may be damaged.
+_RECORD = re.compile(
+    rb'\{\s*"type"\s*:\s*"(?:metadata"\s*,\s*"protocol_version"\s*:'
+    rb'|context\.append_(?:message|loop_event)"|llm\.tools_snapshot"|profile\.bind")'
+)
 
 
 class Message(msgspec.Struct, gc=False):
@@ -64,8 +69,8 @@ class KimiSource:
         return [os.path.join(base, "sessions")]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file begins like the records of an agent."""
-        return path.endswith(".jsonl") and _FIRST.match(head) is not None
+        """Whether one of the first lines is a record of an agent."""
+        return path.endswith(".jsonl") and any_begins(_RECORD, head)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Ids of records, folder and times of a file from `offset` on."""
@@ -118,12 +123,15 @@ def _read(
     log = reader.log
     log.session_id = session if agent == "main" else f"{session}/{agent}"
     up: Node | None = None
-    mine: dict[tuple[str, str], Node | None] = {}  # a single file holds no copies
+    twice = Twice(log)
+    mine: dict[tuple[str, str], Node | None] = {}
     for record in log.records():
         key = (agent, _named(record))
         if key[1] and key in unit.owner:
             log.drop("resumed_copy", "link")
             up = unit.owner[key] or up
+            continue
+        if twice.drops(record, *_ids(record), at=record.get("time")):
             continue
         before = len(log.nodes)
         with log.faults():
@@ -149,6 +157,12 @@ def _read(
     )
     for found in log.sessions(frame, keyed, unit.nodes):
         yield with_tools(found, reader.tools)
+
+
+def _ids(record: dict[str, Any]) -> list[str]:
+    """The ids of a record's message or event."""
+    told = (mapping(record.get("message")), mapping(record.get("event")))
+    return [words(one.get(name)) for one in told for name in ("id", "uuid", "toolCallId")]
 
 
 def _named(record: dict[str, Any]) -> str:

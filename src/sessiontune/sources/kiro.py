@@ -23,6 +23,7 @@ from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from . import kiro_database
 from .databases import journal
+from .heads import any_begins
 from .indexing import Seen, scan
 from .kiro_agents import Starts, folder, sub_name
 from .kiro_engine import EngineLog, first_name, is_engine, linked
@@ -31,8 +32,8 @@ from .linear import words
 from .lines import open_log, stem, utc
 from .shapes import mapping, read_json
 
-_FIRST = re.compile(
-    rb'\A\s*\{\s*"version"\s*:\s*"?v?1"?\s*,\s*"kind"\s*:\s*'
+_EVENT = re.compile(
+    rb'\{\s*"version"\s*:\s*"?v?1"?\s*,\s*"kind"\s*:\s*'
     rb'"(?:Prompt|AssistantMessage|ToolResults|Compaction|ResetTo|CancelledPrompt|Clear)"'
 )
 
@@ -88,10 +89,10 @@ class KiroSource:
         ]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file begins with an event of this program."""
+        """Whether one of the first lines is an event of this program."""
         if path.endswith(kiro_database.SUFFIXES):
             return kiro_database.recognise(path, head)
-        return path.endswith(".jsonl") and (_FIRST.match(head) is not None or is_engine(head))
+        return path.endswith(".jsonl") and (any_begins(_EVENT, head) or is_engine(head))
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Ids and times of the events from `offset` on, the session and its parent."""

@@ -19,7 +19,7 @@ from .kiro_agents import Start, Starts, sub_name
 from .linear import Linear, folder_name, key_of, words
 from .lines import safe_name
 from .pictures import picture
-from .shapes import inside, mapping, objects
+from .shapes import Twice, inside, mapping, objects
 
 _KIND = (
     rb"user|assistant|tool_call|tool_result|turn_start|session_start|session_event|session_metadata"
@@ -95,6 +95,7 @@ class EngineLog:
         """Read the records."""
         log = self.log
         own: set[str] = set()  # names that this file told first
+        twice = Twice(log)
         self._task()
         for record in log.records():
             payload = mapping(record.get("payload"))
@@ -107,6 +108,8 @@ class EngineLog:
                 self.copies.add(words(payload.get("toolCallId")))
                 self.copies.discard("")
                 self._stands(name, self.copied)
+                continue
+            if twice.drops(record, name):
                 continue
             with log.faults():
                 self._take(

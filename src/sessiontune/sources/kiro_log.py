@@ -15,7 +15,7 @@ from ..ports import Keyed, ReadOptions
 from .linear import Linear, folder_name, key_of, moment, words
 from .lines import safe_name
 from .pictures import picture
-from .shapes import images_of, inside, mapping, objects, text_of
+from .shapes import Twice, images_of, inside, mapping, objects, text_of
 
 #: Marks around what a person said while calls ran: the program puts it after their results, with
 #: words to the model on how to take it.
@@ -67,6 +67,7 @@ class Log:
         """Read the events."""
         log = self.log
         own: set[str] = set()  # names that this file told
+        twice = Twice(log)
         for record in log.records():
             data = mapping(record.get("data"))
             name, count = words(data.get("message_id")), len(log.nodes)
@@ -74,6 +75,8 @@ class Log:
                 log.drop("resumed_copy", "link")
                 self.copied = self.told[name]
                 self.ends.append(self.copied)
+                continue
+            if twice.drops(record, name):
                 continue
             with log.faults():
                 self._take(words(record.get("kind")), data, name)

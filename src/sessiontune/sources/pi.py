@@ -19,20 +19,21 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Part, ResultStatus, Session, Text, Thinking, ToolDef
 from ..ports import FileIndex, Keyed, ReadOptions
+from . import droid
 from .claude.toolbox import tool_def, with_tools
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, parents_first, words
 from .lines import safe_name, size_of, stem
 from .pictures import picture
-from .shapes import blocks_of, digest_of, images_of, inside, objects, text_of, usage_of
+from .shapes import Twice, blocks_of, digest_of, images_of, inside, objects, text_of, usage_of
 
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
-_MESSAGE = re.compile(rb'"type"\s*:\s*"message"')
+_MESSAGE = re.compile(rb'"type"\s*:\s*"message"(?=.*"message"\s*:\s*\{)')
 _ROLE = re.compile(rb'"role"\s*:\s*"(?:user|assistant|toolResult|bashExecution)"')
 _ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.jsonl)?$")
 _NAMED = re.compile(r"\d{4}-\d\d-\d\dT[\d-]+Z_([^/\\]+)\.jsonl$")  # a session that got a name
-#: The head of a log of Factory, and a record of Gemini CLI's printed output.
-_OTHERS = re.compile(rb'"type"\s*:\s*"(?:session_start"|init"\s*,\s*"timestamp)')
+#: The head of a log of Factory.
+_OTHERS = re.compile(rb'"type"\s*:\s*"session_start"')
 _MARKS = re.compile(rb'"(?:cwd|modelId|thinkingLevel|branchedFrom)"\s*:')
 
 
@@ -92,10 +93,12 @@ class PiSource:
         """Whether the file begins with a session header, or holds messages of this agent."""
         if not path.endswith(".jsonl") or _OTHERS.search(head[:4000]):
             return False
-        return any(
-            (_HEADER.search(raw) and _MARKS.search(raw))
-            or (_MESSAGE.search(raw) and _ROLE.search(raw) and b'"sessionId"' not in raw)
-            for raw in head.split(b"\n")[:50]
+        lines = head.split(b"\n")[:50]
+        if any(_HEADER.search(raw) and _MARKS.search(raw) for raw in lines):
+            return True
+        return not droid.is_session(head) and any(
+            _MESSAGE.search(raw) and _ROLE.search(raw) and b'"sessionId"' not in raw
+            for raw in lines
         )
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
@@ -142,6 +145,7 @@ def _read(
     owner: dict[str, Node] = {}
     mine: dict[str, set[str]] = {}  # ids of this file, with their entries' times
     tools: dict[str, ToolDef] = {}
+    twice = Twice(log)  # of entries without an id
     for entry in log.records():
         kind = words(entry.get("type"))
         mark = _mark(entry)
@@ -164,6 +168,8 @@ def _read(
             last = told[mark] or last
             if last is not None and mark[0]:
                 owner[mark[0]] = last
+            continue
+        if not mark[0] and twice.drops(entry, at=entry.get("timestamp")):
             continue
         named = {**entry, "id": f"{mark[0]}#{log.place[0]}"} if times and mark[0] else entry
         times.add(mark[1])

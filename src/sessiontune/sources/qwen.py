@@ -38,7 +38,9 @@ _MEANWHILE = re.compile(
     r"(?:; your response was interrupted)?)\]: "
 )
 #: User records of these kinds were typed; those of other kinds were written by the program.
-_TYPED = ("", "mid_turn_user_message", "realtime_message", "at_command", "user_text_elements")
+_TYPED = ("", "mid_turn_user_message", "at_command", "user_text_elements")
+#: The talk with a voice model: the program keeps it out of what this model sees.
+_VOICE = "realtime_message"
 
 
 class Origin(msgspec.Struct, gc=False):
@@ -187,7 +189,9 @@ class _Chat:
         kind, at = words(record.get("type")), record.get("timestamp")
         parts, subtype = inside(record, "message", "parts"), words(record.get("subtype"))
         payload = mapping(record.get("systemPayload"))
-        if kind == "user":
+        if subtype == _VOICE:
+            log.drop(_VOICE)
+        elif kind == "user":
             self._user(log, record, parts_of(parts), subtype, name)
         elif kind == "assistant":
             _answer(log, record, parts, at, name, self.meta.model or "")

@@ -20,6 +20,7 @@ from ..linking import Frame, Node, unlink
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from .editors import user_folders
+from .heads import any_begins
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, words
 from .lines import LineFault, line_fault, size_of, stem
@@ -28,8 +29,12 @@ from .vscode_turns import summaries_of, turn
 
 _DOCUMENT = re.compile(rb'\A\s*\{(?=.*"(?:responderUsername|requesterUsername)"\s*:)', re.DOTALL)
 _REQUESTS = re.compile(rb'"requests"\s*:\s*\[')
-_FIRST = re.compile(rb'\A\s*\{\s*"kind"\s*:\s*0\s*,\s*"v"\s*:\s*\{')
-_KEYS = re.compile(rb'"(?:creationDate|responderUsername|initialLocation|requests)"\s*:')
+#: The line that holds the document, or a change of its requests: the document may be damaged.
+_LINE = re.compile(
+    rb'\{\s*"kind"\s*:\s*(?:0\s*,\s*"v"\s*:\s*\{'
+    rb'(?=.*"(?:creationDate|responderUsername|initialLocation|requests)"\s*:)'
+    rb'|[12]\s*,\s*"k"\s*:\s*\[\s*"requests"\s*[],])'
+)
 _REQUEST = re.compile(rb'"requestId"\s*:\s*"([\w-]{1,100})"')
 _TIME = re.compile(rb'"(?:timestamp|creationDate|lastMessageDate)"\s*:\s*(\d{13})\b')
 _SERVERS = (".vscode-server", ".vscode-server-insiders", ".vscode-remote")
@@ -72,9 +77,9 @@ class VsCodeSource:
         return [place for pattern in asked for place in sorted(glob.glob(pattern))]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file begins as a chat."""
+        """Whether the file begins as a chat, or one of its first lines is of one."""
         if path.endswith(".jsonl"):
-            return _FIRST.match(head) is not None and _KEYS.search(head) is not None
+            return any_begins(_LINE, head)
         return (
             path.endswith(".json")
             and _DOCUMENT.match(head) is not None
@@ -125,6 +130,7 @@ class _Chat:
         self.path, self.options, self.ledger, self.owner = path, options, ledger, owner
         self.again = again  # distinguishes chats of one name
         self.taken: dict[tuple[str, int], list[Any]] = {}
+        self.doubled = 0  # requests whose lines stand twice
 
     def sessions(self, keyed: Keyed, nodes: list[Node]) -> Iterator[Session]:
         """The sessions; what was taken back from the very beginning is a separate one."""
@@ -145,6 +151,10 @@ class _Chat:
         final = listed if isinstance(listed, list) else []
         summaries = summaries_of([r for run in (final, *self.taken.values()) for r in run])
         count = 0
+        for _ in range(self.doubled):
+            count += 1
+            log.part(count)
+            log.drop("repeated_record", "link")
         begun = [run for after, run in self.taken.items() if not after[0]]
         for nth, run in enumerate([*begun, final]):
             log.session_id = name + self.again + (f"-{nth}" if nth else "")
@@ -229,11 +239,22 @@ class _Chat:
                 if path == ["requests"]:
                     self._took(listed[:start], objects(listed[start:]))
                 listed = listed[:start]
-            given = [*listed, *(given if isinstance(given, list) else [])]
+            given = given if isinstance(given, list) else []
+            if path == ["requests"]:
+                given = self._new(listed, given)
+            given = [*listed, *given]
         if isinstance(holder, dict) and isinstance(last, str):
             holder[last] = None if kind == _DELETE else given
         elif isinstance(holder, list) and type(last) is int and 0 <= last < len(holder):
             holder[last] = given
+
+    def _new(self, listed: list[Any], given: list[Any]) -> list[Any]:
+        """The requests without those that are listed: a line that stands twice, which would give
+        those after it other places."""
+        there = {words(inside(request, "requestId")) for request in listed} - {""}
+        new = [r for r in given if words(inside(r, "requestId")) not in there]
+        self.doubled += len(given) - len(new)
+        return new
 
     def _took(self, kept: list[Any], gone: list[dict[str, Any]]) -> None:
         after = words(inside(kept[-1], "requestId")) if kept else ""

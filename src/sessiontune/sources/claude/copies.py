@@ -155,6 +155,7 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
             state.nodes.append(own)
         else:
             state.drop("resumed_copy", "link", count=len(own.places))
+            state.copies.append((own.line, twin))
             twins.append((own, twin))
     state.move(twins)
     state.drop("resumed_copy", "link")

@@ -8,14 +8,15 @@ write a prompt; then the queue tells nothing new.
 from __future__ import annotations
 
 from bisect import bisect_right
+from operator import itemgetter
 
 import msgspec
 
-from ...linking import Node
 from ...model import Text
 from .state import Queued, State
 from .text import classify, unreminded
 from .users import take_words
+from .weaving import around
 from .wire import Line
 
 #: What the program queues for the model besides what a person typed.
@@ -23,13 +24,14 @@ _NOTICES = ('{"task_id"', "<task-notification>", "<bash-notification>")
 #: Reason of newer versions why something left the queue: into the running turn. With any other,
 #: another agent got it, or nobody.
 _HANDED_OVER = ("", "absorbed_mid_turn")
+#: The line of a prompt, and whether it was queued.
+_Told = tuple[int, bool]
 
 
 def take_queue(state: State, line: Line) -> None:
     """Note one record of the queue."""
     step = Queued(line.operation or "", _text(line), (state.line, state.nth))
-    step.at, step.copies = line.timestamp or "", _copies(state)
-    step.reason = line.reason or ""
+    step.at, step.reason = line.timestamp or "", line.reason or ""
     state.queue.append(step)
 
 
@@ -37,6 +39,7 @@ def tell_queued(state: State) -> None:
     """Make prompts of what the model got out of the queue and no other record holds."""
     told = _told(state)
     last = max((node.line for node in state.nodes if node.kind == "answer"), default=0)
+    copied = max((line for line, _ in state.copies), default=0)
     waiting: list[Queued] = []
     for step in state.queue:
         if step.operation == "enqueue":
@@ -49,36 +52,36 @@ def tell_queued(state: State) -> None:
                 step.operation == "remove"
                 and step.reason in _HANDED_OVER
                 and _is_prompt(item.text)
-                and step.place[0] < last
-                and step.copies == _copies(state)
+                and (copied < step.place[0] < last or around(state, step.place[0]))
             ):
                 _prompt(state, item, step)
 
 
-def _next(waiting: list[Queued], step: Queued, told: dict[str, list[Node]]) -> Queued:
+def _next(waiting: list[Queued], step: Queued, told: dict[str, list[_Told]]) -> Queued:
     """What leaves the queue; without words if another record holds it."""
     while waiting:
         named = [n for n, item in enumerate(waiting) if step.text and item.text == step.text]
         typed = [n for n, item in enumerate(waiting) if _is_typed(item.text)]
         item = waiting.pop((named or typed or [0])[0])  # notices may wait for ever
-        nodes = told.get("\n".join(classify(item.text).texts).strip(), [])
-        node = next((node for node in nodes if node.line >= item.place[0]), None)
-        if node is None:
+        places = told.get("\n".join(classify(item.text).texts).strip(), [])
+        place = next((place for place in places if place[0] >= item.place[0]), None)
+        if place is None:
             return item
-        nodes.remove(node)
-        if step.text or node.line > step.place[0] or "queued" in node.flags:
+        places.remove(place)
+        if step.text or place[0] > step.place[0] or place[1]:
             return Queued("", "", step.place)
         # a person's record held it before, without a word of the queue: something else leaves now
     return step
 
 
-def _told(state: State) -> dict[str, list[Node]]:
-    """Prompts and notices by their words."""
-    told: dict[str, list[Node]] = {}
-    for node in state.nodes:
+def _told(state: State) -> dict[str, list[_Told]]:
+    """Where this file holds prompts and notices, by their words; also those that are copies."""
+    told: dict[str, list[_Told]] = {}
+    own = [(node.line, node) for node in state.nodes]
+    for line, node in sorted([*own, *state.copies], key=itemgetter(0)):
         if node.kind in ("prompt", "task", "context"):
             words = "\n".join(part.text for part in node.parts if type(part) is Text).strip()
-            told.setdefault(words, []).append(node)
+            told.setdefault(words, []).append((line, "queued" in node.flags))
     return told
 
 
@@ -103,10 +106,6 @@ def _is_typed(text: str) -> bool:
     """Whether there is more than the program's words, which may come before typed ones."""
     words = unreminded(text)
     return bool(words or not text) and not words.startswith(_NOTICES)
-
-
-def _copies(state: State) -> int:
-    return state.counts.get(("link", "resumed_copy"), 0)
 
 
 def _text(line: Line) -> str:

@@ -28,6 +28,7 @@ from .served import split_served
 from .shown import decoded
 from .state import Facts, State, Stray
 from .users import take_attachment, take_result, take_user, take_words
+from .weaving import weave
 from .wire import Compaction, Line, Segment, WireMessage, decode
 
 _SIDE_NAMES = """
@@ -106,6 +107,8 @@ class Reader(State):
                     self.drop("repeated_record" if uuid in self.mine else "resumed_copy", "link")
                     if uuid not in self.mine:
                         self.after_copy = repeated
+                        if (node := self.owner.get(repeated)) is not None:
+                            self.copies.append((self.line, node))
                     elif self.boundary:
                         self._told_again(uuid)
                     return
@@ -229,6 +232,7 @@ class Reader(State):
             tell_queued(self)
         if any(node.flags for node in self.nodes if node.kind in ("prompt", "task")):
             self._settle_prompts()
+            weave(self)
 
     def settle_strays(self, sides: dict[str, list[Node]], side: str) -> None:
         """Put results below calls in a file that was read after theirs."""

@@ -24,16 +24,13 @@ _MESSAGE = re.compile(rb'"message"\s*:\s*\{')
 _OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
 #: Agents whose records look alike: Cursor's and Factory's printed output, Qwen Code.
 _OTHERS = re.compile(
-    rb'^\{"type":"tool_call",(?:"subtype":"(?:started|completed)"|"sessionId":)'
-    rb'|^\{[^{}]{0,800}"message":\{"role":"(?:user|model)","parts":',
+    rb'^\{\s*"type"\s*:\s*"tool_call"\s*,\s*'
+    rb'(?:"subtype"\s*:\s*"(?:started|completed)"|"sessionId"\s*:)'
+    rb'|^\{[^{}]{0,800}"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:',
     re.MULTILINE,
 )
 #: The pattern, which is slow, matches only if one of these is found.
-_SIGNS = (
-    b'{"type":"tool_call",',
-    b'"message":{"role":"user","parts":',
-    b'"message":{"role":"model","parts":',
-)
+_SIGNS = (b'"tool_call"', b'"parts"')
 
 
 def is_log(path: str, head: bytes) -> bool:

@@ -22,6 +22,7 @@ from .read import Reader
 from .recognise import is_log
 from .state import AUDIT, Facts
 from .toolbox import with_tools
+from .weaving import place_woven
 from .wire import Source
 
 _JUNK = (
@@ -197,6 +198,8 @@ def _read_all(
     if len(indexes) > 1:
         for nodes in sides.values():
             reader.resolve(nodes)
+        if reader.woven:
+            place_woven(reader, sides[""])
     return sides, facts
 
 

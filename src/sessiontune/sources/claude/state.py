@@ -53,13 +53,12 @@ class Stray(msgspec.Struct):
 
 
 class Queued(msgspec.Struct):
-    """A record of the queue of typed input; `copies`: how many records before it were copies."""
+    """A record of the queue of typed input."""
 
     operation: str
     text: str
     place: Place
     at: str = ""
-    copies: int = 0
     reason: str = ""
 
 
@@ -90,6 +89,8 @@ class State:
         self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
         self.withdrawn: set[str] = set()  # records of answers that were taken back
         self.marks: dict[int, tuple[Node, int, set[int]]] = {}  # see `holds`
+        self.queued: list[Node] = []  # queued prompts of the files that were read
+        self.woven: list[tuple[Node, Node]] = []  # those told among a copy's nodes; what follows
         self.every: list[Node] = []  # the nodes of all files, to be unlinked in the end
         self.start(0, "")
 
@@ -113,6 +114,7 @@ class State:
         self.queue: list[Queued] = []
         self.hidden: dict[str, None] = {}  # calls whose ids were removed, without a result
         self.after_copy = ""
+        self.copies: list[tuple[int, Node]] = []  # line of a copied record, the node that holds it
         self.tip = ""  # the last record that is no copy
         self.boundary = 0  # the line of the last compaction
         self.boundary_nth = 0  # and which record of that line it is
@@ -164,6 +166,7 @@ class State:
 
     def copied(self, uuid: str | None, node: Node) -> None:
         """The current record repeats what `node` holds; what is below it is below `node`."""
+        self.copies.append((self.line, node))
         if uuid:
             self.owner[uuid] = node
             self.after_copy = uuid

@@ -250,10 +250,11 @@ class Items:
         number, nth = self.place
         hidden = payload.call_id == _HIDDEN
         asked = payload.call_id or payload.id or ""
-        if hidden:
+        named = bool(asked) and not hidden  # searches of the vendor may have no id
+        if not named:
             told = [payload.arguments, payload.input, payload.action]
             asked = as_json([payload.namespace, payload.name, *told])
-        if self.repeats(line, kind, asked, named=not hidden):
+        if self.repeats(line, kind, asked, named):
             if hidden:
                 self.twice.update(self.hidden[-1:])
             return

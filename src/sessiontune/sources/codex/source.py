@@ -15,6 +15,7 @@ from ...ledger import Ledger
 from ...linking import Frame, Node, Thread, segments, sessions_of, threads, unlink
 from ...model import Drop, Session
 from ...ports import FileIndex, Keyed, ReadOptions
+from ..heads import first_lines
 from ..indexing import Seen, scan
 from ..lines import PACKED, gc_paused, open_packed, read_lines, size_of
 from ..printed import STREAMS
@@ -30,9 +31,8 @@ _PAYLOAD = re.compile(rb'"payload"\s*:\s*\{')
 _BARE_HEADER = re.compile(
     rb'\{(?=.*"id"\s*:\s*")(?=.*"timestamp"\s*:\s*")(?=.*"instructions"\s*:)(?!.*"type"\s*:)'
 )
-_BARE_LINE = re.compile(
-    rb'\{.*?(?:"record_type"\s*:\s*"state"|"type"\s*:\s*"(?:message|reasoning|\w+_call)")'
-)
+_BARE_LINE = re.compile(rb'\{.*?"type"\s*:\s*"(?:message|reasoning|\w+_call)"')
+_STATE = re.compile(rb'\{\s*"record_type"\s*:\s*"state"')
 _CALLS = (
     "function_call",
     "function_call_output",
@@ -146,11 +146,12 @@ class CodexSource:
             head = _unpacked(path)
         elif not path.endswith(".jsonl"):
             return False
-        lines = head.split(b"\n")[:200]
+        lines = list(first_lines(head))
         if any(_LINE.search(raw) and _PAYLOAD.search(raw) for raw in lines):
             return True
-        # The first rollouts: a header without a type, then bare items.
-        return _BARE_HEADER.match(lines[0]) is not None and any(map(_BARE_LINE.match, lines[1:]))
+        # The first rollouts: a header without a type, then states and bare items.
+        bare = any(map(_BARE_HEADER.match, lines)) or any(map(_STATE.match, lines))
+        return bare and any(map(_BARE_LINE.match, lines))
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Thread ids, call ids, folders and times of a file from `offset` on."""

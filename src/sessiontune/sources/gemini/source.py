@@ -15,6 +15,7 @@ from ...ledger import Ledger
 from ...linking import Frame, Node
 from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
+from ..heads import any_begins
 from ..indexing import Seen, scan
 from ..linear import Linear, key_of
 from ..lines import BOM, size_of, stem
@@ -22,6 +23,10 @@ from .chats import Chat
 from .saved import is_saved, take_saved
 
 _HEADER = re.compile(rb'"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:')
+#: An answer in a file of lines, whose header may be damaged.
+_ANSWER = re.compile(
+    rb'\{\s*"id"\s*:\s*"[^"]*"\s*,\s*"timestamp"\s*:\s*"[^"]*"\s*,\s*"type"\s*:\s*"gemini"'
+)
 _AGENT = re.compile(rb'"kind"\s*:\s*"subagent"')
 #: The same in a document, after its messages.
 _AGENT_LATE = re.compile(rb'^  "kind": "subagent"', re.MULTILINE)
@@ -68,9 +73,12 @@ class GeminiSource:
         return [os.path.join(base, ".gemini", "tmp") for base in dict.fromkeys(bases)]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file begins with the header of a chat, or is a history that was saved."""
+        """Whether the file begins with the header of a chat, one of its first lines is an answer,
+        or it is a history that was saved."""
         if not path.endswith(self.suffixes):
             return False
+        if path.endswith(".jsonl") and any_begins(_ANSWER, head):
+            return True
         return _HEADER.search(head[:2000]) is not None or is_saved(path, head)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
@@ -115,9 +123,11 @@ def _of_agent(path: str) -> bool:
 
 
 def _is_document(path: str) -> bool:
-    """Whether the file is one JSON object: then its first line is no complete value."""
-    head = _head(path)
-    return bool(head) and (b"\n" not in head.strip() or head.lstrip()[:2] in (b"{\n", b"{\r"))
+    """Whether the file is one JSON object: then its first line is no complete value, or holds the
+    header and all else."""
+    head = _head(path).strip(b"\0 \t\r\n")
+    on_one_line = b"\n" not in head and _HEADER.search(head) is not None
+    return on_one_line or head[:2] in (b"{\n", b"{\r")
 
 
 def _is_saved(path: str) -> bool:

@@ -17,13 +17,19 @@ from ...linking import Frame
 from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import MAGIC, faults_of, journal, opened
+from ..heads import any_begins
 from ..indexing import Seen, scan
 from ..linear import Linear, folder_name, moment
 from ..lines import LineFault, line_fault, size_of, stem
 from .messages import Reader
 from .store import Database, File, Message, index_database, is_database
 
-_HEADER = re.compile(rb'\A\s*\{(?=[^\n]*"working_dir"\s*:)(?=[^\n]*"message_count"\s*:)')
+#: The header of a session, or a message: the header may be damaged.
+_RECORD = re.compile(
+    rb'\{(?:(?=.*"working_dir"\s*:)(?=.*"message_count"\s*:)'
+    rb'|\s*(?:"id"\s*:\s*(?:"[^"]*"|null)\s*,\s*)?"role"\s*:\s*"(?:user|assistant)"\s*,\s*'
+    rb'"created"\s*:\s*\d+\s*,\s*"content"\s*:\s*\[\s*(?:\]|\{\s*"type"\s*:))'
+)
 
 
 class Known(msgspec.Struct, gc=False):
@@ -62,10 +68,10 @@ class GooseSource:
         return [os.path.join(base, "sessions") for base in bases]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file is its database, or begins with the header of a session."""
+        """Whether the file is its database, or one of its first lines is of a session."""
         if path.endswith(".db"):
             return head.startswith(MAGIC) and is_database(path)
-        return path.endswith(".jsonl") and _HEADER.search(head) is not None
+        return path.endswith(".jsonl") and any_begins(_RECORD, head)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The sessions and folders; a database is always indexed whole."""

@@ -16,7 +16,7 @@ from ...ports import FileIndex, ReadOptions
 from ..databases import columns, faults_of, index_of, opened, rows
 from ..linear import Linear, moment, words
 from ..lines import safe_name, single, stem, values
-from ..shapes import inside, mapping, objects
+from ..shapes import Twice, calls_in, inside, mapping, objects
 
 
 class Message(msgspec.Struct):
@@ -61,8 +61,12 @@ class File:
     def messages(self, session: str) -> list[Message]:
         """The messages of the session, in order; sets what its header says."""
         log, found = self.log, []
+        twice = Twice(log)
         for record in log.records():
             if "role" in record:
+                ids = record.get("id"), *calls_in(objects(record.get("content")))
+                if twice.drops(record, *ids, at=record.get("created")):
+                    continue
                 found.append(_message(log.path, log.place, record, record.get("metadata")))
             elif "working_dir" in record:
                 title = words(record.get("description"))
