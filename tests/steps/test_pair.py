@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from steps_synth import answer, call, dialogue, results, session, user
 
 from sessiontune.measure import Meter
@@ -70,6 +71,12 @@ def test_a_copy_that_lives_on_elsewhere_is_weak_at_most() -> None:
 def test_equal_answers_are_no_pair() -> None:
     one = session("s", user("u", "go", "1"), answer("a", "same", at="2"))
     assert pairs(one, fork(one, "u", "b", answer("b1", "same", at="3"))) == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("said", " \n"), ("\t", "said"), (" ", "\n")])
+def test_an_answer_that_says_nothing_is_no_side_of_a_pair(old: str, new: str) -> None:
+    one = session("s", user("u", "go", "1"), answer("a", old, at="2"))
+    assert pairs(one, fork(one, "u", "b", answer("b1", new, at="3"))) == []
 
 
 def test_three_ways_from_one_point() -> None:
@@ -268,7 +275,7 @@ def test_a_long_task_leaves_room_for_what_came_last() -> None:
     task = msgspec.structs.replace(long.messages[0], parts=(Text("many words " * 4000),))
     one = msgspec.structs.replace(long, messages=(task, *long.messages[1:], user("v", "no, wrong")))
     cut = pairs(one, max_tokens=1600)[0].prompt
-    assert Meter().messages(cut[:1]) <= 1600 / 2
+    assert 1600 / 4 < Meter().messages(cut[:1]) <= 1600 / 2
     assert cut[-1].id == long.messages[-2].id
 
 
