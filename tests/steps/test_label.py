@@ -372,6 +372,19 @@ def test_a_failure_names_its_rule(command: str, content: str, status: str, rule:
     assert label.evidence == f"{rule}:r"
 
 
+@pytest.mark.parametrize("status", ["rejected", "interrupted", "cancelled"])
+def test_a_call_of_any_tool_that_was_stopped_is_labelled(status: str) -> None:
+    """Without a flag of the log, the status alone tells it."""
+    told = ToolResult("c", "Edit", "The user doesn't want to proceed.", status)
+    change = call("c", "Edit", file_path="a.py", old_string="x", new_string="y")
+    one = session(
+        "s", user("u", "x"), answer("a", "", change), results("r", told), answer("z", ".")
+    )
+    labels, _ = labels_of(one)
+    assert [(x.message, x.name) for x in labels] == [("a", status)]
+    assert train_flags(one, labels)[1] == (status == "cancelled")
+
+
 def test_failed_and_rejected_turns_stay_but_bear_no_loss() -> None:
     one = one_call("make", "Exit code 2\nno", "error")
     labels, _ = labels_of(one)
@@ -515,6 +528,24 @@ def test_what_the_program_tells_the_model_is_no_judgement(kind: str) -> None:
         (session("s", user("u", "x"), answer("a", "", call("c", command="ls"))), "cut"),
         (session("s", user("u", "x"), *shell("1", "make", "fine")), "cut"),
         (session("s", user("u", "x"), *shell("1", "make", "Exit code 2\nno")), "failed"),
+        # what failed, or was right, earlier
+        (one_call("make", "Exit code 2\nno"), "completed"),
+        (
+            session("s", *(m for n in "ab" for m in (user(n, "thanks"), answer(f"{n}1", "ok")))),
+            "accepted",
+        ),
+        (
+            session(
+                "s",
+                user("u", "x"),
+                answer("a", "y"),
+                user("v", "thanks"),
+                answer("b", "ok"),
+                user("w", "now list them"),
+                answer("c", "z"),
+            ),
+            "completed",
+        ),
         (
             session("s", user("u", "x"), *shell("1", "git commit -m a", "ok"), answer("z", "done")),
             "accepted",

@@ -279,6 +279,14 @@ def test_a_long_task_leaves_room_for_what_came_last() -> None:
     assert cut[-1].id == long.messages[-2].id
 
 
+def test_a_long_prompt_is_cut_rather_than_all_that_was_before_it() -> None:
+    asked = [user("t", "go"), answer("a", "one"), user("p", "a log line " * 900)]
+    one = session("s", *asked, answer("b", "two"), user("v", "no, wrong"))
+    prompt = pairs(one, max_tokens=1600)[0].prompt
+    assert [m.id for m in prompt] == ["t", "a", "p"]
+    assert Meter().messages(prompt[2:]) <= 1600 / 4 + Meter().base + Meter().per_message
+
+
 def test_a_commit_speaks_for_the_last_edit_and_not_for_itself() -> None:
     def edit(name: str, old: str) -> object:
         return call(name, "Edit", file_path="a.py", old_string=old, new_string=f"{old}!")
@@ -307,6 +315,20 @@ def test_a_commit_speaks_for_the_last_edit_and_not_for_itself() -> None:
     assert [m.id for m in pair.chosen] == ["e2"]
     assert (pair.tier, pair.because.split(":")[0]) == ("medium", "committed")
     assert [m.id for m in pair.prompt] == ["u", "e1", "rc1"]
+
+
+def test_a_commit_speaks_for_an_edit_that_other_labels_are_about_as_well() -> None:
+    change = call("c", "Edit", file_path="a.py", old_string="x", new_string="y")
+    one = session("s", user("u", "go"), answer("e", "", change), answer("k", "Committed."))
+    commit = Label("k", "committed", "structural", "command:k")
+    for name, kept in (("accepted", True), ("retried", True), ("tool_error", False)):
+        found = pairer()(one, [Label("e", name, "structural", "x"), commit])
+        assert [p.because.partition(":")[0] for p in found] == ["committed"] * kept
+
+
+def test_a_branch_that_leaves_nothing_of_this_session_is_not_compared() -> None:
+    one = session("s", user("u", "go", "1"), answer("a", "one", at="2"))
+    assert pairs(one, fork(one, "gone", "b", answer("b1", "two", at="3"))) == []
 
 
 def test_words_after_a_call_are_weak_evidence_against_it() -> None:
