@@ -19,6 +19,7 @@ from sessiontune.errors import DamagedError, StoreError
 from sessiontune.packs import SCHEMA, Pack, Packs
 from sessiontune.pipeline import preparing
 from sessiontune.pipeline.lookup import find
+from sessiontune.pipeline.mending import forget_damaged
 from sessiontune.sealing import Seal
 from sessiontune.store import Store
 
@@ -241,6 +242,28 @@ def test_one_wrong_letter_is_not_published(exported: Path, cli: Cli, kind: str) 
     export(cli, exported, "--force")
     assert published(exported) == before
     assert not any(b"invoicf" in f.read_bytes() for f in files_of(exported / "state", kind))
+
+
+@pytest.mark.parametrize("kind", ["shards", "segments"])
+@pytest.mark.parametrize("fault", ["letter", "end"])
+def test_only_what_is_damaged_is_forgotten(exported: Path, kind: str, fault: str) -> None:
+    with Store(exported / "state", write=True) as store:
+        packs = store.shards if kind == "shards" else store.segments
+        before = packs.places(store.db)
+        assert len(before) > 1
+        some = [one for one in before.items() if one[1].size]
+        key, place = max(some, key=lambda one: (one[1].path, one[1].at))
+        path, at = Path(place.path), place.at + place.size // 2
+        data = path.read_bytes()
+        if fault == "letter":
+            path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        else:  # as long as it was, but nothing is written there
+            path.write_bytes(data[:at] + bytes(len(data) - at))
+        assert forget_damaged(store) == 1
+        assert packs.places(store.db).keys() == before.keys() - {key}
+        other = store.segments if kind == "shards" else store.shards
+        assert other.places(store.db)
+        assert forget_damaged(store) == 0
 
 
 def test_what_a_damaged_shard_held_of_a_vanished_log_is_named(exported: Path, cli: Cli) -> None:

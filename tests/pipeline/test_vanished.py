@@ -221,6 +221,64 @@ def test_the_rest_of_an_answer_stands_once_if_a_vanished_log_told_what_it_holds(
     assert value not in str(before)
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_copy_that_holds_all_of_a_vanished_log_takes_its_place(tmp_path: Path, more: int) -> None:
+    """One session under the key that it had, not the old one and a branch of it."""
+    talk = [
+        _says("u1", None, _text("begin")),
+        _says("u2", "u1", _text("first"), of="msg1"),
+        _says("u3", "u2", _text("go on")),
+        _says("u4", "u3", _text("second"), of="msg2"),
+    ]
+    on = [_says("u5", "u4", _text("more")), _says("u6", "u5", _text("third"), of="msg3")]
+    _replace(tmp_path, {"a": talk})
+    (key,) = {row["id"] for row in _export(tmp_path)}
+    _replace(tmp_path, {"b": [*talk, *on[: 2 * more]]})
+    after = _export(tmp_path)
+    assert [(row["id"], row["forked_from"]) for row in after] == [(key, None)] * len(after)
+    assert [row["content"] for row in after] == [
+        *("begin", "first", "go on", "second"),
+        *("more", "third")[: 2 * more],
+    ]
+
+
+def test_what_a_log_repeats_of_a_vanished_one_is_counted_as_a_copy(tmp_path: Path) -> None:
+    """It is no more used than it was while both were there, and each branch leaves where it did."""
+    talk = [_says("u1", None, _text("begin")), _says("u2", "u1", _text("first"), of="msg1")]
+    on = [_says("u5", "u2", _text("more")), _says("u6", "u5", _text("third"), of="msg3")]
+    ways = [_says("u7", "u6", _text("this way")), _says("u8", "u6", _text("that way"))]
+    longer = [_says(f"u{n}", f"u{n - 1 if n > 11 else 2}", _text(f"on {n}")) for n in range(11, 17)]
+
+    def told() -> tuple[dict[str, int], dict[str, str]]:
+        found = _export(tmp_path, "--verify")
+        assert len(found) == len({row["message_id"] for row in found}) == 12
+        manifest = orjson.loads((tmp_path / "data" / "manifest.json").read_bytes())
+        return manifest["drops"], {row["content"]: row["forked_from"] for row in found}
+
+    _replace(tmp_path, {"a": [*talk, *longer], "b": [*talk, *on, *ways]})
+    before = told()
+    (tmp_path / "logs" / "p" / "a-0001.jsonl").unlink()
+    assert before == told()
+    assert before[0] == {"link/resumed_copy": 2}
+    assert len(set(before[1].values())) == 3
+
+
+def test_what_stands_between_two_vanished_logs_is_two_sessions(tmp_path: Path) -> None:
+    uuids = [f"u{n}" for n in range(1, 9)]
+    talk = [_says(u, f"u{n}" if n else None, _text(f"say {u}")) for n, u in enumerate(uuids)]
+    aside = [_says("u20", "u2", _text("aside")), _says("u21", "u20", _text("and more"))]
+    _replace(tmp_path, {"a": [*talk[:2], *aside], "c": talk[4:6]})
+    _export(tmp_path)
+    _replace(tmp_path, {"b": talk})
+    found = _export(tmp_path)
+    said = Counter(row["content"] for row in found)
+    assert said == Counter([*(f"say {u}" for u in uuids), "aside", "and more"])
+    assert len({row["id"] for row in found}) == 4
+    places = [row["forked_from"].partition("/")[2] for row in found if row["forked_from"]]
+    by_id = {row["message_id"]: row["content"] for row in found}
+    assert {by_id[place] for place in places} == {"say u2", "say u6"}
+
+
 def _parts(found: list[Row]) -> Counter[str]:
     """Words, calls and results; not how they stand together."""
     words = [row["content"] for row in found if row["status"] != "missing"]

@@ -56,6 +56,9 @@ FIXTURES = [
         set(),
     ),
     ("make", "Exit code: 3\nWall time: 0 seconds\nOutput:\nno", "ok", {"command_failed"}),
+    ("git commit -m x", "Exit code: 1\nOutput:\nhook failed", "ok", {"command_failed"}),
+    ("git push", "Exit code: 1\nOutput:\n[rejected]", "ok", {"command_failed"}),
+    ("pytest && make", f"Exit code: 2\nOutput:\n{PYTEST_GOOD}\nno", "ok", {"command_failed"}),
     (
         "make",
         '{"output":"no","metadata":{"exit_code":1,"duration_seconds":0}}',
@@ -248,6 +251,18 @@ def test_what_git_puts_back_may_be_a_hidden_file_or_a_folder(path: str, named: s
     assert "edit_undone" not in names(one, "a2")
 
 
+def test_git_puts_back_what_was_only_looked_at_and_all_files_that_are_named() -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        *edit("1", "one", "two", "/w/f.py"),
+        *edit("2", "three", "four", "/w/g.py"),
+        *shell("3", "git diff", "-one\n+two"),
+        *shell("4", "git checkout -- f.py g.py"),
+    )
+    assert "edit_undone" in names(one, "a1") & names(one, "a2")
+
+
 def test_committed_edits_are_not_undone_by_a_later_reset() -> None:
     one = session(
         "s",
@@ -303,6 +318,18 @@ def test_same_call_after_a_failure_is_a_retry() -> None:
     assert names(one, "b") == set()
 
 
+def test_another_tool_on_the_same_file_is_no_retry() -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        answer("a", "", call("1", "NotebookRead", file_path="a.ipynb")),
+        results("r", ToolResult("1", "NotebookRead", "no such tool", "error")),
+        answer("b", "", call("2", "Read", file_path="a.ipynb")),
+        results("t", ToolResult("2", "Read", "{}")),
+    )
+    assert names(one) == {"tool_error"}
+
+
 def test_the_same_call_at_once_or_after_a_search_without_a_hit_is_no_retry() -> None:
     def twice(command: str, apart: bool) -> Session:
         calls = [call(n, "Bash", command=command) for n in "12"]
@@ -330,6 +357,32 @@ def test_parallel_calls_are_told_apart() -> None:
     )
     (label,) = [x for x in labels_of(one)[0] if x.name == "command_failed"]
     assert label == Label("a", "command_failed", "structural", "status:r")
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "status", "rule"),
+    [
+        ("pytest", PYTEST_BAD, "error", "summary"),
+        ("make", "Exit code 2", "error", "status"),
+        ("make", "Exit code: 2\nOutput:\nno", "ok", "exit"),
+    ],
+)
+def test_a_failure_names_its_rule(command: str, content: str, status: str, rule: str) -> None:
+    (label,) = labels_of(one_call(command, content, status))[0]
+    assert label.evidence == f"{rule}:r"
+
+
+@pytest.mark.parametrize("status", ["rejected", "interrupted", "cancelled"])
+def test_a_call_of_any_tool_that_was_stopped_is_labelled(status: str) -> None:
+    """Without a flag of the log, the status alone tells it."""
+    told = ToolResult("c", "Edit", "The user doesn't want to proceed.", status)
+    change = call("c", "Edit", file_path="a.py", old_string="x", new_string="y")
+    one = session(
+        "s", user("u", "x"), answer("a", "", change), results("r", told), answer("z", ".")
+    )
+    labels, _ = labels_of(one)
+    assert [(x.message, x.name) for x in labels] == [("a", status)]
+    assert train_flags(one, labels)[1] == (status == "cancelled")
 
 
 def test_failed_and_rejected_turns_stay_but_bear_no_loss() -> None:
@@ -449,6 +502,13 @@ def test_what_a_command_of_the_program_says_is_no_judgement() -> None:
     assert not [x for x in labels_of(one)[0] if x.tier == "lexical"]
 
 
+@pytest.mark.parametrize("kind", ["context", "summary", "notice"])
+def test_what_the_program_tells_the_model_is_no_judgement(kind: str) -> None:
+    told = msgspec.structs.replace(user("v", "No, that's wrong."), kind=kind)
+    one = session("s", user("u", "x"), answer("a", "y"), told, answer("b", "z"))
+    assert labels_of(one)[0] == ()
+
+
 @pytest.mark.parametrize(
     ("one", "end"),
     [
@@ -468,6 +528,24 @@ def test_what_a_command_of_the_program_says_is_no_judgement() -> None:
         (session("s", user("u", "x"), answer("a", "", call("c", command="ls"))), "cut"),
         (session("s", user("u", "x"), *shell("1", "make", "fine")), "cut"),
         (session("s", user("u", "x"), *shell("1", "make", "Exit code 2\nno")), "failed"),
+        # what failed, or was right, earlier
+        (one_call("make", "Exit code 2\nno"), "completed"),
+        (
+            session("s", *(m for n in "ab" for m in (user(n, "thanks"), answer(f"{n}1", "ok")))),
+            "accepted",
+        ),
+        (
+            session(
+                "s",
+                user("u", "x"),
+                answer("a", "y"),
+                user("v", "thanks"),
+                answer("b", "ok"),
+                user("w", "now list them"),
+                answer("c", "z"),
+            ),
+            "completed",
+        ),
         (
             session("s", user("u", "x"), *shell("1", "git commit -m a", "ok"), answer("z", "done")),
             "accepted",
@@ -475,7 +553,10 @@ def test_what_a_command_of_the_program_says_is_no_judgement() -> None:
     ],
 )
 def test_end_reasons(one: Session, end: str) -> None:
-    assert labels_of(one)[1] == end
+    labels, found = labels_of(one)
+    assert found == end
+    left = end in ("abandoned", "interrupted", "rejected", "failed")
+    assert [x.evidence for x in labels if x.name == "abandoned"] == [f"end:{end}"] * left
 
 
 def test_end_of_a_rejected_call_and_of_a_compacted_epoch() -> None:

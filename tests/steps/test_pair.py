@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from steps_synth import answer, call, dialogue, results, session, user
 
 from sessiontune.measure import Meter
@@ -70,6 +71,12 @@ def test_a_copy_that_lives_on_elsewhere_is_weak_at_most() -> None:
 def test_equal_answers_are_no_pair() -> None:
     one = session("s", user("u", "go", "1"), answer("a", "same", at="2"))
     assert pairs(one, fork(one, "u", "b", answer("b1", "same", at="3"))) == []
+
+
+@pytest.mark.parametrize(("old", "new"), [("said", " \n"), ("\t", "said"), (" ", "\n")])
+def test_an_answer_that_says_nothing_is_no_side_of_a_pair(old: str, new: str) -> None:
+    one = session("s", user("u", "go", "1"), answer("a", old, at="2"))
+    assert pairs(one, fork(one, "u", "b", answer("b1", new, at="3"))) == []
 
 
 def test_three_ways_from_one_point() -> None:
@@ -268,8 +275,16 @@ def test_a_long_task_leaves_room_for_what_came_last() -> None:
     task = msgspec.structs.replace(long.messages[0], parts=(Text("many words " * 4000),))
     one = msgspec.structs.replace(long, messages=(task, *long.messages[1:], user("v", "no, wrong")))
     cut = pairs(one, max_tokens=1600)[0].prompt
-    assert Meter().messages(cut[:1]) <= 1600 / 2
+    assert 1600 / 4 < Meter().messages(cut[:1]) <= 1600 / 2
     assert cut[-1].id == long.messages[-2].id
+
+
+def test_a_long_prompt_is_cut_rather_than_all_that_was_before_it() -> None:
+    asked = [user("t", "go"), answer("a", "one"), user("p", "a log line " * 900)]
+    one = session("s", *asked, answer("b", "two"), user("v", "no, wrong"))
+    prompt = pairs(one, max_tokens=1600)[0].prompt
+    assert [m.id for m in prompt] == ["t", "a", "p"]
+    assert Meter().messages(prompt[2:]) <= 1600 / 4 + Meter().base + Meter().per_message
 
 
 def test_a_commit_speaks_for_the_last_edit_and_not_for_itself() -> None:
@@ -300,6 +315,20 @@ def test_a_commit_speaks_for_the_last_edit_and_not_for_itself() -> None:
     assert [m.id for m in pair.chosen] == ["e2"]
     assert (pair.tier, pair.because.split(":")[0]) == ("medium", "committed")
     assert [m.id for m in pair.prompt] == ["u", "e1", "rc1"]
+
+
+def test_a_commit_speaks_for_an_edit_that_other_labels_are_about_as_well() -> None:
+    change = call("c", "Edit", file_path="a.py", old_string="x", new_string="y")
+    one = session("s", user("u", "go"), answer("e", "", change), answer("k", "Committed."))
+    commit = Label("k", "committed", "structural", "command:k")
+    for name, kept in (("accepted", True), ("retried", True), ("tool_error", False)):
+        found = pairer()(one, [Label("e", name, "structural", "x"), commit])
+        assert [p.because.partition(":")[0] for p in found] == ["committed"] * kept
+
+
+def test_a_branch_that_leaves_nothing_of_this_session_is_not_compared() -> None:
+    one = session("s", user("u", "go", "1"), answer("a", "one", at="2"))
+    assert pairs(one, fork(one, "gone", "b", answer("b1", "two", at="3"))) == []
 
 
 def test_words_after_a_call_are_weak_evidence_against_it() -> None:

@@ -12,12 +12,14 @@ from steps_synth import answer, call, prose, session, user
 from test_label_corpus import FOLDERS, LABELS, corpus, corpus_sessions, turn_name
 
 from sessiontune.errors import UsageError
-from sessiontune.model import Session
+from sessiontune.model import Message, Session, Text
 from sessiontune.steps.clean import clean
 from sessiontune.steps.topics import (
+    Topic,
     bag_of,
     clusters,
     load_taxonomy,
+    needs_clusters,
     pieces_of,
     shared_words,
     topic_finder,
@@ -103,6 +105,29 @@ def test_paths_and_commands_count() -> None:
     assert topic_finder(load_taxonomy())(one)[0] == "Rust"
 
 
+def test_prompts_weigh_most_and_what_the_model_was_told_nothing() -> None:
+    told = Message(id="n", role="system", kind="context", parts=(Text("told"),))
+    one = session("s", told, user("u", "asked"), answer("a", "said", call("1", command="make")))
+    assert pieces_of(one) == [(2.0, "asked"), (1.0, "said"), (0.25, "make")]
+
+
+@pytest.mark.parametrize("text", ["Rye  flour, or wheat flour?", "rye\nbread flour wheat"])
+def test_words_of_a_phrase_count_only_together(text: str) -> None:
+    phrases = ("Rye  Flour", "wheat flour")
+    bread = Topic("Bread", "Kitchen", phrases, "rye flour or wheat flour", least=2)
+    found = topic_finder([bread])(about("s", f"{text} " * 20))
+    assert found == (("Bread",) if "Rye" in text else ())
+
+
+def test_a_topic_that_is_far_behind_the_best_is_not_named() -> None:
+    bread = Topic("Bread", "Kitchen", ("rye", "oven", "yeast", "dough"), "rye oven yeast dough", 2)
+    pasta = Topic("Pasta", "Kitchen", ("durum", "basil"), "noodles", least=2)
+    find = topic_finder([bread, pasta])
+    much, some = "rye oven yeast dough " * 200, "durum basil " * 20
+    assert find(about("s", some)) == ("Pasta",)
+    assert find(about("s", f"{some} {much}")) == ("Bread",)
+
+
 def test_a_taxonomy_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "topics.toml"
     file.write_text(
@@ -176,6 +201,12 @@ def test_bags_hold_words_that_several_projects_share() -> None:
     assert shared_words(bags) == [("a", "loaf"), ("b", "loaf"), ("c", "loaf")]
     only = [("p", "a", "loaf acme"), ("p", "b", "acme")]
     assert shared_words(only) == [("a", "loaf acme"), ("b", "acme")]
+
+
+def test_clusters_without_their_library_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sessiontune.steps.topics.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="scikit-learn"):
+        needs_clusters()
 
 
 def test_clusters_of_too_little_are_none() -> None:

@@ -130,6 +130,7 @@ def test_tool_output_is_thinned_before_a_turn_is_dropped() -> None:
     assert "line 0 of" in shown
     assert "line 3999 of" in shown
     assert "characters left out" in shown
+    assert 2048 // 5 < estimate(shown) <= 2048 // 4  # no more is cut than must be
     assert example.tags == ("thinned",)
     assert counts.kept_turns == 2
 
@@ -150,6 +151,13 @@ def test_head_larger_than_the_budget_is_thinned() -> None:
     assert [m.id for m in example.messages] == ["sys", "task", "a"]
     assert Meter().messages(example.messages) <= 1024
     assert "head_thinned" in example.tags or "thinned" in example.tags
+
+
+def test_a_head_that_is_thinned_keeps_the_task_whatever_its_size() -> None:
+    for words in range(230, 270, 3):
+        asked = [user("first", "a-b " * 600), user("task", "c-d " * words)]
+        (example,), _ = windower(1024)(session("s", *asked, answer("a", "word " * 300)))
+        assert [m.id for m in example.messages] == ["first", "task", "a"]
 
 
 def test_the_newest_prompt_before_the_first_answer_is_the_task() -> None:
@@ -411,6 +419,30 @@ def test_a_prompt_in_a_window_takes_a_quarter_at_most() -> None:
     assert all(Meter().messages([m]) <= 1024 // 4 + Meter().base for m in prompts)
 
 
+def test_a_result_in_a_window_takes_an_eighth_at_most() -> None:
+    out = [user("1", "go")]
+    for n in range(3):
+        told = ToolResult(f"c{n}", "Bash", "a log line " * 150)
+        out += [answer(f"a{n}", "word " * 300, call(f"c{n}")), results(f"r{n}", told)]
+    examples, _ = windower(1024)(session("s", *out))
+    shown = [r.content for e in examples for m in e.messages for r in results_of(m)]
+    assert len(shown) >= 3
+    assert all(estimate(content) <= 1024 // 8 for content in shown)
+
+
+def test_of_a_prompt_that_does_not_fit_before_a_target_head_and_tail_stay() -> None:
+    for words in range(590, 660, 5):
+        one = session(
+            "s",
+            user("1", "go"),
+            answer("2", "word " * 400),
+            user("3", "a log line " * 90),
+            answer("4", "word " * words),
+        )
+        last = windower(1024)(one)[0][-1]
+        assert [m.id for m in last.messages] == ["1", "3", "4"]
+
+
 def test_definitions_that_take_more_than_a_quarter_of_a_window_are_left_out() -> None:
     tools = (ToolDef("Bash", "what it does " * 130, {"type": "object", "properties": {}}),)
     out = [user("task", "go")]
@@ -420,9 +452,12 @@ def test_definitions_that_take_more_than_a_quarter_of_a_window_are_left_out() ->
             results(f"r{n}", ToolResult(f"c{n}", "Bash", "ok")),
         ]
     assert Meter().definitions(tools) > 1024 // 4
-    for example in windower(1024)(session("s", *out), (), None, tools)[0]:
+    examples, _ = windower(1024)(session("s", *out), (), None, tools)
+    for example in examples:
         assert example.tools == ()
         assert "tools_left_out" in example.tags
+    # what is left out takes no more room than that quarter
+    assert max(Meter().messages(e.messages) for e in examples) > 1024 * 3 // 4 - 100
     (whole,), _ = windower(1024)(session("s", *out[:3]), (), None, tools)
     assert whole.tools == tools
 

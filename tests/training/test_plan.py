@@ -164,6 +164,35 @@ def test_a_card_without_bf16_gets_fp16() -> None:
     assert wide.memory > plain.memory  # its adapter stays in full precision
 
 
+def test_the_rate_follows_the_task_and_the_method() -> None:
+    def rate(**given: object) -> float:
+        return settle(given, EIGHT, machine(500)).rate
+
+    assert rate() > rate(method="full") > rate(task="dpo") > 0
+    assert rate(task="kto", method="full") == rate(task="dpo")
+    assert rate(task="dpo", rate=1e-4) == rate(rate=1e-4) == 1e-4
+    said = {str(given): _line("learning rate", given).reason for given in ({}, {"rate": 1e-4})}
+    assert len(set(said.values())) == 2
+
+
+def _line(name: str, given: dict[str, object]) -> settling.Line:
+    _, lines = settling.settle(make_spec({"base": "x", **given}), EIGHT, machine(500))
+    return next(line for line in lines if line.name == name)
+
+
+def test_dpo_holds_two_answers_at_once() -> None:
+    one, two = (settle({"task": t, "length": 8192}, EIGHT, machine(80)) for t in ("sft", "dpo"))
+    kto = settle({"task": "kto", "length": 8192}, EIGHT, machine(80))
+    assert one.memory < two.memory == kto.memory  # KTO: two examples
+
+
+def test_a_quantised_base_is_not_trained_as_a_whole() -> None:
+    base = msgspec.structs.replace(EIGHT, quantised="fp8", bits=8)
+    with pytest.raises(UsageError, match="quantised"):
+        settle({"method": "full"}, base, machine(500))
+    assert settle({}, base, machine(500)).method == "lora"
+
+
 def test_kto_gets_two_at_once() -> None:
     """TRL refuses KTO with one example at a time."""
     settings = settle({"task": "kto"}, EIGHT, machine(80))
