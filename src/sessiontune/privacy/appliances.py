@@ -56,9 +56,6 @@ RULES: tuple[Rule, ...] = (
         _rule(anchor, anchor + kind)
         for anchor, kind in (
             (r"\bcrypto isakmp key ", "(?:[06] )?"),
-            (r"\bkey-string ", "(?:[07] )?"),
-            (r"\bauthentication-key ", r"(?:\d{1,3} md5 )?(?:[07] )?"),
-            (r"\bchap password ", "(?:[07] )?"),
             (r"\bneighbor ", rf"{_VALUE}{{2,50}} password (?:[07] )?"),
             (r"\bsnmp community ", r"\\*\"?"),
             (r"\bcachemgr_passwd ", ""),

@@ -160,7 +160,7 @@ RULES: tuple[Rule, ...] = (
             "password",
             "secrets",
             rf"\b{call}\(",
-            rf"\b{call}\((?:\s|\\n){{0,40}}(?:[^,()\n]{{1,80}}{_NEXT}){{{number}}}{_Q}({_PLAIN}{{4,200}}){_Q}[ ]?[,)]",
+            rf"\b{call}\((?:\s|\\n){{0,40}}(?:[^,()\n]{{1,80}}{_NEXT}){{{number}}}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
             check,
             before=60,
             after=600,
