@@ -32,7 +32,7 @@ def _account(data: bytes, match: Any) -> tuple[int, int] | None:
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _ACCOUNT = (
     r"(?i:account|organi[sz]ation|org|user|owner|tenant|customer|subscription|workspace|installation|"
-    r"device|machine|profile|member)_?-?(?i:uuid|id)"
+    r"device|machine|profile|member|hardware|provisioning)[ _-]?(?i:uuid|id)"
 )
 _QUOTED = r"(?:\\*[\"'])?[ ]{0,2}[:=][ ]{0,2}(?:\\*[\"'])?"
 _AWS_ID = (

@@ -138,7 +138,7 @@ _ANSWERS = r"(?:=> |\$\d{1,3} = (?:0x[0-9a-f]{1,16} )?|Out\[\d{1,4}\]: )?"
 #: Commands and expressions that print a password and nothing else.
 _PRINTS = (
     r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*|"
-    r"\bpass show [^\s|;]{1,60}|\bop read [^\n|;]{1,80}|\bbw get password [^\n|;]{1,60}|\bfind-(?:generic|internet)-password [^\n|;]{1,80}-w|"
+    r"\bpass show [^\s|;]{1,60}|\bop read [^\n|;]{1,80}|\bnmcli [^\n|;]{1,80}\.(?:psk|password) [^\n|;]{1,80}|\bsecret-tool lookup [^\n|;]{1,80}|\bgopass show [^\n|;]{1,60}|\bbw get password [^\n|;]{1,60}|\bfind-(?:generic|internet)-password [^\n|;]{1,80}-w|"
     rf"{_PROMPT} [^\n\\]{{0,80}}(?i:passw(?:or)?d|passphrase|_pass|_pwd|\(pw)[A-Za-z0-9_]{{0,12}}[\"'\])]{{0,3}})[ \t]*"
 )
 

@@ -60,13 +60,13 @@ _ADDRESS = re2.compile(
     rb"[A-Za-z]+(?:[_-][A-Za-z]+)+\d?"
 )
 #: Calls that hash, check or set a password.
-_HASHES = r"\bSensitive(?:\.new)?|\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|[pP]ass\w{0,20}(?:\(\))?\.(?:encode|matches|hash|make|verify|check|compare)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
+_HASHES = r"\bSensitive(?:\.new)?|\bbcrypt(?:\.\w+)?|\bHash::make|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|[pP]ass\w{0,20}(?:\(\))?\.(?:encode|matches|hash|make|verify|check|compare)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
 #: A name, and between it and its value a call or nothing: `setPassword("V")`, `key := []byte("V")`,
 #: `api_key: SecretStr = SecretStr("V")`, `api_key "V"`.
 _CALLED = r"passw(?:or)?d|passphrase|secret|token|key|bearer"
 _CALL = (
     r"(?:(?:(?:\\*[\"'])?(?::[ ]?[A-Za-z][\w.\[\]|]*)?[ \t]?(?:[:=]{1,2}|=>)[ \t]{0,24}(?:new )?[\w.:\[\]!]+)?"
-    r"[?!]?\([ ]?(?:default=)?[bfru@]{0,2}|[ ])"
+    r"[?!]?[({][ ]?(?:default=)?[bfru@]{0,2}|[ ])"
 )
 _LITERAL = r"[^\s\"'`\\<>$()]"
 
@@ -137,7 +137,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\boci_?(?:p?connect|logon)|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\boci_?(?:p?connect|logon)|[uU]ser(?:name)?Password\w*|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
         rf"[\[( ]{_TEXT}(?:Some\()?\\*[\"']({_PLAIN}(?:{_PLAIN}|\$){{3,200}})\\*[\"'](?:[ ]?[\],)]|\s|$)",
         _argument,
         before=140,
@@ -147,12 +147,30 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|(?:mysql_real_connect|PQsetdbLogin)\([^()\n]*|imap_open|odbc_connect|ldap_(?:simple_)?bind(?:_s)?|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|imap_open|odbc_connect|ldap_(?:simple_)?bind(?:_s)?|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
         rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,
         after=220,
         rank=3,
+    ),
+    # calls in which more than a user stands before the password
+    *(
+        Rule(
+            "password",
+            "secrets",
+            rf"\b{call}\(",
+            rf"\b{call}\((?:\s|\\n){{0,40}}(?:[^,()\n]{{1,80}}{_NEXT}){{{number}}}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
+            check,
+            before=60,
+            after=600,
+            rank=3,
+        )
+        for call, number, check in (
+            ("mysql_real_connect", 3, _argument),
+            ("PQsetdbLogin", 6, _argument),
+            (r"FinTS3?\w*Client", 2, whole),
+        )
     ),
     Rule(
         "password",
@@ -198,7 +216,7 @@ RULES: tuple[Rule, ...] = (
         "password",
         "secrets",
         rf"(?:{_HASHES})\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}{_PLAIN}{{6}}",
-        rf"(?:{_HASHES})\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}({_PLAIN}{{6,200}}){_Q}",
+        rf"(?:{_HASHES})\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}",
         _behind_address,
         before=100,
         after=220,
@@ -207,7 +225,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?i:passw|pwd|[#\"'=]pass|[\"'=]pw)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"(?i:passw|pwd|[#\"'=_-]pass|[\"'=]pw)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
         rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]({_PLAIN}(?:{_PLAIN}|\$){{3,200}})(?:\{{[a-zA-Z]{{2,12}}\}})?\\*[\"'`]",
         _argument,
         before=80,
@@ -217,7 +235,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill[_ ]in[( ]){_Q}[^\"'\n]*(?i:passw|pwd)[^\"'\n]*[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
+        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill[_ ]in[( ]){_Q}[^\"'\n]*(?i:passw|pwd|[#=_-]pass)[^\"'\n]*[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
         rf"[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}",
         _argument,
         before=24,

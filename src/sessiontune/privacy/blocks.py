@@ -10,7 +10,9 @@ from .checks import is_placeholder, wordy
 from .rules import NL, Rule, quick
 from .values import is_dull_value, like_password
 
-_DATA = re2.compile(rb"(?:^|\n|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)")
+_DATA = re2.compile(
+    rb"(?:^|[\n\x00\"]|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)"
+)
 _ENTRY = re2.compile(
     rb"([ \t]+)[\"']?[A-Za-z0-9_.-]{1,80}[\"']?:[ \t]*(?:[|>]-?[ \t]*(?:\r?\n|\\n)[ \t]*)?[\"']?"
     rb"([A-Za-z0-9+/=]*)[\"']?[ \t]*(?:#[^\n]*)?(?:\r?\n|\\n|$)"
@@ -25,23 +27,36 @@ def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
     low = max(data.rfind(b"\n---", max(0, hit - 4000), hit), hit - 4000, 0)
     high = data.find(b"\n---", hit, hit + 8000)
     high = min(len(data), hit + 8000) if high < 0 else high
+    return [
+        span
+        for head in _DATA.finditer(data, low, high)
+        for span in _entries(data, head.end(), high, len(head.group(1)))
+    ]
+
+
+def _strings(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """The values under `stringData:`, which only such secrets have, where their `kind` is not shown."""
+    head = _DATA.search(data, max(0, hit - 100), hit)
+    return _entries(data, hit, min(len(data), hit + 8000), len(head.group(1))) if head else []
+
+
+def _entries(data: bytes, at: int, high: int, indent: int) -> list[tuple[int, int]]:
+    """The values of the lines from `at` on that stand deeper than `indent`."""
     found: list[tuple[int, int]] = []
-    for head in _DATA.finditer(data, low, high):
-        at, indent = head.end(), len(head.group(1))
-        while at < high:
-            entry = _ENTRY.match(data, at, high)
-            if entry is not None and len(entry.group(1)) > indent:
-                value = entry.group(2)
-                if len(value) > 8 and not is_placeholder(value):
-                    found.append(entry.span(2))
-                at = entry.end()
-                continue
-            other = _OTHER_LINE.match(data, at, high)
-            if other is None or not other.group().lstrip(b" \t"):
-                break
-            if len(other.group()) - len(other.group().lstrip(b" \t")) <= indent:
-                break
-            at = other.end()
+    while at < high:
+        entry = _ENTRY.match(data, at, high)
+        if entry is not None and len(entry.group(1)) > indent:
+            value = entry.group(2)
+            if len(value) > 8 and not is_placeholder(value):
+                found.append(entry.span(2))
+            at = entry.end()
+            continue
+        other = _OTHER_LINE.match(data, at, high)
+        if other is None or not other.group().lstrip(b" \t"):
+            break
+        if len(other.group()) - len(other.group().lstrip(b" \t")) <= indent:
+            break
+        at = other.end()
     return found
 
 
@@ -112,6 +127,14 @@ RULES: tuple[Rule, ...] = (
         r"(?i)(?:^|[\n\x00]|\\n)[ \t]*[\\\"']*kind[\\\"']*:[ \t]*[\\\"']*secret[\"']*[ \t]*(?:[\r\n\\\x00]|$)",
         "()",
         direct=_kube,
+        rank=3,
+    ),
+    Rule(
+        "kubernetes-secret",
+        "secrets",
+        rf"[\n\x00 \tn\"']stringData[\"']?:[ \t]*{NL}|^[\"']?stringData[\"']?:[ \t]*{NL}",
+        "()",
+        direct=_strings,
         rank=3,
     ),
     Rule(

@@ -22,7 +22,7 @@ _LITERAL = r"[^\s\"'`\\<>$()]"
 _SIGNS = (
     r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]+,[ ]?|"
     r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new|from_secret|hmacShaKeyFor)\(|\bhmac\.New\([^,\n]+,[ ]?|"
-    r"SymmetricSecurityKey\((?:System\.Text\.)?Encoding\.\w+\.GetBytes\(|\bsignWith\([^,\n]+,[ ]?|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
+    r"\bHashids\(|SymmetricSecurityKey\((?:System\.Text\.)?Encoding\.\w+\.GetBytes\(|\bsignWith\([^,\n]+,[ ]?|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
 )
 _B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?\\*[\"'`]"
 

@@ -158,7 +158,7 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
 
 
 #: Names of secrets that people also type, as they do passwords: `JWT_SECRET`, `secretKey`.
-_SECRET_LAST = re2.compile(rb"(?i)(?:secret(?:_?key)?|redis_?auth|erlang_?cookie)$")
+_SECRET_LAST = re2.compile(rb"(?i)(?:secret(?:_?key)?|local_?key|redis_?auth|erlang_?cookie)$")
 
 
 def _is_thing(name: bytes, vendor: bytes) -> bool:

@@ -41,7 +41,7 @@ KEY_WORDS = (
     r"(?:encryption|signing|master|account|storage|shared|service|license|subscription|app|"
     r"application|client|consumer|deploy|webhook|hmac|aes|salt|crypt|ingest|instrumentation)"
     r"[_.-]?key|credential|creds|auth(?!or)|bearer|jwt|session[_.-]?(?:key|cookie)|cookie|"
-    r"client[_.-]?id|access[_.-]?id|[_-]pat\b|\bcred\b|key"
+    r"client[_.-]?id|access[_.-]?id|[_-]pat\b|\bcred\b|[_.]salt|key"
 ).replace("auth(?!or)", "auth")
 
 #: Vendors whose keys have no prefix: a key is known by the vendor's name in front of it.

@@ -47,7 +47,7 @@ def random_value(data: bytes, match: Any) -> tuple[int, int] | None:
     return given(data, match) if judged_random(value, 12) else None
 
 
-def _mixed(data: bytes, match: Any) -> tuple[int, int] | None:
+def mixed(data: bytes, match: Any) -> tuple[int, int] | None:
     """`given`, where plain words also stand: the value needs a digit or a sign."""
     value = match.group(1)
     return given(data, match) if any(c < 65 for c in value) and len(value) > 3 else None
@@ -84,7 +84,7 @@ def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
     if _KEY_MANAGEMENT.fullmatch(value):
         return None
     quoted = data[match.start(1) - 1 : match.start(1)] in (b'"', b"'")
-    return _mixed(data, match) if quoted or not any(c in b"([" for c in value) else None
+    return mixed(data, match) if quoted or not any(c in b"([" for c in value) else None
 
 
 def _rule(
@@ -97,7 +97,7 @@ def _rule(
 _SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|ncftp(?:put|get|ls)|nxc|crackmapexec|twine|rdesktop|(?i:psexec(?:64)?(?:\.exe)?))"
 _LARGE_P = r"(?:sqlcmd|bcp|isql|tsql|mosquitto_(?:pub|sub)|zip|unzip|7z|ipmitool)"
 _LDAP = r"ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)"
-_READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t]|\bvncpasswd[ \t]-f"
+_READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t]|\bkinit\b|\bvncpasswd[ \t]-f"
 _KEEPS = r"\bgcloud[ \t]+secrets|\b(?:docker|podman|gh|wrangler)[ \t]+secret[ \t]+(?:create|set|put)|\bvault[ \t]+(?:kv[ \t]+put|write)|\bcreate[ \t]+secret|\bpass[ \t]+insert"
 _PIPED = rf"(?:{_KEEPS}|{_READS})"
 #: Patterns for Hyperscan: one for each program that stores a secret, without the pipe before it.
@@ -120,19 +120,19 @@ RULES: tuple[Rule, ...] = (
     _rule(
         rf"{_B}(?:https?|xhs?){_S}(?:[^\n|;]{{0,60}}{_S})?(?:-a|--auth)[ =]{_QUOTE}[A-Za-z0-9_.@%+-]{{1,60}}:"
     ),
-    _rule(rf"{_B}{_LDAP}\b[^\n|;]{{0,200}}{_S}-w{_S}{{0,2}}{_QUOTE}", check=_mixed),
+    _rule(rf"{_B}{_LDAP}\b[^\n|;]{{0,200}}{_S}-w{_S}{{0,2}}{_QUOTE}", check=mixed),
     _rule(rf"{_S}-(?:store|key|srcstore|srckey|deststore|destkey)pass(?:word)?[ =]{_QUOTE}"),
     _rule(rf"(?:{_S}-pass(?:in|out)?|{_S}--(?:ks|key)-pass)[ =]{_QUOTE}pass:"),
     _rule(
         rf"(?i:\bnet{_S}{{1,3}}use)\b[^\n|;]{{0,120}}/(?i:u(?:ser)?):{_VALUE}(?:{_VALUE}|\\)*{_S}{{1,3}}",
-        check=_mixed,
+        check=mixed,
     ),
     Rule(
         "password",
         "secrets",
         r"(?i:\bnet[ \t]{1,3}use)\b[^\n|;]*/(?i:user):",
         rf"\\\\[^\s\\]+(?:\\+[^\s\\]+)+{_S}+([^\s\\/:\"'*]{{4,80}}){_S}+/(?i:user):",
-        _mixed,
+        mixed,
         rank=3,
     ),
     _rule(rf"{_B}(?:store|key)Password{_S}{{1,3}}\\*[\"']", r"[^\"'\\\n]{3,100}"),
@@ -141,7 +141,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         rf"(?::\d{{2,5}}(?:\[\d{{1,2}}\])?> |\bredis-cli\b[^\n|;]{{0,100}}{_S})AUTH{_S}{{1,2}}{_QUOTE}(?:default{_S})?",
-        check=_mixed,
+        check=mixed,
     ),
     _rule(rf"{_B}redis-cli\b[^\n|;]{{0,100}}{_S}(?:-a|--pass){_S}{_QUOTE}"),
     _rule(rf"USER [^\s\\]{{1,60}}{NL}(?:[^\n\\]{{0,100}}{NL})?PASS "),
@@ -159,33 +159,33 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         rf"{_B}{_SMALL_P}\b[^\n|;]{{0,160}}{_S}(?:-u|--username|-U)[ =][^\n|;]{{1,80}}{_S}-p{_S}{{0,2}}{_QUOTE}",
-        check=_mixed,
+        check=mixed,
     ),
-    _rule(rf"{_B}supabase{_S}[^\n|;]{{0,160}}{_S}-p{_S}{{0,2}}{_QUOTE}", check=_mixed),
+    _rule(rf"{_B}supabase{_S}[^\n|;]{{0,160}}{_S}-p{_S}{{0,2}}{_QUOTE}", check=mixed),
     _rule(
         rf"{_B}(?:conan{_S}user|security{_S}unlock-keychain|certutil){_S}-p{_S}{_QUOTE}",
-        check=_mixed,
+        check=mixed,
     ),
-    _rule(rf"\bauth-pass{_S}[\w.-]{{1,60}}{_S}{_QUOTE}", check=_mixed),
+    _rule(rf"\bauth-pass{_S}[\w.-]{{1,60}}{_S}{_QUOTE}", check=mixed),
     _rule(
         rf"{_B}(?:poetry|composer){_S}config{_S}(?:-\S{{1,20}}{_S})?http-basic\.\S{{1,40}}{_S}\S{{1,60}}{_S}{_QUOTE}"
     ),
-    _rule(rf"{_B}(?:7z[ar]?|unrar|rar){_S}[^\n|;]{{0,160}}{_S}-h?p{_QUOTE}", check=_mixed),
-    _rule(rf"{_PIPED}[^\n|;]{{0,160}}<<<{_S}?{_QUOTE}", check=_mixed),
-    _rule(rf"{_B}openssl{_S}passwd{_S}(?:-[a-z0-9]{{1,10}}{_S})*{_QUOTE}", check=_mixed),
+    _rule(rf"{_B}(?:7z[ar]?|unrar|rar){_S}[^\n|;]{{0,160}}{_S}-h?p{_QUOTE}", check=mixed),
+    _rule(rf"{_PIPED}[^\n|;]{{0,160}}<<<{_S}?{_QUOTE}", check=mixed),
+    _rule(rf"{_B}openssl{_S}passwd{_S}(?:-[a-z0-9]{{1,10}}{_S})*{_QUOTE}", check=mixed),
     _rule(
         rf"{_B}set_network{_S}\d{{1,3}}{_S}(?:psk|(?:sae_)?password){_S}[\\\"']{{1,6}}",
-        check=_mixed,
+        check=mixed,
     ),
     _rule(
         rf"{_B}(?:requirepass|masterauth){_S}{{1,4}}{_QUOTE}",
         r"[^\s\"'`\\|;<>.][^\s\"'`\\|;<>]{2,200}",
-        check=_mixed,
+        check=mixed,
     ),
     _rule(
-        rf"(?:\buser|\bSETUSER){_S}[\w.-]{{1,60}}{_S}on{_S}(?:[~&+-]\S{{1,40}}{_S})?>", check=_mixed
+        rf"(?:\buser|\bSETUSER){_S}[\w.-]{{1,60}}{_S}on{_S}(?:[~&+-]\S{{1,40}}{_S})?>", check=mixed
     ),
-    _rule(r"\btcp://[^\s\"'?]{3,100}\?auth=", r"[^\s\"'&\\]{4,200}", check=_mixed),
+    _rule(r"\btcp://[^\s\"'?]{3,100}\?auth=", r"[^\s\"'&\\]{4,200}", check=mixed),
     _rule(r"(?i:temporary password is generated for) [^\s:]{1,60}: ", r"[^\s\"\\]{8,40}"),
     _rule(
         r"(?i:\blogin)\(\\*[\"'][^\"'\n]{3,80}[\"'],[ ]?\\*[\"']",
@@ -208,8 +208,8 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9_~.-]{16,200}",
         random_value,
     ),
-    _rule(rf"{_B}{_LARGE_P}{_S}[^\n|;]{{0,160}}-P{_S}{{0,2}}{_QUOTE}", check=_mixed),
-    _rule(rf"{_S}-U{_S}?{_QUOTE}[A-Za-z0-9_.\\/@-]{{1,60}}%", check=_mixed),
+    _rule(rf"{_B}{_LARGE_P}{_S}[^\n|;]{{0,160}}-P{_S}{{0,2}}{_QUOTE}", check=mixed),
+    _rule(rf"{_S}-U{_S}?{_QUOTE}[A-Za-z0-9_.\\/@-]{{1,60}}%", check=mixed),
     _rule(rf"\bput-parameter\b[^\n|;]{{0,200}}SecureString[^\n|;]{{0,120}}--value[ =]{_QUOTE}"),
     Rule(
         "password",
@@ -221,7 +221,7 @@ RULES: tuple[Rule, ...] = (
         after=8,
         rank=3,
     ),
-    _rule(r"\bPSK[ ]{1,4}\\*[\"']", r"[^\s\"'\\]{8,200}", check=_mixed),
+    _rule(r"\bPSK[ ]{1,4}\\*[\"']", r"[^\s\"'\\]{8,200}", check=mixed),
     secret_rule(
         "secret",
         rf"{_B}(?:cargo|npm|gem|fly(?:ctl)?|vercel|netlify|railway|wandb|huggingface-cli|hf|vault|sentry-cli|pulumi|doppler|infisical|snyk){_S}(?:auth{_S})?(?:login|signin|auth){_S}{{1,2}}(?:--(?:relogin|token|auth-token)[ =])?{_QUOTE}",
@@ -229,19 +229,17 @@ RULES: tuple[Rule, ...] = (
         random_value,
     ),
     _rule(
-        rf"(?:\b|\\[nrt]|_)(?:psk|pre-shared-key)(?:\\*[\"'])?[ ]?[=:][ ]?{_QUOTE}",
+        rf"(?:\b|\\[nrt]|_)(?:psk(?:_?value)?|pre-shared-key)(?:\\*[\"'])?[ ]?[=:][ ]?{_QUOTE}",
         rf"{_VALUE}{{8,63}}",
         check=_pre_shared,
     ),
-    _rule(
-        rf"(?i:\bnet{_S}{{1,3}}user){_S}{{1,3}}[^\s/\\]{{1,40}}{_S}{{1,3}}{_QUOTE}", check=_mixed
-    ),
+    _rule(rf"(?i:\bnet{_S}{{1,3}}user){_S}{{1,3}}[^\s/\\]{{1,40}}{_S}{{1,3}}{_QUOTE}", check=mixed),
     _rule(r"(?:password|secret|key) 7 ", r"[0-9A-F]{8,80}"),
-    _rule(r"\b(?:snmp-server community|r[ow]community6?) ", check=_mixed),
-    _rule(rf"\bcreateUser{_S}\S{{1,40}}{_S}(?:MD5|SHA[\d-]*){_S}{_QUOTE}", check=_mixed),
+    _rule(r"\b(?:snmp-server community|r[ow]community6?) ", check=mixed),
+    _rule(rf"\bcreateUser{_S}\S{{1,40}}{_S}(?:MD5|SHA[\d-]*){_S}{_QUOTE}", check=mixed),
     _rule(
         rf"\bcreateUser{_S}\S{{1,40}}{_S}(?:MD5|SHA[\d-]*){_S}\S{{4,80}}{_S}(?:DES|AES[\d-]*){_S}{_QUOTE}",
-        check=_mixed,
+        check=mixed,
     ),
     _rule(rf"{_B}nmcli\b[^\n|;]{{0,120}}{_S}password{_S}{_QUOTE}"),
     _rule(
@@ -254,7 +252,7 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"{_B}rabbitmqctl{_S}(?:add_user|change_password){_S}[^\s\\]{{1,60}}{_S}{_QUOTE}"),
     _rule(
         rf"{_B}htpasswd{_S}-[A-Za-z]*b[A-Za-z]*{_S}(?:[^\s\\]{{1,80}}{_S})?[^\s\\]{{1,60}}{_S}{_QUOTE}",
-        check=_mixed,
+        check=mixed,
     ),
     _rule(rf"{_B}ConvertTo-SecureString{_S}(?:-String{_S})?\\*[\"']", r"[^\"'\\\n$]{4,200}"),
     Rule(
@@ -286,10 +284,8 @@ RULES: tuple[Rule, ...] = (
         _license,
         r"(?:[^A-Za-z0-9-]|$)",
     ),
-    _rule(rf"\]:\d+{_S}+[^\s:\\]+:", check=_mixed),
-    _rule(
-        rf"{_B}(?:setenv|setx|ENV){_S}+[A-Z0-9_]+_(?:PASS|PWD|PW|PAT){_S}+{_QUOTE}", check=_mixed
-    ),
+    _rule(rf"\]:\d+{_S}+[^\s:\\]+:", check=mixed),
+    _rule(rf"{_B}(?:setenv|setx|ENV){_S}+[A-Z0-9_]+_(?:PASS|PWD|PW|PAT){_S}+{_QUOTE}", check=mixed),
     _rule(
         rf"(?i:identified{_S}+(?:with{_S}+\S+{_S}+)?by|(?:with|login|role{_S}+\w+){_S}+password){_S}+",
         r"[A-Za-z0-9][^\s\"'`;,()\\]{5,100}",
@@ -297,14 +293,14 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"(?i:identified{_S}+by){_S}+\\*\"", r"[^\s\"\\]{4,100}", r"\\*\""),
     _rule(rf"(?:^|{_S})--?pass[ =]{_QUOTE}", check=_typed),
-    _rule(rf"{_B}ldappasswd\b[^\n|;]{{0,120}}{_S}-[as]{_S}{_QUOTE}", check=_mixed),
+    _rule(rf"{_B}ldappasswd\b[^\n|;]{{0,120}}{_S}-[as]{_S}{_QUOTE}", check=mixed),
     _rule(
         rf"{_B}security{_S}add-(?:generic|internet)-password\b[^\n|;]{{1,160}}{_S}-w{_S}{_QUOTE}",
-        check=_mixed,
+        check=mixed,
     ),
-    _rule(rf"{_B}ansible-vault{_S}encrypt_string{_S}(?:--\S{{1,40}}{_S})*{_QUOTE}", check=_mixed),
+    _rule(rf"{_B}ansible-vault{_S}encrypt_string{_S}(?:--\S{{1,40}}{_S})*{_QUOTE}", check=mixed),
     # base64 of a password, in a dialogue with a mail server and in LDIF
-    _rule(rf"334 UGFzc3dvcmQ6{NL}(?:[^\n\\]{{0,20}}> ?)?", r"[A-Za-z0-9+/]{4,200}={0,2}"),
+    _rule(rf"334 UGFzc3dvcmQ6{NL}(?:[^\n\\]{{0,20}}> ?|C: ?)?", r"[A-Za-z0-9+/]{4,200}={0,2}"),
     _rule(r"(?i:userPassword|unicodePwd):: ", r"[A-Za-z0-9+/]{4,200}={0,2}"),
     *(
         secret_rule("secret", head, value, random_value)

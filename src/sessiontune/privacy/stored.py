@@ -16,7 +16,7 @@ _SALT = r"[A-Za-z0-9./]"
 _KEY_ID = r"(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{16}"
 
 
-def _hash(data: bytes, match: Any) -> tuple[int, int] | None:
+def accepted_hash(data: bytes, match: Any) -> tuple[int, int] | None:
     """A password's hash, which allows guessing without limit. Placeholders do not have its form."""
     return match.span(1) if len(set(match.group(1)[-20:])) > 6 else None
 
@@ -25,7 +25,7 @@ def _ticket(data: bytes, match: Any) -> tuple[int, int] | None:
     """A Kerberos ticket. Where it is none, an empty span rejects the whole run, so that it is not
     read again from each of its bytes."""
     end = match.end(1)
-    return _hash(data, match) or (end, end)
+    return accepted_hash(data, match) or (end, end)
 
 
 def _told(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -48,7 +48,9 @@ def _random(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _hashed(form: str) -> Rule:
-    return Rule("password-hash", "secrets", form, f"({form})", _hash, before=260, after=200, rank=7)
+    return Rule(
+        "password-hash", "secrets", form, f"({form})", accepted_hash, before=260, after=200, rank=7
+    )
 
 
 def _after(kind: str, head: str, value: str, check: Check = _value, tail: str = "") -> Rule:
@@ -67,6 +69,7 @@ _HASHES = (
     rf"pbkdf2_sha(?:1|256|512)\$\d{{1,8}}\$[A-Za-z0-9./+=_-]{{1,64}}\${_B64}{{27,100}}={{0,2}}",
     rf"pbkdf2:sha(?:1|256|512)(?::\d{{1,8}})?\${_SALT}{{4,32}}\$[0-9a-f]{{40,128}}",
     rf"scrypt:\d{{1,8}}:\d{{1,3}}:\d{{1,3}}\${_SALT}{{4,32}}\$[0-9a-f]{{64,128}}",
+    rf"SCRAM-SHA-(?:1|256)\$\d{{1,8}}:{_B64}{{16,44}}={{0,2}}\${_B64}{{27,44}}={{0,2}}:{_B64}{{27,44}}={{0,2}}",
     rf"\{{(?:S?SHA(?:256|384|512)?|SMD5)\}}{_B64}{{24,140}}={{0,2}}",
 )
 
@@ -145,7 +148,7 @@ RULES: tuple[Rule, ...] = (
         "django-secret-key",
         r"(?:^|[^a-z-])",
         r"django-insecure-[a-z0-9!@#$%^&*(_=+)-]{40,60}",
-        _hash,
+        accepted_hash,
     ),
     _after(
         "rails-master-key",

@@ -34,7 +34,7 @@ _BIRTHS = r"birth[_ -]?da(?:te|y)|date[_ -]of[_ -]birth|\bdob|geburts(?:datum|ta
 _PHONES = r"phone(?:[_ ]?(?:number|no))?|mobile|telefono?|telefone|celular|\bfax|whatsapp|handy"
 _DEGREES = r"\b(?:lat(?:itude)?|lng|lon(?:g(?:itude)?)?)"
 #: What may follow a column's name: a mark and the next name, a bar, or (`_LAST`) a line end.
-_ENDS = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:(?:[,;\t]|\\t)\\*[A-Za-z\"_]|[ ]{0,40}\|[^|&])"
+_ENDS = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:(?:[,;\t]|\\t)\\*[A-Za-z\"_]|[ ]{0,40}[|\xe2][^|&\x80])"
 _LAST = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:\r?\n|(?:\\+r)?\\+n)"
 _MARK = r"(?:[,;\t|]|\\t)[\w \\\"]{0,24}"
 
@@ -48,7 +48,12 @@ _OF_HEADS = bytes(
 )
 #: The same with what a listing puts before a line.
 _BEFORE = _OF_HEADS + b":+>"
-_RULER = quick(r"[ \t]*[|+]?[ :=-]{3,400}(?:[|+][ :=-]{3,400})*[|+]?[ \t\r\\r]*\Z")
+_RULER = quick(
+    r"[ \t]*(?:[|+]?[ :=-]{3,400}(?:[|+][ :=-]{3,400})*[|+]?|(?:\xe2[\x94\x95][\x80-\xbf]){3,400})[ \t\r\\r]*\Z"
+)
+#: Bars between cells: of ASCII, and as programs draw boxes, thick ones around the head.
+_BAR, _THICK = b"\xe2\x94\x82", b"\xe2\x94\x83"
+_BARS = (b"|", _BAR, _THICK)
 
 
 def _cells(
@@ -59,7 +64,7 @@ def _cells(
     found: list[tuple[int, int]] = []
     at = low
     while at <= high and len(found) <= most:
-        quoted = mark != b"|" and data[at : at + 1] == b'"'
+        quoted = mark not in _BARS and data[at : at + 1] == b'"'
         close = data.find(b'"', at + 1, high) if quoted else -1
         end = data.find(mark, max(at, close), high)
         end = high if end < 0 else end
@@ -153,7 +158,7 @@ def _below(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
     head = data[low:high]
     if head.translate(None, _OF_HEADS):
         return []
-    mark = next((m for m in (b"|", b",", b";", b"\t", b"\\t") if m in head), None)
+    mark = next((m for m in (*_BARS, b",", b";", b"\t", b"\\t") if m in head), None)
     if mark is None:
         return []
     keys = column.kind == "secret" and quick(_KEY_COLUMN).search(data, low, end - 1)
@@ -162,7 +167,7 @@ def _below(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
     columns = _cells(data, low, high, mark)
     named = column.chosen([data[a:b] for a, b in columns])
     if not named or (
-        mark != b"|" and not listed and _is_row(data, low, line_end, mark, len(columns))
+        mark not in _BARS and not listed and _is_row(data, low, line_end, mark, len(columns))
     ):
         return []
     good = column.good
@@ -200,11 +205,12 @@ def _rows(
     data: bytes, high: int, line_end: bytes, mark: bytes, size: int, listed: bool
 ) -> Iterator[list[tuple[int, int]]]:
     """The rows of `size` cells below the head that ends at `high`, as places of their cells."""
-    ruled = mark != b"|"
+    ruled = mark not in _BARS
+    mark = _BAR if mark == _THICK else mark
     begun = False
     for begin, stop in below(data, high, line_end):
         start = unlisted(data, begin, stop) if listed else begin
-        if mark == b"|" and _RULER.match(data, start, stop):
+        if mark in _BARS and _RULER.match(data, start, stop):
             if begun:
                 return
             ruled = True
