@@ -32,6 +32,24 @@ def test_findings_and_the_error_are_one_object(
     assert shown.err == ""
 
 
+@pytest.mark.parametrize(
+    ("verb", "missing"),
+    [("tune", "No base model named."), ("train", "Missing argument 'DIR'."),
+     ("forget", "Missing argument 'PROJECT|SESSION|FILE'.")],
+)  # fmt: skip
+def test_a_verb_alone_says_what_it_lacks(
+    verb: str, missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It said that arguments are missing."""
+    assert main([verb, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["message"] == missing
+
+
+def test_a_person_is_shown_the_help_of_a_verb_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tune"]) == 2
+    assert "Usage: sessiontune tune [OPTIONS]" in capsys.readouterr().err
+
+
 def test_a_wrong_command_line_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--json", "export", "--frobnicate"]) == 2
 
