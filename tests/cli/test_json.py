@@ -45,6 +45,27 @@ def test_a_verb_alone_says_what_it_lacks(
     assert json.loads(capsys.readouterr().out)["error"]["message"] == missing
 
 
+def test_a_value_that_is_missing_leads_to_the_help_of_its_verb(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It led to the help of the program."""
+    assert main(["--json", "export", "-o"]) == 2
+    assert (
+        json.loads(capsys.readouterr().out)["error"]["hint"] == "See 'sessiontune export --help'."
+    )
+
+
+def test_a_file_in_the_place_of_the_state_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It said: File exists."""
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main(["--json", "forget", "x", "--state", str(tmp_path / "notes.txt")]) == 5
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "there is a file in the place of a folder" in error["message"]
+    assert error["hint"] == "Mend that, or give another folder with --state."
+
+
 def test_a_person_is_shown_the_help_of_a_verb_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tune"]) == 2
     assert "Usage: sessiontune tune [OPTIONS]" in capsys.readouterr().err

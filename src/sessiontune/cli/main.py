@@ -165,7 +165,8 @@ def main(argv: list[str] | None = None) -> int:
         click.echo(error.format_message(), err=True)  # a verb alone: its help
         return 2
     except click.UsageError as error:
-        console.usage_error(error)
+        verb = next((word for word in args if word in VERBS), "")
+        console.usage_error(error, f"sessiontune {verb}".rstrip())
         return 2
     except click.ClickException as error:
         console.error(UsageError(error.format_message()))

@@ -54,10 +54,14 @@ def _views(row: dict[str, Any], base: str | None, where: str, length: int) -> li
         raise UsageError(
             "--mask needs a chat template"
             + (", and tiny is made anew for each run." if base else "."),
-            "Give the model's folder with --base. None here yet? `sessiontune train DIR --base tiny"
-            " --dry-run -o try` makes a tiny one in try/base.",
+            "Give the model's folder or a run with --base. None here yet? `sessiontune train DIR"
+            " --base tiny --dry-run -o try` makes a tiny one in try/base.",
         )
-    template = Template.load(base if Path(base).is_dir() else resolve(base).path)
+    run = Path(base)
+    if (run / "run.json").is_file():  # what it was trained with, whatever became of its base
+        template = Template.load(run / "tokenizer", str(run / "template.jinja"))
+    else:
+        template = Template.load(base if run.is_dir() else resolve(base).path)
     if "long" not in tags_in(row.get("tags")):
         return mask_view(template, row, where)
     from ..training.data import Row
