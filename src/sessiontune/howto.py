@@ -231,8 +231,8 @@ _TIPS = """## Training Tips
 
 1. **Start small**: a 4B to 8B model shows within an evening whether the data helps.
 2. **LoRA or QLoRA, all linear layers**: equals full fine-tuning on sets of this size.
-3. **Watch for overfitting**: with {pairs} pairs, three epochs are the most. Keep a checkpoint of
-   each and let the held-out side choose.
+3. **Watch for overfitting**: with {pairs} to train on, three epochs are the most. Keep a checkpoint
+   of each and let the held-out side choose.
 4. **Do not cut to 1,024 or 2,048 tokens**: what an agent session teaches comes later.
 5. **Mix in general data** (`--mix`) so that the model does not forget what it knew.
 6. **Test with your own questions**: `sessiontune evaluate` compares base and tuned, and says how

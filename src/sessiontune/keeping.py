@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import StoreError
+from .errors import StoreError, cannot_write
 
 
 def salt_of(path: Path) -> bytes:
@@ -91,7 +91,4 @@ def alone(folder: Path, named: Path) -> Iterator[None]:
 
 def disk_error(error: OSError, folder: Path) -> StoreError:
     """The error for a state folder that cannot be used."""
-    return StoreError(
-        f"{folder} cannot be used: {error.strerror}.",
-        "Check its permissions and free space, or give another folder with --state.",
-    )
+    return cannot_write(folder, error, ", or give another folder with --state.")

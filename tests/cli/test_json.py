@@ -32,6 +32,45 @@ def test_findings_and_the_error_are_one_object(
     assert shown.err == ""
 
 
+@pytest.mark.parametrize(
+    ("verb", "missing"),
+    [("tune", "No base model named."), ("train", "Missing argument 'DIR'."),
+     ("forget", "Missing argument 'PROJECT|SESSION|FILE'.")],
+)  # fmt: skip
+def test_a_verb_alone_says_what_it_lacks(
+    verb: str, missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It said that arguments are missing."""
+    assert main([verb, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["message"] == missing
+
+
+def test_a_value_that_is_missing_leads_to_the_help_of_its_verb(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It led to the help of the program."""
+    assert main(["--json", "export", "-o"]) == 2
+    assert (
+        json.loads(capsys.readouterr().out)["error"]["hint"] == "See 'sessiontune export --help'."
+    )
+
+
+def test_a_file_in_the_place_of_the_state_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It said: File exists."""
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main(["--json", "forget", "x", "--state", str(tmp_path / "notes.txt")]) == 5
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "there is a file in the place of a folder" in error["message"]
+    assert error["hint"] == "Mend that, or give another folder with --state."
+
+
+def test_a_person_is_shown_the_help_of_a_verb_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tune"]) == 2
+    assert "Usage: sessiontune tune [OPTIONS]" in capsys.readouterr().err
+
+
 def test_a_wrong_command_line_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--json", "export", "--frobnicate"]) == 2
 

@@ -78,6 +78,16 @@ def test_ship_without_a_run_and_with_wrong_types(
     assert code == 2
 
 
+def test_what_a_chat_needs_is_named_for_what_it_asks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A merged model was advised for --compare, which then asked for the adapter."""
+    run = str(run_folder(tmp_path / "r"))
+    for options, needed in (((), ""), (("--compare",), " --adapter-only")):
+        code, error = told(capsys, "chat", run, *options)
+        assert (code, error["hint"]) == (6, f"sessiontune ship {run}{needed}")
+
+
 def test_a_missing_program_is_said_before_anything_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

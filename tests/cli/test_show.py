@@ -6,7 +6,11 @@ import json
 from pathlib import Path
 
 import orjson
+import pytest
 from tests.neighbours import bot, claude_lines, user
+
+from sessiontune.errors import UsageError
+from sessiontune.training.bases import resolve
 
 from .conftest import Cli
 
@@ -52,6 +56,28 @@ def test_the_base_of_a_mask_is_named_as_for_training(cli: Cli, tmp_path: Path) -
     assert (code, "some-owner/no-such-model is not on this machine" in err) == (2, True), err
     code, _, err = cli(*shown, "tiny")
     assert (code, "--base tiny --dry-run" in err) == (2, True), err
+
+
+def test_a_run_gives_the_template_that_it_was_trained_with(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was refused as a model without a tokenizer. To train on, it is no base by itself."""
+    _export(cli, tmp_path)
+    run = tmp_path / "my-run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    asked: list[tuple[str, ...]] = []
+
+    def load(folder: Path, template: str) -> None:
+        asked.append((str(folder), template))
+        raise UsageError("seen", "")
+
+    monkeypatch.setattr("sessiontune.templating.Template.load", load)
+    cli("show", tmp_path / "data", "1", "--mask", "--base", run)
+    assert asked == [(str(run / "tokenizer"), str(run / "template.jinja"))]
+    with pytest.raises(UsageError) as refused:
+        resolve(str(run))
+    assert "sessiontune ship RUN -t safetensors" in refused.value.hint
 
 
 def test_options_of_the_mask_need_it_and_a_row(cli: Cli, tmp_path: Path) -> None:

@@ -255,7 +255,9 @@ def test_what_shipping_will_lack_is_said_before_anything_is_done(
     out = tmp_path / "out"
     code = main(["tune", str(tmp_path), "--base", "tiny", "-o", str(out), *types])
     assert code == (6 if words == "no converter" else 2)
-    assert words in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert words in said
+    assert "--llama-cpp" not in said, "an option that tune does not have"
     assert not out.exists()
 
 

@@ -28,6 +28,7 @@ from sessiontune.evaluation.heldout import (  # noqa: E402
 )
 from sessiontune.evaluation.local import Lab  # noqa: E402
 from sessiontune.evaluation.losses import trainer_mean  # noqa: E402
+from sessiontune.evaluation.markdown import report_markdown  # noqa: E402
 from sessiontune.evaluation.queries import Query  # noqa: E402
 from sessiontune.evaluation.result import Result  # noqa: E402
 from sessiontune.runtime.heldside import side_of  # noqa: E402
@@ -403,6 +404,21 @@ def test_half_a_record_and_a_base_that_is_gone_are_named(
     (tmp_path / "adapter").mkdir()
     assert main(["evaluate", str(tmp_path)]) == 2
     assert f"is not at {tmp_path / 'moved'} any more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("known", ["", "the same `export` with --split second"])
+def test_what_helps_to_a_verdict_is_said_once(known: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict's general advice stood above the command that does it."""
+    monkeypatch.setattr("sessiontune.cli.evaluate._more_held_out", lambda _: known)
+    few = Result(
+        run="r", base="b", outcome="unclear", sentence="Too few.", advice="Hold out 5 more.",
+        measures=(),
+    )  # fmt: skip
+    drawn = io.StringIO()
+    draw(Rich(file=drawn, width=200), few, Path("r"))
+    assert drawn.getvalue().count("Hold out 5 more.") == (0 if known else 1)
+    assert drawn.getvalue().count("For a verdict: ") == 1
+    assert "**Too few. Hold out 5 more.**" in report_markdown(few)
 
 
 def test_a_worse_model_fails_the_gate(

@@ -63,6 +63,7 @@ def made(count: int = 5, effect: float = -1.0) -> Result:
         data=f"{HOME}/data set",
         outcome=said.outcome,
         sentence=said.sentence,
+        advice="Hold out more.",
         measures=(loss, tool, one),
         comparisons=(Comparison(arm="tuned", against="base", measures=(loss, tool, one)),),
         cases=tuple(shown),
@@ -76,7 +77,7 @@ def test_the_verdict_stands_first_and_nothing_runs() -> None:
     result = made()
     html = report_html(result, PAGE)
     body = html.partition("<main>")[2]
-    assert body.index(result.sentence) < body.index("<svg") < body.index('class="case')
+    assert body.index(result.words) < body.index("<svg") < body.index('class="case')
     assert "<script" not in html
     assert "<img" not in html
     assert "http://" not in html.replace("http://www.w3.org", "")

@@ -96,8 +96,8 @@ def test_few_lineages_say_so_and_what_to_add() -> None:
     assert said.outcome == "unclear"
     assert "6 held-out groups of sessions" in said.sentence
     assert "held-out" not in verdict(found, False, "your queries", "questions").sentence
-    assert "Ask at least 4 more" in verdict(found, False, "your queries", "questions").sentence
-    assert "4 more" in said.sentence
+    assert "Ask at least 4 more" in verdict(found, False, "your queries", "questions").words
+    assert "4 more" in said.advice
 
 
 def test_more_cases_of_one_lineage_do_not_narrow_the_interval() -> None:

@@ -71,6 +71,11 @@ def some_conversations(seed: int, *, branch: bool = False) -> list[Conversation]
     return [main, agent]
 
 
+def test_the_tip_counts_the_pairs_that_train() -> None:
+    """It named all pairs, those that are held out too."""
+    assert "with 4 pairs to train on, three epochs" in card(example())
+
+
 def test_the_originals_statistics_stand_first() -> None:
     text = card(example())
     for line in (

@@ -228,7 +228,7 @@ def test_the_settings_that_are_named_are_of_this_door() -> None:
     from sessiontune.cli.serve import _told
 
     asked = {"port": 8040, "context": 0, "out": None, "base": None}
-    assert "serve run --client claude|" in _told("", "m", Path("run"), asked)
+    assert "serve run --client NAME\n" in _told("", "m", Path("run"), asked)
     asked |= {"port": 8049, "context": 32768, "out": Path("my ship")}
-    said = "serve run --port 8049 --context 32768 --out 'my ship' --client claude|"
+    said = "serve run --port 8049 --context 32768 --out 'my ship' --client NAME\n"
     assert said in _told("", "m", Path("run"), asked)

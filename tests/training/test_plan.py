@@ -296,6 +296,21 @@ def test_every_line_of_a_plan_has_its_reason() -> None:
     assert all(line.value and line.reason for line in made.lines)
 
 
+def test_a_plan_says_how_many_held_out_examples_there_are_and_how_many_it_looks_at() -> None:
+    """The preflight counted all of them, the plan those of one evaluation: 114 and 16."""
+    told = []
+    for preset in ("demo", ""):
+        spec = make_spec({"base": "tiny"}, None, preset)
+        settings, lines = settling.settle(spec, BASES["llama"], CPU)
+        many = prepared(114)
+        made = planner.plan(spec, BASES["llama"], CPU, settings, lines, prepared(40), many, 40)
+        told.append(next(line.value for line in made.lines if line.name == "data"))
+    assert told == [
+        "40 rows, 40 examples; 114 held-out examples, 16 of them in each evaluation",
+        "40 rows, 40 examples; 114 held-out examples",
+    ]
+
+
 def test_layers_that_the_base_does_not_have_are_refused_by_name(tmp_path: Path) -> None:
     """From the headers alone, before anything is rendered; a head tied to the embedding is one."""
     (tmp_path / "config.json").write_text("{}")

@@ -38,7 +38,7 @@ def compare_blind(result: Result, path: Path) -> None:
         f"Decided: {found.wins + found.losses + found.ties} of {len(pairs)}. "
         f"Tuned won {found.wins}, base won {found.losses}, ties {found.ties}."
     )
-    click.echo(found.verdict.sentence)
+    click.echo(found.verdict.words)
 
 
 def _key() -> str:

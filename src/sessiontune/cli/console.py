@@ -123,9 +123,10 @@ class Console(msgspec.Struct, frozen=True):
         if error.hint:
             click.echo(f"  {error.hint}", err=True)
 
-    def usage_error(self, error: click.UsageError) -> None:
-        """Report a wrong command line."""
-        where = error.ctx.command_path if error.ctx else "sessiontune"
+    def usage_error(self, error: click.UsageError, called: str) -> None:
+        """Report a wrong command line; `called`: program and verb, which click does not always
+        know."""
+        where = error.ctx.command_path if error.ctx else called
         self.error(UsageError(error.format_message(), f"See '{where} --help'."))
 
 

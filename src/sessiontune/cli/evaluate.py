@@ -206,6 +206,8 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
     print_plain(rich, f"Report: {run / 'evaluation' / 'report.html'}")
     if result.outcome == "unclear" and (options := _more_held_out(run)):
         print_plain(rich, f"For a verdict: {options}; then train and evaluate on that")
+    elif result.advice:
+        print_plain(rich, f"For a verdict: {result.advice}")
     if result.outcome != "worse":
         print_plain(rich, f"Next:   sessiontune ship {quote(str(run))}")
 

@@ -209,7 +209,7 @@ class Evening(msgspec.Struct, frozen=True):
 
         result = run_evaluation(self.console, self.run, self.max_cases)
         links = self._links(self.run, {"evaluation": "evaluation/report.html"})
-        return result.sentence, links, {"outcome": result.outcome}
+        return result.words, links, {"outcome": result.outcome}
 
     def _worse(self, done: Done) -> None:
         if done.data.get("outcome") == "worse" and not self.ask(

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from copy import copy
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -60,6 +61,9 @@ class LazyGroup(click.Group):
             return None
         module = import_module(f"sessiontune.cli.{VERBS[name][0]}")
         command: click.Command = getattr(module, name)
+        if ctx.params.get("as_json"):  # a program is told what is missing, not shown the help
+            command = copy(command)
+            command.no_args_is_help = False
         return command
 
     def resolve_command(
@@ -160,13 +164,11 @@ def main(argv: list[str] | None = None) -> int:
         console.error(error)
         return error.code
     except click.exceptions.NoArgsIsHelpError as error:
-        if console.as_json:
-            console.usage_error(click.UsageError("Arguments are missing.", error.ctx))
-        else:
-            click.echo(error.format_message(), err=True)  # a verb alone: its help
+        click.echo(error.format_message(), err=True)  # a verb alone: its help
         return 2
     except click.UsageError as error:
-        console.usage_error(error)
+        verb = next((word for word in args if word in VERBS), "")
+        console.usage_error(error, f"sessiontune {verb}".rstrip())
         return 2
     except click.ClickException as error:
         console.error(UsageError(error.format_message()))

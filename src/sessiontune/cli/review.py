@@ -26,7 +26,7 @@ PORT = 8041
     show_default=True,
     help="0: any that is free.",
 )
-@click.option("--base", metavar="MODEL", help="Folder or hub id: show which tokens bear loss.")
+@click.option("--base", metavar="MODEL", help="Folder, run or hub id: show which tokens bear loss.")
 @state_option
 @click.pass_obj
 def review(console: Console, folder: Path, port: int, base: str | None, state: Path | None) -> None:

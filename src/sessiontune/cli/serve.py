@@ -106,7 +106,8 @@ def _told(url: str, model: str, run: Path, asked: dict[str, Any]) -> str:
             f"Model:      {model}",
             f"OpenAI:     {url}/v1",
             f"Anthropic:  {url}",
-            f"Settings:   sessiontune serve {quote(str(run))}{more} --client {'|'.join(_CLIENTS)}",
+            f"Settings:   sessiontune serve {quote(str(run))}{more} --client NAME",
+            f"            ({', '.join(_CLIENTS)})",
         ]
     )
 

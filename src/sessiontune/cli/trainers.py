@@ -44,7 +44,7 @@ def list_trainers(console: Console) -> None:
 
 
 @trainers.command()
-@click.argument("name", type=click.Choice(NAMES))
+@click.argument("name", type=click.Choice(NAMES), metavar="NAME")
 @click.option("--force", is_flag=True, help="Make it anew when it is there.")
 @click.pass_obj
 def install(console: Console, name: str, force: bool) -> None:

@@ -80,6 +80,7 @@ def evaluate(
         held=bench.side.digest,
         outcome=verdict.outcome,
         sentence=verdict.sentence,
+        advice=verdict.advice,
         measures=tuple(bench.tuned),
         comparisons=tuple(bench.comparisons()),
         cases=tuple(shown(bench.cases, bench.answers)),

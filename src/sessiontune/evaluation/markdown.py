@@ -11,7 +11,7 @@ from .statistics import Estimate
 
 def report_markdown(result: Result) -> str:
     """Verdict first, then every comparison, then what else was looked at."""
-    lines = [f"# Evaluation of {result.run}", "", f"**{result.sentence}**", ""]
+    lines = [f"# Evaluation of {result.run}", "", f"**{result.words}**", ""]
     lines += [f"- {text}" for text in (*result.notes, *further(result))]
     for comparison in result.compared:
         lines += ["", f"## {comparison.arm} against {comparison.against}", ""]
@@ -87,5 +87,5 @@ def judged_words(j: Judged) -> str:
     failed = f"{j.failed} failed" + (f": {j.why}" if j.why else "")
     return (
         f"Judged against {j.against}: {j.wins} won, {j.losses} lost, {j.ties} ties "
-        f"({j.reversed} changed with the order, {failed}). {j.verdict.sentence}"
+        f"({j.reversed} changed with the order, {failed}). {j.verdict.words}"
     )

@@ -41,7 +41,7 @@ def report_html(result: Result, folder: Path) -> str:
     """Verdict first, then measures with intervals, then answers side by side. `folder`: the page's
     folder."""
     body = [
-        f'<div class="verdict {result.outcome}"><p>{words(result.sentence)}</p>'
+        f'<div class="verdict {result.outcome}"><p>{words(result.words)}</p>'
         f"<p>{escape(_figures(result.measures[0]))}</p></div>",
         facts(_facts(result)),
         *(note(text) for text in result.notes),

@@ -153,13 +153,14 @@ def tally(
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The evaluation of one run. `outcome` is that of the first measure, held-out loss, unless next
-    actions are clearly worse. `measures` are tuned minus base; `held` is the digest of the held-out
-    rows."""
+    actions are clearly worse; `advice` is what would help to a verdict. `measures` are tuned minus
+    base; `held` is the digest of the held-out rows."""
 
     run: str
     base: str
     outcome: str
     sentence: str
+    advice: str = ""
     data: str = ""
     held: str = ""
     measures: tuple[Measure, ...]
@@ -175,6 +176,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     secrets_in_answers: int = 0
     regurgitated: int = 0
     notes: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The verdict's sentence and advice."""
+        return f"{self.sentence} {self.advice}".rstrip()
 
     @property
     def compared(self) -> tuple[Comparison, ...]:

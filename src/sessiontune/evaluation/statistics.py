@@ -119,10 +119,16 @@ def _needed(difference: float, se: float | None, clusters: int) -> int | None:
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`better`, `worse` or `unclear`, and a sentence for the user."""
+    """`better`, `worse` or `unclear`, a sentence for the user, and what would help."""
 
     outcome: str
     sentence: str
+    advice: str = ""
+
+    @property
+    def words(self) -> str:
+        """Sentence and advice."""
+        return f"{self.sentence} {self.advice}".rstrip()
 
 
 #: Names of clusters in a sentence, and how to get more of them.
@@ -145,8 +151,8 @@ def verdict(found: Estimate, lower_is_better: bool, what: str, unit: str = "line
         held = called.format("" if found.clusters == 1 else "s")
         return Verdict(
             "unclear",
-            f"Not enough data to tell: {found.clusters} {held}, and a verdict needs {FEW}. "
-            f"{advice.format(lacking)}",
+            f"Not enough data to tell: {found.clusters} {held}, and a verdict needs {FEW}.",
+            advice.format(lacking),
         )
     if found.low <= 0 <= found.high:
         more = (

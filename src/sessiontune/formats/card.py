@@ -286,7 +286,9 @@ def _models(manifest: Manifest) -> str:
 
 
 def _training(manifest: Manifest) -> str:
-    return howto.training(place(manifest), number(manifest.statistics.pairs))
+    s = manifest.statistics
+    trained = s.splits["train"].pairs if "train" in s.splits else 0
+    return howto.training(place(manifest), several(trained, "pair"))
 
 
 def _title(manifest: Manifest) -> str:

@@ -222,7 +222,7 @@ def _parts() -> list[dict[str, str]]:
         there = (environment_of(trainer) / "bin" / "python").is_file()
         hint = f"sessiontune trainers install {trainer}"
         out.append(_part(trainer, "" if there else "not installed", hint))
-    programs = {"ollama": "https://ollama.com/download", "llama-quantize": "llama.cpp"}
+    programs = {"ollama": "https://ollama.com", "llama-quantize": "llama.cpp"}
     for program, hint in programs.items():
         out.append(_part(program, "" if shutil.which(program) else "not on PATH", hint))
     return out

@@ -45,12 +45,12 @@ class Hosted(msgspec.Struct, frozen=True):
     what: str
 
 
-def shipped_of(run: Run) -> Shipped:
-    """What was shipped of a run. ToolError when nothing was."""
+def shipped_of(run: Run, how: str = "") -> Shipped:
+    """What was shipped of a run. ToolError when nothing was; `how`: the option it takes."""
     found = read_shipped(run.out)
     if found is None or not found.files:
         raise ToolError(
-            f"Nothing of {run.folder} was shipped yet.", f"sessiontune ship {run.typed}"
+            f"Nothing of {run.folder} was shipped yet.", f"sessiontune ship {run.typed}{how}"
         )
     return found
 
@@ -89,7 +89,7 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
             " and without an adapter.",
             "Serve it without --adapter, or chat without --compare.",
         )
-    shipped = shipped_of(run)
+    shipped = shipped_of(run, " --adapter-only" if hosting.adapter else "")
     file = adapter_of(run, shipped) if hosting.adapter else pick(run, shipped, hosting.kind)
     context = context_to_serve(run, hosting)
     model, adapter = _paths(run, file)

@@ -161,7 +161,7 @@ def make_ready(
     held = prepare(data.eval, template, settings.length, None, apart)
     looked = spread(held, spec.eval_limit)
     count = _examples(spec, train, settings.length)
-    plan = planner.plan(spec, base, here, settings, lines, train, looked, count)
+    plan = planner.plan(spec, base, here, settings, lines, train, held, count)
     epochs = plan.steps / plan.steps_per_epoch
     checks = check_data(data, train, held, template, base.rows, epochs)
     checks = [*checks, *_unseen(base, data), *_extra_checks(template), *_can_ship(base)]

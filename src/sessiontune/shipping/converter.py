@@ -35,8 +35,8 @@ MODEL_SCRIPT = "convert_hf_to_gguf.py"
 LORA_SCRIPT = "convert_lora_to_gguf.py"
 
 HINT = (
-    "Fetch it once with `sessiontune ship --fetch-converter` (77 MB through pip), or name your"
-    " llama.cpp checkout with --llama-cpp PATH."
+    "Fetch it once with `sessiontune ship --fetch-converter` (77 MB through pip), or set"
+    " SESSIONTUNE_LLAMA_CPP to your llama.cpp checkout."
 )
 
 #: What pip asks of a build backend, answered without building.

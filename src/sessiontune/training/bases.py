@@ -162,6 +162,11 @@ def _config(path: Path) -> dict[str, Any]:
         hint = "It should hold config.json, tokenizer.json and *.safetensors."
         if (path / "adapter_config.json").is_file():
             hint = "It is a LoRA adapter; name the base model that it was trained on."
+        elif (path / "run.json").is_file():
+            hint = (
+                "It is a training run: `sessiontune ship RUN -t safetensors` makes a model of it "
+                "that can be trained on."
+            )
         elif list(path.glob("*.gguf")):
             hint = "It holds GGUF files; training needs the original weights (safetensors)."
         raise UsageError(f"{path} is not a base model: config.json is missing.", hint) from error

@@ -15,15 +15,19 @@ from .prepare import fitted
 
 
 def mask_template(base: str | None) -> Template:
-    """The chat template of a base. UsageError for one that has none here."""
+    """The chat template of a base, or the one that a run was trained with. UsageError where there
+    is none."""
     if not base or base == "tiny":
         raise UsageError(
             "A mask needs a chat template"
             + (", and tiny is made anew for each run." if base else "."),
-            "Give the model's folder with --base. None here yet? `sessiontune train DIR --base tiny"
-            " --dry-run -o try` makes a tiny one in try/base.",
+            "Give the model's folder or a run with --base. None here yet? `sessiontune train DIR"
+            " --base tiny --dry-run -o try` makes a tiny one in try/base.",
         )
-    return Template.load(base if Path(base).is_dir() else resolve(base).path)
+    folder = Path(base)
+    if (folder / "run.json").is_file():  # whatever has become of its base
+        return Template.load(folder / "tokenizer", str(folder / "template.jinja"))
+    return Template.load(base if folder.is_dir() else resolve(base).path)
 
 
 def mask_views(

@@ -9,7 +9,7 @@ import msgspec
 from .bases import Base
 from .hardware import Machine
 from .pace import pace_of, share, span
-from .prepare import Prepared
+from .prepare import Prepared, spread
 from .settling import Line, Settings
 from .shortage import warnings
 from .spec import TrainSpec, from_where
@@ -40,19 +40,20 @@ def plan(
     examples: int,
 ) -> Plan:
     """Steps, checkpoints, time and disk, for `examples` training examples; `lines` are those of the
-    settings."""
+    settings. `held`: all that is held out; of that `spec.eval_limit` are looked at each time."""
     course = _course(spec, settings, examples)
     rows = examples if train is None or spec.packing else len(train.examples)
     mean = train.tokens / max(1, rows) if train else settings.length / 2
     looks = 1 + course.steps // course.every
-    looked = held.tokens * looks / 3 if held else 0.0  # no backward pass: a third
+    watched = spread(held, spec.eval_limit) if held else None
+    looked = watched.tokens * looks / 3 if watched else 0.0  # no backward pass: a third
     pace = pace_of(base, machine, settings.device, settings.method, settings.checkpointing)
     passes = course.steps * settings.accumulation
     seconds = passes * pace.seconds(_at_once(spec, settings) * mean) + looked / pace.speed
     disk = _disk(spec, base, settings)
     lines = [*lines]
     if train is not None:
-        lines.append(_data_line(train, held, examples if spec.packing else 0))
+        lines.append(_data_line(train, held, watched, examples if spec.packing else 0))
         lines += [Line("note", f"{n} rows", text) for text, n in sorted(train.changes.items())]
     lines += _course_lines(spec, course)
     lines += [
@@ -119,9 +120,13 @@ def _course_lines(spec: TrainSpec, course: _Course) -> list[Line]:
     ]
 
 
-def _data_line(train: Prepared, held: Prepared | None, packed: int) -> Line:
-    held_n = len(held.examples) if held else 0
+def _data_line(
+    train: Prepared, held: Prepared | None, watched: Prepared | None, packed: int
+) -> Line:
+    held_n, watched_n = (len(side.examples) if side else 0 for side in (held, watched))
     value = f"{train.rows:,} rows, {len(train.examples):,} examples; {held_n:,} held-out examples"
+    if watched_n < held_n:
+        value += f", {watched_n:,} of them in each evaluation"
     why = f"{train.tokens:,} tokens, {train.trained:,} bear loss, longest {train.longest:,}"
     if packed:
         why += f"; packed into {packed:,} rows"
