@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sessiontune import registry
 from sessiontune.ledger import Ledger
@@ -22,18 +22,20 @@ from sessiontune.steps.branches import Branches
 from sessiontune.steps.clean import clean
 
 LOGS = Path(__file__).parent / "logs"
-T = TypeVar("T")
 
 
-def timed(run: Callable[[], T]) -> tuple[float, T]:
-    """CPU seconds of the fastest of three runs, since one may meet a pause, and what it gave. For
-    tests that tell a square from a line by the ratio of two such times."""
-    times: list[float] = []
+def growth(prepare: Callable[[int], Callable[[], object]], count: int) -> float:
+    """How many times as long eight times `count` takes: 8 where cost is that of the length, 64
+    where it is its square, so that tests say `< 24`. What `prepare(n)` gives is timed; of three
+    runs in turn the fastest counts, since one may meet a pause."""
+    times: dict[int, list[float]] = {count: [], 8 * count: []}
     for _ in range(3):
-        begun = time.process_time()
-        given = run()
-        times.append(time.process_time() - begun)
-    return min(times), given
+        for size, taken in times.items():
+            run = prepare(size)
+            begun = time.process_time()
+            run()
+            taken.append(time.process_time() - begun)
+    return min(times[8 * count]) / max(min(times[count]), 0.001)
 
 
 #: word used in `expected.json` -> spellings of a reason that mean the same.

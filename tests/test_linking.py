@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import growth
 
 from sessiontune.linking import Frame, Node, epochs, fork_from, segments, sessions_of, threads
 from sessiontune.model import Text, ToolCall, ToolResult
@@ -196,15 +197,20 @@ def test_what_hangs_below_a_thread_that_was_given_out_is_a_thread_of_its_own() -
     assert (own.forked_from.session, own.forked_from.message) == (first.key, "a1")
 
 
-def test_branches_of_branches_are_told_in_little_time() -> None:
-    nodes = [node("p", "prompt")]
-    for _ in range(10_000):
-        answered = node("a", "answer", nodes[-1])
-        nodes += [answered, node("one", "prompt", answered), node("two", "prompt", answered)]
-    begun = time.process_time()
-    found = threads([nodes])
-    assert time.process_time() - begun < 3
-    assert (len(found), {thread.root for thread in found}) == (10_001, {"p"})
+def test_branches_of_branches_cost_their_number() -> None:
+    def branching(count: int) -> Callable[[], None]:
+        nodes = [node("p", "prompt")]
+        for _ in range(count):
+            answered = node("a", "answer", nodes[-1])
+            nodes += [answered, node("one", "prompt", answered), node("two", "prompt", answered)]
+
+        def link() -> None:
+            found = threads([nodes])
+            assert (len(found), {thread.root for thread in found}) == (count + 1, {"p"})
+
+        return link
+
+    assert growth(branching, 1250) < 24
 
 
 def test_epochs_begin_with_a_boundary_or_with_a_summary_alone() -> None:

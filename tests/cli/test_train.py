@@ -18,6 +18,7 @@ from sessiontune.errors import UsageError
 from sessiontune.runtime import checkup as checked
 from sessiontune.runtime.checkup import checkup
 from sessiontune.runtime.trainrecord import another
+from sessiontune.shipping.converter import MODEL_SCRIPT
 from sessiontune.training.bases import resolve
 from sessiontune.training.hardware import Gpu, Machine
 
@@ -268,6 +269,10 @@ def test_what_an_installation_lacks_is_named_with_its_extra(
     make_export(tmp_path / "data")
     weights = run_folder(tmp_path / "run") / "base" / "pytorch_model.bin"
     weights.write_bytes(b"0" * 4000)
+    llama = tmp_path / "llama.cpp"  # no test needs what a user's cache holds
+    llama.mkdir()
+    (llama / MODEL_SCRIPT).touch()
+    monkeypatch.setenv("SESSIONTUNE_LLAMA_CPP", str(llama))
     code = (
         f"import sys\nsys.modules[{absent!r}] = None\nfrom sessiontune.cli.main import run\nrun()"
     )

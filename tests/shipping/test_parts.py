@@ -22,7 +22,7 @@ from sessiontune.shipping.guide import vllm_argv
 from sessiontune.shipping.parity import Check, _greedy, _likelihood, refuse
 from sessiontune.shipping.pieces import shown_steps
 from sessiontune.shipping.reference import TOOL, Expected, Probe, Reference
-from sessiontune.shipping.run import Run
+from sessiontune.shipping.run import Run, file_digest
 from sessiontune.shipping.tokenizer import pre_tokenizer_name
 
 
@@ -204,12 +204,36 @@ def test_only_the_pinned_package_is_opened_and_only_its_scripts(
     with pytest.raises(ToolError, match="not the archive that was pinned"):
         converting.unpack(archive, env)
     assert not (tmp_path / "cache").exists()
-    from sessiontune.shipping.run import file_digest
-
     monkeypatch.setattr(converting, "SHA256", file_digest(archive))
     root = converting.unpack(archive, env).root
     held = sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
     assert held == ["conversion/base.py", "convert_hf_to_gguf.py"]
+
+
+def test_two_commands_may_fetch_the_converter_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "a.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in (converting.LORA_SCRIPT, converting.MODEL_SCRIPT):
+            tar.addfile(tarfile.TarInfo(converting._INSIDE + name))
+    monkeypatch.setattr(converting, "SHA256", file_digest(archive))
+    env = {"SESSIONTUNE_CACHE": str(tmp_path / "cache")}
+    extract = converting._extract
+
+    def slow(*given: Any) -> None:
+        """After the first file another command fetches all."""
+        extract(*given)
+        monkeypatch.setattr(converting, "_extract", extract)
+        converting.unpack(archive, env)
+
+    damaged = converting._kept(env)
+    (damaged / "conversion").mkdir(parents=True)
+    monkeypatch.setattr(converting, "_extract", slow)
+    root = converting.unpack(archive, env).root
+    held = sorted(path.name for path in root.iterdir())
+    assert held == [converting.MODEL_SCRIPT, converting.LORA_SCRIPT]
+    assert list((tmp_path / "cache").iterdir()) == [root]
 
 
 def test_quantisers_are_found_or_the_ways_out_are_named(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.sources.test_codex import row, said, write
 from tests.sources.test_codex_shapes import told, whole
+from tests.support import growth
 
 from sessiontune.sources.codex.text import classify
 
@@ -73,6 +75,8 @@ def test_what_another_thread_asks_is_a_task(tmp_path: Path, newer: bool) -> None
 
 
 def test_what_was_never_closed_is_read_once() -> None:
-    begun = time.process_time()
-    assert classify("<codex_delegation>" + "<input>" * 15_000)[0] == "context"
-    assert time.process_time() - begun < 3
+    def kind_of(count: int) -> Callable[[], object]:
+        return partial(classify, "<codex_delegation>" + "<input>" * count)
+
+    assert kind_of(1)() == ("context", "<codex_delegation><input>")
+    assert growth(kind_of, 500) < 24

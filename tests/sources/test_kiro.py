@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.sources.test_odd_fields import ODD, places, put
 from tests.sources.test_other_agents import run, shape, write
-from tests.support import read
+from tests.support import growth, read
 
 from sessiontune import registry
 from sessiontune.model import Image, Thinking
@@ -265,11 +265,17 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
         assert shape(run("kiro", path)) == [TOLD], key
 
 
-@pytest.mark.parametrize("words", ["<user_message>" * 15_000, "<user_message>x" + " " * 60_000])
-def test_steering_that_was_never_closed_is_read_once(tmp_path: Path, words: str) -> None:
-    begun = time.process_time()
-    rows = [asked("p1", "go"), said("a1", "I go.", "ls")]
-    rows.append(line("ToolResults", "r1", back("ls", text("x")), text("[LIVE STEERING]" + words)))
-    told = run("kiro", keep(tmp_path, rows))
-    assert shape(told)[0][-1] == ("results", ("x", "ok"))
-    assert time.process_time() - begun < 3
+@pytest.mark.parametrize(("begin", "more"), [("", "<user_message>"), ("<user_message>x", "    ")])
+def test_steering_that_was_never_closed_is_read_once(tmp_path: Path, begin: str, more: str) -> None:
+    def steered(count: int) -> Callable[[], None]:
+        words = text("[LIVE STEERING]" + begin + more * count)
+        rows = [asked("p1", "go"), said("a1", "I go.", "ls")]
+        rows.append(line("ToolResults", "r1", back("ls", text("x")), words))
+        path = keep(tmp_path, rows)
+
+        def reads() -> None:
+            assert shape(run("kiro", path))[0][-1] == ("results", ("x", "ok"))
+
+        return reads
+
+    assert growth(steered, 1000) < 24

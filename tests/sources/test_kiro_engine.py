@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,12 @@ from tests.sources.test_kiro import TOLD as TOLD_IN_2
 from tests.sources.test_kiro import keep as keep_2
 from tests.sources.test_odd_fields import ODD, places, put
 from tests.sources.test_other_agents import run, shape, write
-from tests.support import Reading, read, timed
+from tests.support import Reading, growth, read
 
 from sessiontune import registry
 from sessiontune.model import Image
+from sessiontune.sources.kiro import _callers_first
+from sessiontune.sources.kiro_agents import Start, Starts
 
 SUB = "44444444-2222-3333-4444-555555555555"
 PNG = {"data": "iVA=", "mimeType": "image/png"}
@@ -298,25 +299,25 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
 
 
 def test_an_answer_of_very_many_pieces_costs_its_length(tmp_path: Path) -> None:
-    took = []
-    for count in (1500, 12_000):
+    def answered(count: int) -> Callable[[], None]:
         rows = [
             asked("u1", "go"),
             *(said(f"s{number}", f"word {number}") for number in range(count)),
         ]
-        path = keep(tmp_path, rows, f"sess_{count}")
-        seconds, reading = timed(partial(read, "kiro", tmp_path, [str(path)]))
-        took.append(seconds)
-        (session,) = reading.sessions
-        assert len(session.messages[1].parts) == count
-    assert took[1] < 24 * took[0]  # 8 times as long; it was 64 times
+        path = keep(tmp_path, rows)
+
+        def reads() -> None:
+            (session,) = read("kiro", tmp_path, [str(path)]).sessions
+            assert len(session.messages[1].parts) == count
+
+        return reads
+
+    assert growth(answered, 1500) < 24
 
 
-def test_agents_follow_their_callers_and_their_number_costs_no_more_than_itself(
-    tmp_path: Path,
-) -> None:
+def test_agents_follow_their_callers(tmp_path: Path) -> None:
     """Each begins the one before it in the order of names, so that none is in its place."""
-    count = 1200
+    count = 100
     names = [f"agent-{number:04}" for number in range(count)]
 
     def starts(name: str) -> dict[str, Any]:
@@ -327,9 +328,25 @@ def test_agents_follow_their_callers_and_their_number_costs_no_more_than_itself(
     for number, name in enumerate(names):
         more = [starts(names[number - 1])] if number else [starts(names[-1])]
         write(main.parent / "sub-executions", f"{name}.jsonl", [said(f"{name}-a", "Done."), *more])
-    begun = time.process_time()
     reading = whole(tmp_path)
-    took = time.process_time() - begun
     assert [s.agent_id for s in reading.sessions] == [None, *reversed(names)]
     assert [s.messages[0].kind for s in reading.sessions[1:]] == ["task"] * count
-    assert took < 10  # it took four times as long when each choice looked at all logs
+
+
+def test_the_order_of_many_agents_costs_their_number() -> None:
+    def backwards(count: int) -> Callable[[], None]:
+        names = [f"agent-{number:06}" for number in range(count)]
+        logs = ["/s/session.jsonl", *(f"/s/sub-executions/{name}.jsonl" for name in names)]
+        starts, waiting = Starts(names), [*names]
+
+        def order() -> None:
+            found = []
+            for path in _callers_first({log: {} for log in logs}, starts):
+                found.append(path)
+                if waiting:
+                    starts.note(waiting.pop(), Start(path, (0, 0), "", {}))
+            assert found == [logs[0], *reversed(logs[1:])]
+
+        return order
+
+    assert growth(backwards, 100) < 24

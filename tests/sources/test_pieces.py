@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.sources.test_codex import row, said, write
-from tests.support import LOGS, Reading, read
+from tests.support import LOGS, Reading, growth, read
 
 from sessiontune.model import Session
+from sessiontune.sources.codex.source import _parents_first
 
 THREAD = "019a0000-0000-7000-8000-000000000001"
 
@@ -205,9 +206,7 @@ def test_parents_come_first_and_a_circle_has_a_beginning(tmp_path: Path) -> None
         file(number, number + 1)
     file(600, 1)  # a circle
     file(601, 599)
-    begun = time.process_time()
     reading = read("codex", tmp_path)
-    took = time.process_time() - begun
     assert reading.unbalanced() == {}
     order = [int(s.session_id[-4:]) for s in reading.sessions]
     places = {number: at for at, number in enumerate(order)}
@@ -215,4 +214,16 @@ def test_parents_come_first_and_a_circle_has_a_beginning(tmp_path: Path) -> None
     assert len(places) == 601
     assert all(places[number] > places[number + 1] for number in range(2, 600))
     assert places[601] > places[599]
-    assert took < 8  # it took more than twice as long when each choice looked at all files
+
+
+def test_the_order_of_many_files_costs_their_number() -> None:
+    def backwards(count: int) -> Callable[[], None]:
+        """Each after the next, so that none is in its place."""
+        ids = {f"{number:06}.jsonl": (f"{number}", f"{number + 1}", "") for number in range(count)}
+
+        def order() -> None:
+            assert list(_parents_first(ids, list(ids))) == list(reversed(ids))
+
+        return order
+
+    assert growth(backwards, 500) < 24

@@ -10,6 +10,7 @@ wants the metadata of a source package, and gets it from a few lines of ours.
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 import sys
 import tarfile
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import ToolError
+from ..errors import ToolError, cannot_write
 from ..ports import Job
 from ..whole import whole_folder
 from .run import config_of, file_digest
@@ -151,12 +152,27 @@ def unpack(archive: Path, env: Mapping[str, str]) -> Converter:
             "Delete it and fetch again; if it stays so, name a llama.cpp checkout instead.",
         )
     target = _kept(env)
-    with whole_folder(target) as beside, tarfile.open(archive) as tar:
+    own = target.with_name(f"{target.name}.{secrets.token_hex(4)}")  # others may fetch it as well
+    with whole_folder(own) as beside, tarfile.open(archive) as tar:
         for member in tar:
             inner = member.name.removeprefix(_INSIDE)
             if inner != member.name and inner.startswith(_PARTS) and member.isfile():
                 _extract(tar, member, beside / inner)
+    _settle(own, target)
     return Converter(target, f"{PACKAGE} {VERSION}")
+
+
+def _settle(own: Path, target: Path) -> None:
+    """Give a folder its place, unless another command was first; a damaged one is replaced."""
+    try:
+        if not (target / MODEL_SCRIPT).is_file():
+            shutil.rmtree(target, ignore_errors=True)
+            own.rename(target)
+    except OSError as error:
+        if not (target / MODEL_SCRIPT).is_file():
+            raise cannot_write(target, error, ".") from error
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
