@@ -531,6 +531,17 @@ def test_a_copy_without_the_arguments_that_the_model_wrote_stands_once(tmp_path:
     assert [p.id for p in calls if isinstance(p, ToolCall)] == [name]
 
 
+def test_calls_with_an_id_made_by_hand_are_no_copies_for_it(tmp_path: Path) -> None:
+    """Logs that people wrote repeat such ids; what they say is not lost."""
+    for name, todo in (("s", "wash"), ("t", "dry")):
+        done = answer("a1", "u1", "m1", call("toolu_todowrite_002", todo=todo))
+        rows = [user("u1", None, "go"), done]
+        write(tmp_path, f"{name}.jsonl", [{**row, "sessionId": name} for row in rows])
+    reading = read("claude", tmp_path)
+    calls = [p for s in reading.sessions for m in s.messages for p in m.parts]
+    assert {p.arguments["todo"] for p in calls if isinstance(p, ToolCall)} == {"wash", "dry"}
+
+
 def test_tools_that_the_model_looked_up_are_defined(tmp_path: Path) -> None:
     schema = {"type": "object", "properties": {"at": {"type": "string"}}}
     entries = [

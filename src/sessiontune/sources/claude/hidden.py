@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...linking import Node
 from ...model import ToolCall
 from .state import State
-from .text import is_served
+from .text import is_served_call
 from .wire import Block, Line
 
 HIDDEN = "REDACTED"
@@ -43,5 +43,5 @@ def is_part(state: State, part: object, node: Node) -> bool:
         return False
     calls = [known for known in node.parts if type(known) is ToolCall]
     if part.id != HIDDEN:
-        return is_served(part.id) and any(c.id == part.id for c in calls)
+        return is_served_call(part.id) and any(c.id == part.id for c in calls)
     return any((c.name, c.arguments) == (part.name, part.arguments) for c in calls)

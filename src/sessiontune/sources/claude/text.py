@@ -83,6 +83,7 @@ _RAN = re.compile(r"<(bash-input|bash-stdout|bash-stderr)>(.*?)</\1>", re.DOTALL
 _TAGGED = re.compile(r"<(bash-[a-z-]+)>.*?</\1>", re.DOTALL)
 #: What a person told the program to remember (`#` before the words): no request, but the model sees
 #: it.
+_CALL = re.compile(r"toolu_(?:[a-z]{4}_)?01[A-Za-z0-9]{16,}")
 _REMEMBERED = re.compile(r"<user-memory-input>(?P<words>.*)</user-memory-input>\s*", re.DOTALL)
 #: What the first versions put before the summary at the beginning of a compacted conversation.
 COMPACTED = (
@@ -310,5 +311,11 @@ def _inside(text: str, tag: str, last: bool = False) -> str | None:
 
 
 def is_served(name: str) -> bool:
-    """Whether the id of a message or a call is the vendor's, so that no two share it."""
-    return name.startswith(("msg_", "toolu_")) and len(name) > 16
+    """Whether a message id is the vendor's, so that no two messages share it."""
+    return name.startswith("msg_") and len(name) > 16
+
+
+def is_served_call(name: str) -> bool:
+    """Whether the id of a call is the vendor's, also by way of a cloud. Ids made by hand have
+    words."""
+    return _CALL.fullmatch(name) is not None
