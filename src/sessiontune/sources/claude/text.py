@@ -81,9 +81,10 @@ _PASTED = re.compile(
 )
 _RAN = re.compile(r"<(bash-input|bash-stdout|bash-stderr)>(.*?)</\1>", re.DOTALL)
 _TAGGED = re.compile(r"<(bash-[a-z-]+)>.*?</\1>", re.DOTALL)
+#: The vendor's ids of calls, also by way of a cloud.
+_CALL = re.compile(r"toolu_(?:[a-z]{4}_)?01[A-Za-z0-9]{16,}")
 #: What a person told the program to remember (`#` before the words): no request, but the model sees
 #: it.
-_CALL = re.compile(r"toolu_(?:[a-z]{4}_)?01[A-Za-z0-9]{16,}")
 _REMEMBERED = re.compile(r"<user-memory-input>(?P<words>.*)</user-memory-input>\s*", re.DOTALL)
 #: What the first versions put before the summary at the beginning of a compacted conversation.
 COMPACTED = (
