@@ -166,8 +166,10 @@ def test_a_hook_changes_and_drops_and_is_counted(
         (["exprot"], 2, "Did you mean 'export'"),
         (["show", "."], 3, "not an export: manifest.json is missing"),
         (["show", "nowhere"], 3, "there is no such folder"),
-        (["drop", "nothing", "--state", "s"], 2, "No thread"),
-        (["forget", "nothing", "--state", "s"], 2, "knows nothing"),
+        (["drop", "nothing", "--state", "s"], 2, "There is no state in s"),
+        (["drop", "nothing", "--state", "empty"], 2, "No thread"),
+        (["forget", "nothing", "--state", "s"], 2, "There is no state in s"),
+        (["forget", "nothing", "--state", "empty"], 2, "knows nothing"),
     ],
 )
 def test_errors_say_what_and_what_next(
@@ -179,6 +181,7 @@ def test_errors_say_what_and_what_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
     (tmp_path / "note.jsonl").write_text('{"a": 1}\n')
     (tmp_path / "typo.toml").write_text("eval_shar = 0.2\n")
     (tmp_path / "inner.toml").write_text('[privacy]\nname = ["Ada"]\n')
@@ -193,6 +196,7 @@ def test_errors_say_what_and_what_next(
     assert got == code
     assert json.loads(out)["error"]["code"] == code
     assert not (tmp_path / "out").exists()
+    assert args[0] == "export" or not (tmp_path / "s").exists()
 
 
 def test_files_of_another_state_or_a_copy_are_not_taken_for_edited(

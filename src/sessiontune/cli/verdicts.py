@@ -37,9 +37,9 @@ def drop(
     """
     from ..model import Verdict
     from ..pipeline.lookup import threads
-    from ..store import Store, default_state
+    from ..store import Store
 
-    with Store(state or default_state(), write=True) as store:
+    with Store(_there(state), write=True) as store:
         known = threads(store)
         unknown = [k for k in keys if k not in known]
         if unknown:
@@ -61,6 +61,16 @@ def drop(
     console.emit({"decision": decision, "keys": changed}, lambda rich: rich.print(said))
 
 
+def _there(state: Path | None) -> Path:
+    """The state's folder. UsageError where there is none: nothing is made under a mistyped name."""
+    from ..store import default_state
+
+    place = state or default_state()
+    if not place.exists():
+        raise UsageError(f"There is no state in {place}.", "Give the --state of your exports.")
+    return place
+
+
 @click.command()
 @click.argument("what", type=TEXT, metavar="PROJECT|SESSION|FILE")
 @state_option
@@ -75,9 +85,9 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
     published folders held the data.
     """
     from ..pipeline.lookup import find, near, purge
-    from ..store import Store, default_state
+    from ..store import Store
 
-    with Store(state or default_state(), write=True) as store:
+    with Store(_there(state), write=True) as store:
         found = find(store, what)
         if not found.files:
             meant = near(store, what)
