@@ -300,7 +300,7 @@ def test_the_command_writes_the_report(
     assert code == 0
     assert value["outcome"] == "unclear"
     assert "3 held-out groups of sessions" in value["sentence"]
-    assert "7 more" in value["sentence"]
+    assert "7 more" in value["advice"]
     folder = run_folder / "evaluation"
     assert {"report.html", "report.md", "result.json"} <= {p.name for p in folder.iterdir()}
 

