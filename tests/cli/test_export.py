@@ -82,6 +82,8 @@ def test_options_choose_and_reasons_are_counted(world: Path, cli: Cli) -> None:
     found = json.loads(out)["manifest"]
     assert found["name"] == "studio"
     assert found["sources"] == {"claude": found["records"]["files"]}
+    books = found["records"]
+    assert books["read"] == books["used"] + books["dropped"] + books["faulty"]
     assert found["drops"]["select/before_since"] > 0
     assert found["drops"]["select/subagent"] > 0
     assert not (world / "few" / "studio_conversations_sharegpt.jsonl").exists()
