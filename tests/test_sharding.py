@@ -338,9 +338,13 @@ def test_what_changed_behind_its_size_and_its_time_is_read_when_asked(
     _state(tmp_path, salt)
     _export(tmp_path, logs)
     _changed_behind(max(logs_under(logs, "codex"), key=os.path.getsize))
+    other = tmp_path / "other" / "data"
+    _export(tmp_path, logs, "-o", str(other))
     assert _export(tmp_path, logs).json()["unchanged"]
     _export(tmp_path, logs, "--verify")
     _as_fresh(tmp_path, logs, salt)
+    assert not _export(tmp_path, logs, "-o", str(other)).json()["unchanged"]  # nor does it pass
+    assert tree(other) == tree(tmp_path / "data")
     kept, fresh = (
         list((f / "state" / "shards").iterdir()) for f in (tmp_path, tmp_path / "scratch")
     )

@@ -38,6 +38,9 @@ def test_the_books_balance_and_every_file_is_listed(made: Path) -> None:
     listed = {f["path"] for f in found["files"]} | {"manifest.json"}
     there = {str(p.relative_to(made / "data")) for p in (made / "data").rglob("*") if p.is_file()}
     assert listed == there
+    lines = {f["path"]: f["rows"] for f in found["files"] if f["path"].endswith(".jsonl")}
+    assert len(lines) > 4
+    assert {name: len(rows(made / "data" / name)) for name in lines} == lines
     for name in ("sharegpt.jsonl", "raw.jsonl", "openai.jsonl", "combined.json"):
         assert f"data_conversations_{name}" in there
 
@@ -79,6 +82,8 @@ def test_options_choose_and_reasons_are_counted(world: Path, cli: Cli) -> None:
     found = json.loads(out)["manifest"]
     assert found["name"] == "studio"
     assert found["sources"] == {"claude": found["records"]["files"]}
+    books = found["records"]
+    assert books["read"] == books["used"] + books["dropped"] + books["faulty"]
     assert found["drops"]["select/before_since"] > 0
     assert found["drops"]["select/subagent"] > 0
     assert not (world / "few" / "studio_conversations_sharegpt.jsonl").exists()

@@ -17,7 +17,7 @@ from tests.cli.conftest import Cli
 
 from sessiontune.errors import DamagedError, StoreError
 from sessiontune.packs import SCHEMA, Pack, Packs
-from sessiontune.pipeline import preparing
+from sessiontune.pipeline import build, preparing
 from sessiontune.pipeline.lookup import find
 from sessiontune.pipeline.mending import forget_damaged
 from sessiontune.sealing import Seal
@@ -264,6 +264,31 @@ def test_only_what_is_damaged_is_forgotten(exported: Path, kind: str, fault: str
         other = store.segments if kind == "shards" else store.shards
         assert other.places(store.db)
         assert forget_damaged(store) == 0
+
+
+@pytest.mark.parametrize("kind", ["shards", "segments"])
+def test_a_pack_that_is_damaged_throughout_goes(exported: Path, kind: str) -> None:
+    with Store(exported / "state", write=True) as store:
+        packs = store.shards if kind == "shards" else store.segments
+        place = max(packs.places(store.db).values(), key=lambda one: one.size)
+        bad = Path(place.path)
+        bad.write_bytes(bytes(bad.stat().st_size))
+        assert forget_damaged(store) > 0
+        assert not bad.exists()
+
+
+def test_a_fault_that_is_not_found_in_any_pack_ends_the_run(
+    exported: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may give other bytes each time: the run does not begin again for ever."""
+    before = published(exported)
+    for bad in files_of(exported / "state", "segments"):
+        bad.write_bytes(bytes(bad.stat().st_size))
+    monkeypatch.setattr(build, "forget_damaged", lambda store: 0)
+    where = ("-o", exported / "data", "--state", exported / "state", "--jobs", "1")
+    code, out, err = cli("export", exported / "logs", *where, "--force")
+    assert (code, published(exported)) == (5, before)
+    assert "damaged" in out + err
 
 
 def test_what_a_damaged_shard_held_of_a_vanished_log_is_named(exported: Path, cli: Cli) -> None:

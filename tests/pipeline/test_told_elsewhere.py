@@ -225,6 +225,34 @@ def test_what_a_hook_took_out_is_kept_without_it(
     assert not _hold(tmp_path)
 
 
+@pytest.mark.parametrize("more", ["", "8kP3xQ" * 8])
+def test_what_a_hook_took_out_is_written_again_though_nothing_else_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    """What was written first holds it bare, and may be longer: nothing of that may stay."""
+    (tmp_path / "last_hook.py").write_text(
+        "from msgspec.structs import replace\n"
+        "def hook(s):\n"
+        "    return replace(s, messages=s.messages[2:])\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    word = PASSWORD + more
+    log = Log(tmp_path).add("user", f"psql says no to {word}").add("assistant", f"I try {word}.")
+    log.add("user", "And?").add("assistant", f"I read DB_PASSWORD={word}").save()
+    _export(tmp_path, "data", "--preprocess", "last_hook:hook")
+    assert len(rows(tmp_path / "data")) == 2
+    assert not _hold(tmp_path)
+    log.path.unlink()
+    (tmp_path / "logs" / "kept").mkdir()
+    _export(tmp_path)  # the hook is gone, and so is the log
+    assert [m["content"][:9] for m in rows(tmp_path / "data")] == [
+        "psql says",
+        "I try RED",
+        "And?",
+        "I read DB",
+    ]
+
+
 def test_scan_counts_what_export_replaces(tmp_path: Path) -> None:
     _asked(tmp_path).save()
     done = run(tmp_path / "run", "--json", "scan", tmp_path / "logs")

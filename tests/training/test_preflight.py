@@ -115,13 +115,29 @@ def test_answers_longer_than_the_context_are_trained_in_parts(
     assert "48 longer than the length are cut in" in seen
 
 
-def test_an_answer_that_is_lost_is_named(export: Path, template: Template) -> None:
+@pytest.mark.parametrize(("lost", "level"), [(1, "note"), (4, "note"), (5, "soft")])
+def test_an_answer_that_is_lost_is_named(
+    export: Path, template: Template, lost: int, level: str
+) -> None:
     data = read_export(export)
     train = prepare(data.train, template, 2048)
-    some = msgspec.structs.replace(train, lost=1, lost_in=("train/openai.jsonl:5",))
+    where = ("train/openai.jsonl:5",) * lost
+    some = msgspec.structs.replace(train, lost=lost, targets=20, lost_in=where)
     found = {c.name: c for c in check_data(data, some, train, template, 0, 3)}
-    assert found["nothing cut in silence"].level == "note"
+    assert found["nothing cut in silence"].level == level
     assert "train/openai.jsonl:5" in found["nothing cut in silence"].seen
+
+
+def test_a_row_of_which_nothing_fits_is_named(export: Path, template: Template) -> None:
+    data = read_export(export)
+    train = prepare(data.train, template, 2048)
+    gone = train.examples[0].where
+    rest = tuple(e for e in train.examples if e.where != gone)
+    some = msgspec.structs.replace(train, examples=rest, lost=1, lost_in=(gone,))
+    found = {c.name: c for c in check_data(data, some, train, template, 0, 3)}
+    check = found["rows in = rows trained"]
+    assert (check.level, f"no answer of {gone} fits" in check.seen) == ("soft", True)
+    assert check.seen.startswith(f"{train.rows - 1} of {train.rows} rows")
 
 
 def test_answers_of_a_long_row_keep_what_stood_before_them(
@@ -246,13 +262,18 @@ def test_an_answer_may_quote_tool_output(tmp_path: Path, template: Template, lin
     assert checks(tmp_path, template)["tool-result tokens masked"].level == "good"
 
 
-def test_an_untrained_stop_token_is_seen(export: Path, template: Template) -> None:
+@pytest.mark.parametrize("which", [0, -1])
+def test_an_untrained_stop_token_is_seen(export: Path, template: Template, which: int) -> None:
     def cut(example: Encoded) -> Encoded:
         labels = list(example.labels)
-        labels[example.ends[-1] - 1] = IGNORED
+        labels[example.ends[which] - 1] = IGNORED
         return msgspec.structs.replace(example, labels=labels)
 
+    def parted(example: Encoded) -> Encoded:  # its answer ends in another example
+        return msgspec.structs.replace(cut(example), part="goes on")
+
     assert altered(template, export, cut)["stop token trained"].level == "bad"
+    assert altered(template, export, parted)["stop token trained"].level == "good"
 
 
 def test_a_doubled_bos_is_seen(export: Path, template: Template) -> None:
@@ -346,15 +367,40 @@ def test_a_lineage_on_both_sides_is_seen(tmp_path: Path, template: Template) -> 
     assert checks(tmp_path, template)["train and evaluation apart"].level == "bad"
 
 
-def test_a_tokenizer_of_another_model_is_seen(export: Path, template: Template) -> None:
-    assert checks(export, template, rows=40)["tokenizer belongs to the base"].level == "bad"
+def test_rows_that_know_no_lineage_share_none(tmp_path: Path, template: Template) -> None:
+    write_jsonl(
+        tmp_path / "train" / "openai.jsonl",
+        [{**conversation(i), "lineage": none} for i, none in enumerate(("", None))],
+    )
+    bare = {k: v for k, v in conversation(52).items() if k != "lineage"}
+    held = [{**conversation(50), "lineage": ""}, {**conversation(51), "lineage": None}, bare]
+    write_jsonl(tmp_path / "eval" / "openai.jsonl", held)
+    assert checks(tmp_path, template)["train and evaluation apart"].level == "good"
+
+
+@pytest.mark.parametrize("side", ["train", "held"])
+def test_a_tokenizer_of_another_model_is_seen(export: Path, template: Template, side: str) -> None:
+    """One token too high, on either side; where the base's rows are not known, none is."""
+    data = read_export(export)
+    train, held = prepare(data.train, template, 2048), prepare(data.eval, template, 2048)
+    highest = max(max(e.ids) for e in (*train.examples, *held.examples))
+    one = (train if side == "train" else held).examples[0]
+    high = msgspec.structs.replace(one, ids=[*one.ids, highest + 1], labels=[*one.labels, IGNORED])
+    if side == "train":
+        train = msgspec.structs.replace(train, examples=(*train.examples, high))
+    else:
+        held = msgspec.structs.replace(held, examples=(*held.examples, high))
+    for rows, level in ((0, "good"), (highest + 1, "bad"), (highest + 2, "good")):
+        found = {c.name: c for c in check_data(data, train, held, template, rows, 3)}
+        assert found["tokenizer belongs to the base"].level == level
 
 
 def test_many_epochs_need_force(export: Path, template: Template) -> None:
     assert checks(export, template, epochs=6)["epochs"].level == "soft"
+    assert checks(export, template, epochs=5)["epochs"].level == "good"
 
 
-@pytest.mark.parametrize("loss", [float("nan"), float("inf"), 0.0])
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), 0.0, -0.5])
 def test_a_base_loss_that_is_none_stops(loss: float) -> None:
     assert check_loss(loss).level == "bad"
     assert check_loss(3.2).level == "good"
@@ -388,6 +434,26 @@ class TestPreparedByOthers:
         found = compare_prepared(made.examples, theirs)
         assert found.level == "bad"
         assert made.examples[0].where in found.seen
+
+    def test_a_row_too_many(self, export: Path, template: Template) -> None:
+        made = self.ours(export, template)
+        theirs = [(e.ids, e.labels) for e in (*made.examples, made.examples[0])]
+        found = compare_prepared(made.examples, theirs)
+        assert (found.level, found.seen[:10]) == ("bad", "1 examples")
+        twice = (*made.examples, made.examples[0])  # nor does one of theirs stand for two of ours
+        assert compare_prepared(twice, theirs[:-1]).level == "bad"
+
+    @pytest.mark.parametrize(("cut", "level"), [(-1, "good"), (0, "good"), (1, "bad")])
+    def test_what_follows_the_last_target_does_not_matter(
+        self, export: Path, template: Template, cut: int, level: str
+    ) -> None:
+        made = self.ours(export, template)
+        theirs = []
+        for one in made.examples:
+            end = one.ends[-1] - cut if cut >= 0 else None
+            more = cut < 0  # theirs may also go on
+            theirs.append((one.ids[:end] + [5] * more, one.labels[:end] + [IGNORED] * more))
+        assert compare_prepared(made.examples, theirs).level == level
 
     def test_a_wrong_mask(self, export: Path, template: Template) -> None:
         made = self.ours(export, template)
