@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from sessiontune.cli.main import main
 from sessiontune.store import Store
 
 from .conftest import Opened, Server, World, running
@@ -110,7 +111,7 @@ def test_only_the_page_itself_changes_something(server: Server, world: World, mi
         b'{"decision": "drop", "threads": "x"}',
         b'{"decision": "drop", "more": 1}',
         b'{"decision": "drop", "threads": ["nowhere"]}',
-        b'{"decision": "drop", "wanted": {"q": "fee"}, "count": 3}',
+        b'{"decision": "drop", "wanted": {"q": "fee"}}',
         b"\xff\xfe",
     ],
 )
@@ -136,6 +137,40 @@ def test_every_answer_says_what_a_browser_may_do_with_it(server: Server) -> None
         assert headers["cache-control"] == "no-store"
         assert headers["x-content-type-options"] == "nosniff"
         assert "server" not in headers
+
+
+def _changed(server: Server, own: dict[str, str], **change: Any) -> tuple[int, dict[str, Any]]:
+    body = json.dumps({"decision": "drop", **change})
+    status, _, said = _ask(server, "/api/verdicts", own, "POST", body)
+    return status, json.loads(said)
+
+
+def test_a_list_that_has_changed_is_not_judged(server: Server, world: World) -> None:
+    """Another window judged meanwhile: as many threads match, but not those that were seen."""
+    own = _own(server, _cookie(server))
+    path, wanted = "/api/threads?verdict=drop", {"verdict": "drop"}
+    assert _changed(server, own, threads=[world.thread("Question 5")])[0] == 200
+    mark = json.loads(_ask(server, path, own)[2])["mark"]
+    keep = {"decision": "keep", "threads": [world.thread("Question 5")]}
+    assert _changed(server, own, **keep)[0] == 200
+    assert _changed(server, own, threads=[world.thread("Question 6")])[0] == 200
+    status, said = _changed(server, own, decision="keep", wanted=wanted, mark=mark)
+    assert (status, "has changed" in said["error"]["message"]) == (400, True)
+    mark = json.loads(_ask(server, path, own)[2])["mark"]
+    status, said = _changed(server, own, decision="keep", wanted=wanted, mark=mark)
+    assert (status, said["changed"], said["judged"]) == (200, 1, {"keep": 2})
+
+
+def test_a_thread_that_was_forgotten_does_not_keep_the_others(world: World, opened: Opened) -> None:
+    gone = str(world.folder / "logs" / "s5.jsonl")
+    assert main(["forget", gone, "--yes", "--state", str(world.state)]) == 0
+    with running(world, opened(world)) as server:
+        own = _own(server, _cookie(server))
+        mark = json.loads(_ask(server, "/api/threads?q=fee", own)[2])["mark"]
+        status, said = _changed(server, own, wanted={"q": "fee"}, mark=mark)
+        assert (status, said["changed"], said["unknown"]) == (200, 6, 1)
+        status, said = _changed(server, own, threads=[])
+        assert (status, said["changed"], said["steps"]) == (200, 0, 1)
 
 
 @pytest.mark.parametrize("asked", ["?start=x", "?count=-1", f"?start={10**13}", "?start=²"])

@@ -51,6 +51,8 @@ class Judging:
                 f"The state does not know thread {unknown[0]}.",
                 "Give the state of this export with --state.",
             )
+        if not chosen:
+            return {}
         with Store(self._state, write=True) as store:
             there = store.verdicts()
             at = max((v.at for v in there.values()), default="")
