@@ -19,6 +19,7 @@ export class List {
     this.at = -1;
     this.parts = new Map(); // number -> rows, or true while they are asked for
     box.addEventListener("scroll", () => this.draw());
+    box.addEventListener("click", (event) => this.clicked(event));
     new ResizeObserver(() => this.draw()).observe(box);
   }
 
@@ -79,6 +80,12 @@ export class List {
     else this.part(Math.floor(this.at / PART)); // and then it is
   }
 
+  // Rows may be drawn anew while a button is down: then the click is the whole box's.
+  clicked({ target, clientY }) {
+    const row = target.closest(".row");
+    this.choose(row ? Number(row.id.slice(4)) : Math.floor((clientY - this.room.getBoundingClientRect().top) / HEIGHT));
+  }
+
   draw() {
     const first = Math.max(0, Math.floor(this.box.scrollTop / HEIGHT) - BESIDE);
     const count = Math.ceil(this.box.clientHeight / HEIGHT) + 2 * BESIDE;
@@ -98,7 +105,6 @@ export class List {
     const values = {
       id: `row-${at}`, role: "option", class: `row ${row?.decision ?? ""}`,
       "aria-selected": String(at === this.at), "aria-posinset": at + 1, "aria-setsize": this.total,
-      onclick: () => this.choose(at),
     };
     const line = make("div", values, ...(row ? inside(row) : ["…"]));
     line.style.transform = `translateY(${at * HEIGHT}px)`;
