@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from sessiontune.cli.main import main
+from sessiontune.review.guard import LARGEST
 from sessiontune.store import Store
 
 from .conftest import Opened, Server, World, running
@@ -86,6 +87,20 @@ def test_other_pages_and_other_names_are_refused(server: Server, headers: dict[s
     cookie = _cookie(server)
     assert _ask(server, "/api/export", {"Cookie": cookie})[0] == 200
     assert _ask(server, "/api/export", {"Cookie": cookie, **headers})[0] == 403
+
+
+def test_names_of_this_server_are_names_in_any_letters(server: Server) -> None:
+    cookie = _cookie(server)
+    for name in ("localhost", "LOCALHOST", "[::1]"):
+        host = f"{name}:{server.port}"
+        given = {"Cookie": cookie, "Host": host, "Origin": f"http://{host}"}
+        assert _ask(server, "/api/export", given)[0] == 200
+
+
+def test_a_change_that_is_too_long_is_not_read(server: Server) -> None:
+    own = _own(server, _cookie(server)) | {"Content-Length": str(LARGEST + 1)}
+    status, _, said = _ask(server, "/api/verdicts", own, "POST")
+    assert (status, "of at most" in json.loads(said)["error"]["message"]) == (403, True)
 
 
 @pytest.mark.parametrize("missing", ["Cookie", "Origin", "X-Sessiontune"])
