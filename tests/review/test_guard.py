@@ -51,6 +51,7 @@ def _own(server: Server, cookie: str) -> dict[str, str]:
 def test_the_address_works_once(server: Server) -> None:
     token = server.guard.token
     cookie = _cookie(server)
+    assert cookie.startswith(f"sessiontune_review_{server.port}=")  # all ports share cookies
     assert _ask(server, f"/?token={token}", {})[0] == 403
     assert _ask(server, f"/?token={token}", {"Cookie": cookie})[0] == 303  # the same browser again
     assert _ask(server, "/?token=", {})[0] == 403
@@ -109,6 +110,8 @@ def test_only_the_page_itself_changes_something(server: Server, world: World, mi
     body = json.dumps({"decision": "drop", "threads": [world.thread("Question 5")]})
     without = {name: value for name, value in own.items() if name != missing}
     assert _ask(server, "/api/verdicts", without, "POST", body)[0] == 403
+    other = own | ({"X-Sessiontune": "other"} if missing == "X-Sessiontune" else {missing: "null"})
+    assert _ask(server, "/api/verdicts", other, "POST", body)[0] == 403
     chunks = iter([body.encode()])  # sent without a length
     assert _ask(server, "/api/verdicts", own, "POST", chunks)[0] == 403
     assert json.loads(_ask(server, "/api/export", own)[2])["judged"] == {}
