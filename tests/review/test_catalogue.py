@@ -93,6 +93,24 @@ def test_a_thread_is_found_by_its_key_and_its_lineage(world: World, opened: Open
         assert _listed(opened(world), q=key) == [thread]
 
 
+def test_a_row_tells_of_its_whole_thread(world: World, opened: Opened) -> None:
+    first, last = (m for m in world.lines() if m["thread"] == world.thread("Question 3"))
+    agent = {"agent_id": "a", "agent_type": "explorer"}
+    call = {"function": {"name": "Bash", "arguments": "{}"}}
+    told = [
+        first | agent | {"kind": "task", "content": "\n  a task \nand more", "at": "2026-03-05"},
+        *(last | agent | {"model": m, "tool_calls": [call], "at": "2026-03-04"} for m in "baa"),
+        last | agent | {"at": "2026-03-06", "tags": "topic:later", "epoch": 0},
+    ]
+    world.raw.write_bytes(b"".join(orjson.dumps(m) + b"\n" for m in told))
+    row = opened(world).about(first["thread"])
+    assert row is not None
+    assert (row["at"], row["last"], row["title"]) == ("2026-03-04", "2026-03-06", "a task")
+    assert (row["messages"], row["calls"], row["epochs"]) == (5, 3, 1)
+    assert (row["model"], row["agent"]) == ("a", "explorer")
+    assert "later" not in row["topics"]  # an epoch's first message tells
+
+
 def test_every_epochs_key_finds_its_thread(world: World, opened: Opened) -> None:
     thread = world.thread("Question 3")
     lines = world.lines()

@@ -102,6 +102,7 @@ def test_words_lead_to_the_message_and_stay_in_the_address(
         found.get_by_text("Step 70 of the plan").wait_for()
         assert found.evaluate("e => e.getBoundingClientRect().top") > 0
         page.keyboard.press("Escape")
+        assert page.locator("#q").input_value() == '"step 70"'
         page.keyboard.press("n")
         page.locator("article.hit", has_text="Done with step 70").wait_for()
         page.get_by_role("button", name="Earlier messages").click()
