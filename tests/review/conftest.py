@@ -32,6 +32,8 @@ HOSTILE = (
 )
 ADDRESS = "mara.lindt" + "@" + "lindt-and-sons.org"
 LONG = "\n".join(f"line {n} of a long result" for n in range(2000))
+#: Longer than what is shown of a text at first.
+FILE = "\n".join(f"row {n} of a long file" for n in range(2000)) + "\nthe very end"
 
 
 def call(uuid: str, parent: str, name: str, **arguments: Any) -> dict[str, Any]:
@@ -52,6 +54,12 @@ def logs() -> dict[str, list[dict[str, Any]]]:
         result("r1", "a1", LONG),
         bot("a2", [{"type": "text", "text": f"Write to {ADDRESS} about invoice_status."}], "r1"),
     ]
+    big = [
+        user("u1", "料金表の表示名を変更してください。", None),
+        call("a1", "u1", "Write", file_path="names.txt", content=FILE),
+        result("r1", "a1", "written"),
+        bot("a2", [{"type": "text", "text": "変更しました。"}], "r1"),
+    ]
     plain = {
         f"s{n}": [
             user("u1", f"Question {n} about the fee table", None, timestamp=day.format(n)),
@@ -64,7 +72,7 @@ def logs() -> dict[str, list[dict[str, Any]]]:
         before = long[-1]["uuid"] if long else None
         long += [user(f"u{n}", f"Step {n} of the plan", before)]
         long += [bot(f"a{n}", [{"type": "text", "text": f"Done with step {n}"}], f"u{n}")]
-    return {"odd": odd, "long": long, **plain}
+    return {"odd": odd, "big": big, "long": long, **plain}
 
 
 @dataclass(frozen=True)
@@ -115,12 +123,12 @@ Opened = Callable[[World], Catalogue]
 
 
 @pytest.fixture
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def opened() -> Iterator[Opened]:
     """Reads a world's catalogue."""
     made: list[Catalogue] = []
 
     def read(world: World) -> Catalogue:
-        made.append(Catalogue(world.raw, tmp_path_factory.mktemp("catalogue")))
+        made.append(Catalogue(world.raw))
         made[-1].read(lambda done, total, note: None)
         return made[-1]
 

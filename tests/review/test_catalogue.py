@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from itertools import groupby
-from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,9 +18,9 @@ from .conftest import ADDRESS, Opened, World
 
 
 def _listed(catalogue: Catalogue, **wanted: str) -> list[str]:
-    total, rows = catalogue.listed(Wanted(**wanted), 0, 1000)
-    assert total == len(rows)
-    return [row["thread"] for row in rows]
+    found = catalogue.listed(Wanted(**wanted), 0, 1000)
+    assert found.total == len(found.rows)
+    return [row["thread"] for row in found.rows]
 
 
 def test_every_message_stands_in_its_thread_in_order(world: World, opened: Opened) -> None:
@@ -44,7 +44,7 @@ def test_the_newest_thread_comes_first_and_parts_join(world: World, opened: Open
     whole = _listed(catalogue)
     times = [catalogue.about(thread)["at"] for thread in whole]  # type: ignore[index]
     assert times == sorted(times, reverse=True)
-    parts = [catalogue.listed(Wanted(), start, 4)[1] for start in range(0, len(whole), 4)]
+    parts = [catalogue.listed(Wanted(), start, 4).rows for start in range(0, len(whole), 4)]
     assert [row["thread"] for part in parts for row in part] == whole
 
 
@@ -66,9 +66,12 @@ def test_a_facet_counts_what_its_filter_finds(world: World, opened: Opened, face
         ("invoice_status", 1),
         ("log.txt", 1),  # of a call
         ("EMAIL OR NOT", 0),  # words, and no operators
-        ("   ", 9),
-        ('"', 9),
-        ("***", 9),
+        ("   ", 10),
+        ('"', 10),
+        ("***", 10),
+        ("表示名", 1),  # inside a run without spaces
+        ("変更を", 0),
+        ("料金 names.txt", 0),  # words of one message
     ],
 )
 def test_words_are_found_in_texts_and_calls(
@@ -90,6 +93,60 @@ def test_a_thread_is_found_by_its_key_and_its_lineage(world: World, opened: Open
         assert _listed(opened(world), q=key) == [thread]
 
 
+def test_a_row_tells_of_its_whole_thread(world: World, opened: Opened) -> None:
+    first, last = (m for m in world.lines() if m["thread"] == world.thread("Question 3"))
+    agent = {"agent_id": "a", "agent_type": "explorer"}
+    call = {"function": {"name": "Bash", "arguments": "{}"}}
+    told = [
+        first | agent | {"kind": "task", "content": "\n  a task \nand more", "at": "2026-03-05"},
+        *(last | agent | {"model": m, "tool_calls": [call], "at": "2026-03-04"} for m in "baa"),
+        last | agent | {"at": "2026-03-06", "tags": "topic:later", "epoch": 0},
+    ]
+    world.raw.write_bytes(b"".join(orjson.dumps(m) + b"\n" for m in told))
+    row = opened(world).about(first["thread"])
+    assert row is not None
+    assert (row["at"], row["last"], row["title"]) == ("2026-03-04", "2026-03-06", "a task")
+    assert (row["messages"], row["calls"], row["epochs"]) == (5, 3, 1)
+    assert (row["model"], row["agent"]) == ("a", "explorer")
+    assert "later" not in row["topics"]  # an epoch's first message tells
+
+
+def test_every_epochs_key_finds_its_thread(world: World, opened: Opened) -> None:
+    thread = world.thread("Question 3")
+    lines = world.lines()
+    last = next(m for m in reversed(lines) if m["thread"] == thread)
+    lines.append(last | {"id": "5e55" * 4, "epoch": 1})
+    world.raw.write_bytes(b"".join(orjson.dumps(m) + b"\n" for m in lines))
+    catalogue = opened(world)
+    assert sorted(catalogue.keys(thread)) == sorted([last["id"], "5e55" * 4])
+    assert _listed(catalogue, q="5e55" * 4) == [thread]
+
+
+def test_the_part_with_a_thread_is_found(world: World, opened: Opened) -> None:
+    catalogue = opened(world)
+    whole = _listed(catalogue)
+    for place, thread in enumerate(whole):
+        found = catalogue.listed(Wanted(), 0, 4, thread)
+        assert (found.place, found.start) == (place, place // 4 * 4)
+        assert found.rows[place % 4]["thread"] == thread
+    for near, wanted in (("nowhere", Wanted()), (whole[0], Wanted(q="Step 7 of"))):
+        found = catalogue.listed(wanted, 0, 4, near)
+        assert (found.place, found.start) == (None, 0)
+    assert catalogue.listed(Wanted(), 0, 0, whole[3]).rows == []
+
+
+def test_a_mark_tells_lists_of_other_threads_apart(world: World, opened: Opened) -> None:
+    catalogue = opened(world)
+    one, other = world.thread("Question 2"), world.thread("Question 3")
+    marks = []
+    for dropped in (one, other):
+        catalogue.judge({one: None, other: None, dropped: ("drop", "")})
+        found = catalogue.listed(Wanted(verdict="drop"), 0, 10)
+        assert catalogue.matching(Wanted(verdict="drop")) == (found.mark, [dropped])
+        marks.append(found.mark)
+    assert marks[0] != marks[1]
+
+
 def test_hits_are_the_messages_with_the_words(world: World, opened: Opened) -> None:
     thread = world.thread("Step 7 of")
     lines = [m for m in world.lines() if m["thread"] == thread]
@@ -100,9 +157,9 @@ def test_hits_are_the_messages_with_the_words(world: World, opened: Opened) -> N
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(q=st.text() | st.text(alphabet='"*()^:+-{} \x00ANDORNEarfe', max_size=12))
 def test_no_words_break_a_search(read: Catalogue, q: str) -> None:
-    total, rows = read.listed(Wanted(q=q), 0, 5)
-    assert len(rows) == min(total, 5)
-    for row in rows:
+    found = read.listed(Wanted(q=q), 0, 5)
+    assert len(found.rows) == min(found.total, 5)
+    for row in found.rows:
         read.hits(row["thread"], q)
 
 
@@ -125,12 +182,11 @@ def test_verdicts_are_a_filter_too(world: World, opened: Opened) -> None:
     assert (_listed(catalogue, verdict="drop"), catalogue.judged()) == ([], {"keep": 1})
 
 
-def test_a_line_that_is_no_message_is_named(world: World, tmp_path: Path) -> None:
+def test_a_line_that_is_no_message_is_named(world: World) -> None:
     lines = world.raw.read_bytes().splitlines(keepends=True)
     world.raw.write_bytes(b"".join([*lines[:3], b'{"no": "thread"}\n', *lines[3:]]))
-    (tmp_path / "c").mkdir()
     with (
-        closing(Catalogue(world.raw, tmp_path / "c")) as catalogue,
+        closing(Catalogue(world.raw)) as catalogue,
         pytest.raises(SourceError, match=r"raw\.jsonl:4 is no message"),
     ):
         catalogue.read(lambda done, total, note: None)

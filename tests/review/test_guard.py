@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
+from sessiontune.cli.main import main
+from sessiontune.review.guard import LARGEST
 from sessiontune.store import Store
 
 from .conftest import Opened, Server, World, running
@@ -49,6 +51,7 @@ def _own(server: Server, cookie: str) -> dict[str, str]:
 def test_the_address_works_once(server: Server) -> None:
     token = server.guard.token
     cookie = _cookie(server)
+    assert cookie.startswith(f"sessiontune_review_{server.port}=")  # all ports share cookies
     assert _ask(server, f"/?token={token}", {})[0] == 403
     assert _ask(server, f"/?token={token}", {"Cookie": cookie})[0] == 303  # the same browser again
     assert _ask(server, "/?token=", {})[0] == 403
@@ -87,12 +90,28 @@ def test_other_pages_and_other_names_are_refused(server: Server, headers: dict[s
     assert _ask(server, "/api/export", {"Cookie": cookie, **headers})[0] == 403
 
 
+def test_names_of_this_server_are_names_in_any_letters(server: Server) -> None:
+    cookie = _cookie(server)
+    for name in ("localhost", "LOCALHOST", "[::1]"):
+        host = f"{name}:{server.port}"
+        given = {"Cookie": cookie, "Host": host, "Origin": f"http://{host}"}
+        assert _ask(server, "/api/export", given)[0] == 200
+
+
+def test_a_change_that_is_too_long_is_not_read(server: Server) -> None:
+    own = _own(server, _cookie(server)) | {"Content-Length": str(LARGEST + 1)}
+    status, _, said = _ask(server, "/api/verdicts", own, "POST")
+    assert (status, "of at most" in json.loads(said)["error"]["message"]) == (403, True)
+
+
 @pytest.mark.parametrize("missing", ["Cookie", "Origin", "X-Sessiontune"])
 def test_only_the_page_itself_changes_something(server: Server, world: World, missing: str) -> None:
     own = _own(server, _cookie(server))
     body = json.dumps({"decision": "drop", "threads": [world.thread("Question 5")]})
     without = {name: value for name, value in own.items() if name != missing}
     assert _ask(server, "/api/verdicts", without, "POST", body)[0] == 403
+    other = own | ({"X-Sessiontune": "other"} if missing == "X-Sessiontune" else {missing: "null"})
+    assert _ask(server, "/api/verdicts", other, "POST", body)[0] == 403
     chunks = iter([body.encode()])  # sent without a length
     assert _ask(server, "/api/verdicts", own, "POST", chunks)[0] == 403
     assert json.loads(_ask(server, "/api/export", own)[2])["judged"] == {}
@@ -110,7 +129,7 @@ def test_only_the_page_itself_changes_something(server: Server, world: World, mi
         b'{"decision": "drop", "threads": "x"}',
         b'{"decision": "drop", "more": 1}',
         b'{"decision": "drop", "threads": ["nowhere"]}',
-        b'{"decision": "drop", "wanted": {"q": "fee"}, "count": 3}',
+        b'{"decision": "drop", "wanted": {"q": "fee"}}',
         b"\xff\xfe",
     ],
 )
@@ -136,6 +155,40 @@ def test_every_answer_says_what_a_browser_may_do_with_it(server: Server) -> None
         assert headers["cache-control"] == "no-store"
         assert headers["x-content-type-options"] == "nosniff"
         assert "server" not in headers
+
+
+def _changed(server: Server, own: dict[str, str], **change: Any) -> tuple[int, dict[str, Any]]:
+    body = json.dumps({"decision": "drop", **change})
+    status, _, said = _ask(server, "/api/verdicts", own, "POST", body)
+    return status, json.loads(said)
+
+
+def test_a_list_that_has_changed_is_not_judged(server: Server, world: World) -> None:
+    """Another window judged meanwhile: as many threads match, but not those that were seen."""
+    own = _own(server, _cookie(server))
+    path, wanted = "/api/threads?verdict=drop", {"verdict": "drop"}
+    assert _changed(server, own, threads=[world.thread("Question 5")])[0] == 200
+    mark = json.loads(_ask(server, path, own)[2])["mark"]
+    keep = {"decision": "keep", "threads": [world.thread("Question 5")]}
+    assert _changed(server, own, **keep)[0] == 200
+    assert _changed(server, own, threads=[world.thread("Question 6")])[0] == 200
+    status, said = _changed(server, own, decision="keep", wanted=wanted, mark=mark)
+    assert (status, "has changed" in said["error"]["message"]) == (400, True)
+    mark = json.loads(_ask(server, path, own)[2])["mark"]
+    status, said = _changed(server, own, decision="keep", wanted=wanted, mark=mark)
+    assert (status, said["changed"], said["judged"]) == (200, 1, {"keep": 2})
+
+
+def test_a_thread_that_was_forgotten_does_not_keep_the_others(world: World, opened: Opened) -> None:
+    gone = str(world.folder / "logs" / "s5.jsonl")
+    assert main(["forget", gone, "--yes", "--state", str(world.state)]) == 0
+    with running(world, opened(world)) as server:
+        own = _own(server, _cookie(server))
+        mark = json.loads(_ask(server, "/api/threads?q=fee", own)[2])["mark"]
+        status, said = _changed(server, own, wanted={"q": "fee"}, mark=mark)
+        assert (status, said["changed"], said["unknown"]) == (200, 6, 1)
+        status, said = _changed(server, own, threads=[])
+        assert (status, said["changed"], said["steps"]) == (200, 0, 1)
 
 
 @pytest.mark.parametrize("asked", ["?start=x", "?count=-1", f"?start={10**13}", "?start=²"])

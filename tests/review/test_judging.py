@@ -58,6 +58,7 @@ def test_threads_that_the_state_does_not_know_are_refused(world: World, tmp_path
         judging.judge([thread, "nowhere"], "drop", "")
     assert _verdicts(world) == {}
     assert judging.steps == 0
+    assert Judging(world.state, {thread, "nowhere"}).known == {thread}  # and no other export's
 
     stranger = Judging(tmp_path / "other", {thread})
     assert stranger.known == frozenset()

@@ -16,7 +16,7 @@ from benchmarks.reportpage import VIEWS, Look, browser, check, chromium
 
 from sessiontune.store import Store
 
-from .conftest import ADDRESS, HOSTILE, LONG, Opened, World, running
+from .conftest import ADDRESS, FILE, HOSTILE, LONG, Opened, World, running
 
 pytestmark = pytest.mark.browser
 
@@ -102,6 +102,7 @@ def test_words_lead_to_the_message_and_stay_in_the_address(
         found.get_by_text("Step 70 of the plan").wait_for()
         assert found.evaluate("e => e.getBoundingClientRect().top") > 0
         page.keyboard.press("Escape")
+        assert page.locator("#q").input_value() == '"step 70"'
         page.keyboard.press("n")
         page.locator("article.hit", has_text="Done with step 70").wait_for()
         page.get_by_role("button", name="Earlier messages").click()
@@ -157,6 +158,148 @@ def test_texts_of_logs_are_texts(world: World, opened: Opened, window: Any) -> N
         assert "command:\ncat log.txt\nwc -l log.txt\n" in (command.locator("pre").text_content())
         page.keyboard.press("o")
         page.get_by_text("odd.jsonl:1").wait_for()
+
+
+def test_the_rest_of_long_arguments_is_shown(world: World, opened: Opened, window: Any) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.locator("#q").fill("表示名")
+        _chosen(page, "料金表")
+        written = page.locator("details", has_text="Write file_path: names.txt")
+        written.locator("summary").click()
+        assert "the very end" not in written.locator("pre").text_content()
+        written.get_by_role("button", name="more characters").click()
+        written.get_by_text("the very end").wait_for()
+        assert FILE in written.locator("pre").text_content()
+
+
+def test_a_key_that_is_held_or_meant_for_a_window_decides_nothing(
+    world: World, opened: Opened, window: Any
+) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        _chosen(page, "Question 8")
+        _fast(page, "rujruj", repeat=True)
+        _chosen(page, "Question 6")
+        page.keyboard.press("?")
+        page.locator("#keys h2").click()  # the focus leaves its button
+        page.keyboard.press("r")
+        page.keyboard.press("Escape")
+        page.keyboard.press("k")
+        _chosen(page, "Question 7")
+        assert _verdicts(world) == {}
+
+
+def test_keys_pressed_fast_judge_what_was_seen(world: World, opened: Opened, window: Any) -> None:
+    """Before an answer: only the thread that was shown is dropped, once."""
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        _chosen(page, "Question 8")
+        _fast(page, "rrr")
+        _said(page, "Dropped: 1 thread")
+        _chosen(page, "Question 7")
+        assert _verdicts(world) == {world.thread("Question 8"): ("drop", "")}
+        _fast(page, "jjjr")  # the thread that was gone to is on its way
+        _said(page, "Wait until a thread is shown")
+        _chosen(page, "Question 4")
+        _fast(page, "rkk")  # who went on meanwhile stays there
+        page.locator(".row.drop", has_text="Question 4").wait_for()
+        _chosen(page, "Question 6")
+        dropped = {world.thread(f"Question {n}"): ("drop", "") for n in (8, 4)}
+        assert _verdicts(world) == dropped
+        page.keyboard.press("u")
+        _chosen(page, "Question 4")
+
+
+def _fast(page: Any, keys: str, repeat: bool = False) -> None:
+    """Press these keys at once."""
+    page.evaluate(
+        "([keys, repeat]) => { for (const key of keys) document.body.dispatchEvent("
+        "new KeyboardEvent('keydown', { key, repeat, bubbles: true })); }",
+        [list(keys), repeat],
+    )
+
+
+def test_parts_of_a_thread_are_shown_once(world: World, opened: Opened, window: Any) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.locator("#q").fill('"step 70"')
+        page.locator("article.hit", has_text="Step 70 of the plan").wait_for()
+        page.get_by_role("button", name="Earlier messages").evaluate(
+            "e => { e.click(); e.click(); }"
+        )
+        page.locator("#m-88").wait_for()
+        page.get_by_role("button", name="Earlier messages").evaluate(
+            "e => { e.click(); e.click(); }"
+        )
+        page.locator("#m-38").wait_for()
+        numbers = page.locator("article").evaluate_all("all => all.map((e) => +e.id.slice(2))")
+        assert numbers == list(range(38, 160))
+        page.locator("#q").fill(
+            "step"
+        )  # a hit far from what is shown comes without what is between
+        page.locator("article.hit", has_text="Step 0 of the plan").wait_for()
+        assert page.locator("article").count() == 50
+
+
+def test_reload_and_back_lead_to_the_same_thread(world: World, opened: Opened, window: Any) -> None:
+    lines = world.lines()
+    one = [m for m in lines if m["thread"] == world.thread("Question 5")]
+    more = (m | {"thread": f"{n:016x}", "content": f"Number {n}"} for n in range(400) for m in one)
+    world.raw.write_bytes(b"".join(orjson.dumps(m) + b"\n" for m in (*lines, *more)))
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.locator("#list").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+        page.locator("#list .row", has_text="Number 390").click()
+        _chosen(page, "Number 390")
+        page.reload()
+        _chosen(page, "Number 390")
+        page.locator("#q").fill("Number 3")
+        page.locator("#found", has_text="111 threads").wait_for()
+        page.locator("#list").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+        page.locator("#list .row", has_text="Number 398").click()
+        _chosen(page, "Number 398")
+        page.locator("main dd button").click()  # its lineage
+        page.locator("#found", has_text="401 threads").wait_for()
+        _chosen(page, "Number 398")
+        page.go_back()
+        page.locator("#found", has_text="111 threads").wait_for()
+        _chosen(page, "Number 398")
+        assert page.locator("#q").input_value() == "Number 3"
+        page.goto(page.url.partition("?")[0] + "?length=1&verdict=none")  # no name of a field
+        page.locator("#found", has_text="410 threads").wait_for()
+
+
+def test_a_list_of_a_server_that_has_gone_says_so(
+    world: World, opened: Opened, window: Any
+) -> None:
+    rows = (world.lines()[0] | {"thread": f"{n:016x}"} for n in range(1000))
+    world.raw.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    with (
+        running(world, opened(world)) as server,
+        _page(window, server.url, but="Failed to load resource") as page,
+    ):
+        page.route("**/api/**", lambda route: route.abort())
+        page.locator("#list").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+        _said(page, "does not answer")
+        page.unroute_all()
+        page.locator("#list").evaluate("e => { e.scrollTop -= 1; }")
+        page.locator("#list #row-999 .title").wait_for()
+
+
+def test_the_focus_stays_in_the_thread(world: World, opened: Opened, window: Any) -> None:
+    """A button that is pressed there goes with its thread."""
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        _chosen(page, "Question 8")
+        page.get_by_role("button", name="Keep ( a )").press("Enter")
+        _chosen(page, "Question 7")
+        assert page.evaluate("document.activeElement.id") == "thread"
+
+
+def test_in_little_room_the_page_scrolls(world: World, opened: Opened, window: Any) -> None:
+    """Half of 1280 by 720: letters twice as large."""
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.set_viewport_size({"width": 640, "height": 360})
+        assert page.locator("main").bounding_box()["height"] > 200
+        page.get_by_role("button", name="Drop ( r )").click()
+        _said(page, "Dropped: 1 thread")
+        said = page.locator("#said").bounding_box()
+        assert 0 < said["y"] < 360
 
 
 def test_a_state_that_does_not_know_the_export_keeps_no_verdict(
@@ -221,4 +364,3 @@ def test_the_command_serves_until_it_is_interrupted(world: World, window: Any) -
             page.keyboard.press("r")
             _said(page, "does not answer")
     assert _verdicts(world) == {world.thread("Question 8"): ("drop", "")}
-    assert not list(world.folder.glob("sessiontune-*"))

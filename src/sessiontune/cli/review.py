@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from pathlib import Path
 
 import click
@@ -51,11 +50,7 @@ def review(console: Console, folder: Path, port: int, base: str | None, state: P
             "Export with --format raw (and others).",
         )
     masks = Masks(folder, manifest.name, base, manifest.options.max_tokens) if base else None
-    with (
-        listening(port) as there,
-        tempfile.TemporaryDirectory(prefix="sessiontune-") as made,
-        contextlib.closing(Catalogue(raw, Path(made))) as catalogue,
-    ):
+    with listening(port) as there, contextlib.closing(Catalogue(raw)) as catalogue:
         with console.progress("read") as step:
             catalogue.read(step)
         judging = Judging(state or default_state(), catalogue.threads())

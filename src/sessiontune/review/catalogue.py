@@ -1,7 +1,8 @@
 """What an export holds, thread by thread, so that the page can list, filter, search and read it.
 
-The catalogue is made anew from the published `raw` file, in a folder that goes with it: nothing of
-it has to be forgotten later. Texts stay in the file; the catalogue knows where each message begins.
+The catalogue is made anew from the published `raw` file, in a database without a name: however the
+command ends, nothing of it is left to be forgotten. Texts stay in the file; the catalogue knows
+where each message begins.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import msgspec
 
 from ..errors import SourceError
 from ..rows.columns import tags_in
+from .wanted import Wanted, apart, joined, question, spaced, terms
 
 _SCHEMA = """
 create table threads (
@@ -30,24 +34,29 @@ create table epochs (n integer, id text, primary key (n, id)) without rowid;
 create virtual table texts using fts5(content, content='');
 create table verdicts (thread text primary key, decision text, note text);
 """
-#: Characters of a title, and of one text as it is first shown.
+#: Characters of a title.
 _TITLE = 160
-SHOWN = 20_000
 #: Bytes between two reports of progress.
 _STEP = 4 << 20
 
 
-class Wanted(msgspec.Struct, frozen=True):
-    """Which threads are wanted: words, and exact values; "" is any."""
+class Listed(msgspec.Struct):
+    """A part of a list. `total`: rows of the whole; `mark`: another one for other threads; `place`:
+    where the thread stands that was looked for."""
 
-    q: str = ""
-    project: str = ""
-    source: str = ""
-    model: str = ""
-    split: str = ""
-    label: str = ""
-    topic: str = ""
-    verdict: str = ""
+    total: int
+    mark: str
+    start: int
+    place: int | None
+    rows: list[dict[str, Any]]
+
+
+class _Order:
+    """The numbers of threads that are wanted, in order."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        self.numbers = numbers
+        self.mark = blake2b(array("q", numbers).tobytes(), digest_size=16).hexdigest()
 
 
 class Message(msgspec.Struct):
@@ -126,21 +135,22 @@ class _Thread:
             agent,
         )
         counts = (len(self.epochs), self.messages, self.calls)
-        lists = (_joined(self.labels), _joined(self.topics))
+        lists = (joined(self.labels), joined(self.topics))
         return (n, *told, self.at, self.last, self.title, *counts, *lists, self.ended)
 
 
 class Catalogue:
     """The threads of a `raw` file. Safe to use from several threads of the program."""
 
-    def __init__(self, raw: Path, folder: Path) -> None:
+    def __init__(self, raw: Path) -> None:
         self._name = raw
         self._raw = open(raw, "rb")  # noqa: SIM115 (an export meanwhile puts another in its place)
         self.facets: dict[str, dict[str, int]] = {}
-        self._db = sqlite3.connect(folder / "catalogue.sqlite", check_same_thread=False)
+        # "": a temporary database of our own, whose file SQLite unlinks as it makes it
+        self._db = sqlite3.connect("", check_same_thread=False)
         self._db.executescript("pragma journal_mode=off; pragma synchronous=off;" + _SCHEMA)
         self._lock = threading.Lock()
-        self._order: tuple[Wanted, list[int]] | None = None
+        self._order: tuple[Wanted, _Order] | None = None
 
     def read(self, step: Callable[[int, int, str], None]) -> None:
         """Read the whole file. SourceError where a line is none of ours."""
@@ -184,7 +194,7 @@ class Catalogue:
             found[facet] = {value: count for value, count in self._db.execute(asked) if value}
         for facet in ("label", "topic"):
             rows = self._db.execute(f"select {facet}s from threads")
-            found[facet] = dict(Counter(v for (row,) in rows for v in _apart(row)).most_common())
+            found[facet] = dict(Counter(v for (row,) in rows for v in apart(row)).most_common())
         return found
 
     # ------------------------------------------------------------ verdicts
@@ -210,26 +220,34 @@ class Catalogue:
         with self._lock:
             return [thread for (thread,) in self._db.execute("select thread from threads")]
 
-    def matching(self, wanted: Wanted) -> list[str]:
-        """The threads that are wanted, the newest first."""
+    def matching(self, wanted: Wanted) -> tuple[str, list[str]]:
+        """The threads that are wanted, the newest first, and the mark of just these."""
         with self._lock:
             order = self._ordered(wanted)
             found = dict(self._db.execute("select n, thread from threads"))
-        return [found[n] for n in order]
+        return order.mark, [found[n] for n in order.numbers]
 
-    def listed(self, wanted: Wanted, start: int, count: int) -> tuple[int, list[dict[str, Any]]]:
-        """How many threads are wanted, and `count` of them from `start` on."""
+    def listed(self, wanted: Wanted, start: int, count: int, near: str = "") -> Listed:
+        """`count` of the threads that are wanted, from `start` on, or the part of so many that
+        holds the thread `near`, where it is one of them."""
         with self._lock:
             order = self._ordered(wanted)
+            place = self._place(order, near)
+            if place is not None:
+                start = place - place % max(count, 1)
             ask = "select * from threads left join verdicts using (thread) where n = ?"
-            rows = [self._rows(ask, n)[0] for n in order[start : start + count]]
-        return len(order), rows
+            rows = [self._rows(ask, n)[0] for n in order.numbers[start : start + count]]
+        return Listed(len(order.numbers), order.mark, start, place, rows)
 
-    def _ordered(self, wanted: Wanted) -> list[int]:
-        """Numbers of threads. The last answer is kept, since a list is read in parts."""
+    def _place(self, order: _Order, thread: str) -> int | None:
+        found = self._db.execute("select n from threads where thread = ?", (thread,)).fetchone()
+        return order.numbers.index(found[0]) if found and found[0] in order.numbers else None
+
+    def _ordered(self, wanted: Wanted) -> _Order:
+        """The last answer is kept, since a list is read in parts."""
         if self._order is None or self._order[0] != wanted:
-            asked, values = _question(wanted)
-            self._order = wanted, [n for (n,) in self._db.execute(asked, values)]
+            asked, values = question(wanted)
+            self._order = wanted, _Order([n for (n,) in self._db.execute(asked, values)])
         return self._order[1]
 
     def _rows(self, asked: str, *values: Any) -> list[dict[str, Any]]:
@@ -237,7 +255,7 @@ class Catalogue:
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor]
         return [
-            row | {"labels": _apart(row["labels"]), "topics": _apart(row["topics"])} for row in rows
+            row | {"labels": apart(row["labels"]), "topics": apart(row["topics"])} for row in rows
         ]
 
     # ------------------------------------------------------------ one thread
@@ -268,7 +286,7 @@ class Catalogue:
 
     def hits(self, thread: str, q: str) -> list[int]:
         """Which messages of a thread hold the words, counted from 0."""
-        match = _match(q)
+        match = terms(q)
         if not match:
             return []
         ask = (
@@ -285,58 +303,10 @@ class Catalogue:
         self._raw.close()
 
 
-def _question(wanted: Wanted) -> tuple[str, dict[str, str]]:
-    """The SQL for what is wanted, with its values."""
-    values = {name: value for name in Wanted.__struct_fields__ if (value := getattr(wanted, name))}
-    where = [f"{f} = :{f}" for f in ("project", "source", "model", "split") if f in values]
-    for facet in ("label", "topic"):
-        if facet in values:
-            values[facet] = _joined([values[facet]])
-            where.append(f"instr({facet}s, :{facet})")
-    if wanted.verdict == "none":
-        where.append("decision is null")
-    elif wanted.verdict:
-        where.append("decision = :verdict")
-    if match := _match(wanted.q):
-        values["q"] = match
-        found = "select n from messages where m in (select rowid from texts where texts match :q)"
-        where.append(f"(:key in (thread, id, lineage) or n in ({found}))")
-        values["key"] = wanted.q.strip()
-    given = f" where {' and '.join(where)}" if where else ""
-    ask = f"select n from threads left join verdicts using (thread){given} order by at desc, n"
-    return ask, values
-
-
-def _match(q: str) -> str:
-    """What the index is asked: each word, and "several together"; the last may go on."""
-    parts = []
-    for number, piece in enumerate(q.replace("\0", " ").split('"')):
-        pieces = [piece] if number % 2 else piece.split()
-        parts += [f'"{p}"' for p in pieces if any(map(str.isalnum, p))]
-    if parts and not q.rstrip().endswith('"'):
-        parts[-1] += "*"
-    return " ".join(parts)
-
-
-def _joined(values: Iterable[str]) -> str:
-    """Values as a column holds them, each between line ends."""
-    return "".join(f"\n{value}\n" for value in sorted(values))
-
-
-def _apart(column: str) -> list[str]:
-    """The values of such a column."""
-    return [value for value in column.split("\n") if value]
-
-
 def _words(message: Message) -> str:
     """What is searched of a message."""
-    return "\n".join(
-        [
-            message.content,
-            *(f"{name} {arguments}" for name, arguments in calls_of(message)),
-            message.reasoning_content or "",
-        ]
-    )
+    calls = [f"{name} {arguments}" for name, arguments in calls_of(message)]
+    return spaced("\n".join([message.content, *calls, message.reasoning_content or ""]))
 
 
 def calls_of(message: Message) -> Iterable[tuple[str, str]]:

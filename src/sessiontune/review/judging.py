@@ -51,6 +51,8 @@ class Judging:
                 f"The state does not know thread {unknown[0]}.",
                 "Give the state of this export with --state.",
             )
+        if not chosen:
+            return {}
         with Store(self._state, write=True) as store:
             there = store.verdicts()
             at = max((v.at for v in there.values()), default="")
@@ -75,8 +77,7 @@ class Judging:
         threads_of = {key: thread for thread, keys in self._keys.items() for key in keys}
         found: dict[str, Verdict | None] = {}
         for key, verdict in before.items():
-            thread = threads_of.get(key, key)
-            found[thread] = verdict or found.get(thread)
+            found[threads_of.get(key, key)] = verdict  # those on epochs come last, and count
         return found
 
     def origins(self, keys: Iterable[str]) -> dict[str, list[tuple[str, int]]]:

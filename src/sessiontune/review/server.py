@@ -21,13 +21,18 @@ from starlette.routing import Route
 from ..errors import SessiontuneError, StoreError, UsageError
 from ..html import COLOURS
 from ..privacy.pseudonym import told_apart
-from .catalogue import SHOWN, Catalogue, Message, Wanted, calls_of
+from .catalogue import Catalogue, Listed, Message, calls_of
 from .guard import Guard
 from .judging import Decision, Judging
 from .masks import Masks
+from .wanted import Wanted
 
-#: Rows and messages that one question may ask for, and threads that one change may name.
+#: Rows and messages that one question may ask for.
 _ROWS, _MESSAGES = 500, 200
+#: Characters of one text as it is first shown.
+_SHOWN = 20_000
+#: Seconds in which what is under way may end after Ctrl-C.
+_GRACE = 3
 _PAGE = {
     "/": ("index.html", "text/html"),
     "/page/icon.svg": ("icon.svg", "image/svg+xml"),
@@ -41,12 +46,13 @@ _PAGE = {
 
 
 class Change(msgspec.Struct, forbid_unknown_fields=True):
-    """A decision on these threads, or on all that match (`count`: as many as the person saw)."""
+    """A decision on these threads, or on all that are wanted (`mark`: of the list that the person
+    saw)."""
 
     decision: Decision
     threads: list[str] = []
     wanted: Wanted | None = None
-    count: int = 0
+    mark: str = ""
     note: str = ""
 
 
@@ -72,6 +78,7 @@ def listening(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind(("127.0.0.1", port))
+        made.listen()  # so that nobody else takes the port while the export is read
     except OSError as error:
         made.close()
         if error.errno == errno.EADDRINUSE:
@@ -88,8 +95,9 @@ def listening(port: int) -> socket.socket:
 def serve(guard: Guard, there: socket.socket) -> None:
     """Answer until Ctrl-C."""
     settings = uvicorn.Config(
-        guard, log_level="critical", access_log=False, server_header=False, lifespan="off"
-    )
+        guard, log_level="critical", access_log=False, server_header=False,
+        lifespan="off", ws="none", timeout_graceful_shutdown=_GRACE,
+    )  # fmt: skip
     uvicorn.Server(settings).run(sockets=[there])
 
 
@@ -125,10 +133,10 @@ class _Answers:
     def _standing(self) -> dict[str, Any]:
         return {"judged": self._catalogue.judged(), "steps": self._judging.steps}
 
-    def _threads(self, request: Request) -> dict[str, Any]:
+    def _threads(self, request: Request) -> Listed:
         start, count = _asked_for(request, "start", 0), _asked_for(request, "count", 100)
-        total, rows = self._catalogue.listed(_wanted(request), start, min(count, _ROWS))
-        return {"total": total, "rows": rows}
+        near = request.query_params.get("near", "")
+        return self._catalogue.listed(_wanted(request), start, min(count, _ROWS), near)
 
     def _thread(self, request: Request) -> dict[str, Any]:
         thread = request.path_params["thread"]
@@ -141,7 +149,7 @@ class _Answers:
             "thread": about,
             "known": thread in self._judging.known,
             "hits": self._catalogue.hits(thread, request.query_params.get("q", "")),
-            "messages": [_drawn(m, start + i, SHOWN) for i, m in enumerate(found)],
+            "messages": [_drawn(m, start + i, _SHOWN) for i, m in enumerate(found)],
         }
 
     def _whole(self, request: Request) -> dict[str, Any]:
@@ -167,16 +175,16 @@ class _Answers:
         except msgspec.DecodeError as error:
             raise UsageError(f"This is no change: {error}.") from error
         with self._changing:
-            chosen = change.threads
+            chosen, unknown = change.threads, 0
             if change.wanted is not None:
-                chosen = self._catalogue.matching(change.wanted)
-                if len(chosen) != change.count:
-                    raise UsageError(
-                        f"{len(chosen)} threads match now, and no longer {change.count}."
-                    )
+                mark, listed = self._catalogue.matching(change.wanted)
+                if mark != change.mark:
+                    raise UsageError("The list has changed since it was shown.", "Reload the page.")
+                chosen = [thread for thread in listed if thread in self._judging.known]
+                unknown = len(listed) - len(chosen)
             made = self._judging.judge(chosen, change.decision, change.note)
             self._catalogue.judge({t: (v.decision, v.note) for t, v in made.items()})
-        return {"changed": len(made), **self._standing()}
+        return {"changed": len(made), "unknown": unknown, **self._standing()}
 
     def _undo(self, body: bytes) -> dict[str, Any]:
         with self._changing:
@@ -234,8 +242,7 @@ def _number(given: str, name: str) -> int:
 
 
 def _drawn(message: Message, number: int, most: int | None) -> dict[str, Any]:
-    """A message as the page draws it: texts as pieces, each with the kind of pseudonym it is."""
-    text, hidden = _cut(message.content, most)
+    """A message as the page draws it: texts in pieces, each with the kind of pseudonym it is."""
     return {
         "number": number,
         "id": message.message_id,
@@ -249,11 +256,10 @@ def _drawn(message: Message, number: int, most: int | None) -> dict[str, Any]:
         "epoch": message.epoch,
         "train": message.train,
         "labels": [label for label in message.labels.split(",") if label],
-        "text": told_apart(text),
-        "hidden": hidden,
-        "thinking": told_apart(_cut(message.reasoning_content or "", most)[0]),
+        "text": _shown(message.content, most),
+        "thinking": _shown(message.reasoning_content or "", most),
         "calls": [
-            {"name": name, "arguments": told_apart(_cut(_spelled(arguments), most)[0])}
+            {"name": name, "arguments": _shown(_spelled(arguments), most)}
             for name, arguments in calls_of(message)
         ],
     }
@@ -273,8 +279,7 @@ def _spelled(arguments: str) -> str:
     return "\n".join(f"{k}:\n{v}" if "\n" in v else f"{k}: {v}" for k, v in texts.items())
 
 
-def _cut(text: str, most: int | None) -> tuple[str, int]:
-    """The beginning of a long text, and how many characters are left."""
-    if most is None or len(text) <= most:
-        return text, 0
-    return text[:most], len(text) - most
+def _shown(text: str, most: int | None) -> dict[str, Any]:
+    """The pieces of a text, or of its first `most` characters, and how many are left."""
+    cut = text[:most]
+    return {"pieces": told_apart(cut), "hidden": len(text) - len(cut)}

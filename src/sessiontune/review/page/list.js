@@ -8,52 +8,58 @@ const PART = 100; // rows that are asked for at once
 const BESIDE = 6; // rows drawn above and below those in sight
 
 export class List {
-  constructor(box, chosen) {
-    this.box = box;
-    this.chosen = chosen; // called with the row that is chosen
+  // `chosen` is called with the row that is chosen, `say` with what goes wrong.
+  constructor(box, chosen, say) {
+    Object.assign(this, { box, chosen, say });
     this.room = make("div", { class: "room", role: "presentation" });
     box.append(this.room);
     this.wanted = {};
     this.total = 0;
+    this.mark = ""; // of what is listed: a change of all that match names it
     this.at = -1;
-    this.parts = new Map();
+    this.parts = new Map(); // number -> rows, or true while they are asked for
     box.addEventListener("scroll", () => this.draw());
+    box.addEventListener("click", (event) => this.clicked(event));
     new ResizeObserver(() => this.draw()).observe(box);
   }
 
-  // Ask anew. `at` is the row to choose, or the thread.
-  async show(wanted, at) {
-    this.wanted = wanted;
-    const asked = new Map();
-    this.parts = asked;
-    const first = typeof at === "number" ? Math.max(at, 0) : 0;
-    await this.part(Math.floor(first / PART));
-    if (this.parts !== asked) return; // another question came meanwhile
+  // Ask anew, and choose the row that is `step` below the thread `near`; where that is none of those
+  // wanted, the one at `place`. False where another question came meanwhile.
+  async show(wanted, { near = "", step = 0, place = 0 } = {}) {
+    const asked = (this.asked = {});
+    const start = Math.floor(place / PART) * PART;
+    const found = await ask("/api/threads", { ...wanted, near, start, count: PART });
+    if (this.asked !== asked) return false;
+    this.parts = new Map([[found.start / PART, found.rows]]);
+    Object.assign(this, { wanted, mark: found.mark, total: found.total });
     this.room.style.height = `${this.total * HEIGHT}px`;
     this.at = -1;
     if (this.total) {
-      const known = (asked.get(0) ?? []).findIndex((row) => row.thread === at);
-      this.choose(typeof at === "number" ? at : Math.max(known, 0));
+      this.choose(found.place === null ? place : found.place + step);
     } else {
       this.draw();
       this.chosen(null);
     }
+    return true;
   }
 
-  // The rows of one part; they are asked for once.
-  part(number) {
-    if (!this.parts.has(number)) {
-      const parts = this.parts;
-      const asked = { ...this.wanted, start: number * PART, count: PART };
-      parts.set(number, ask("/api/threads", asked).then(({ total, rows }) => {
-        if (this.parts !== parts) return rows;
-        this.total = total;
-        parts.set(number, rows);
-        this.draw();
-        return rows;
-      }));
+  // Get the rows of one part. What could not be got is asked for again when it is next in sight.
+  async part(number) {
+    if (this.parts.has(number)) return;
+    const parts = this.parts.set(number, true);
+    try {
+      const { rows } = await ask("/api/threads", { ...this.wanted, start: number * PART, count: PART });
+      parts.set(number, rows);
+      if (this.parts === parts) this.arrived(number);
+    } catch (error) {
+      parts.delete(number);
+      this.say(error.message);
     }
-    return this.parts.get(number);
+  }
+
+  arrived(number) {
+    this.draw();
+    if (Math.floor(this.at / PART) === number && this.row(this.at)) this.chosen(this.row(this.at));
   }
 
   row(at) {
@@ -61,17 +67,23 @@ export class List {
     return Array.isArray(part) ? part[at % PART] : undefined;
   }
 
-  async choose(at) {
+  choose(at) {
     if (!this.total) return;
     this.at = Math.min(Math.max(at, 0), this.total - 1);
     const top = this.at * HEIGHT;
     const { scrollTop, clientHeight } = this.box;
     if (top < scrollTop) this.box.scrollTop = top;
     else if (top + HEIGHT > scrollTop + clientHeight) this.box.scrollTop = top + HEIGHT - clientHeight;
-    const now = this.at;
-    await this.part(Math.floor(now / PART));
     this.draw();
-    if (now === this.at && this.row(now)) this.chosen(this.row(now));
+    const row = this.row(this.at);
+    if (row) this.chosen(row);
+    else this.part(Math.floor(this.at / PART)); // and then it is
+  }
+
+  // Rows may be drawn anew while a button is down: then the click is the whole box's.
+  clicked({ target, clientY }) {
+    const row = target.closest(".row");
+    this.choose(row ? Number(row.id.slice(4)) : Math.floor((clientY - this.room.getBoundingClientRect().top) / HEIGHT));
   }
 
   draw() {
@@ -93,7 +105,6 @@ export class List {
     const values = {
       id: `row-${at}`, role: "option", class: `row ${row?.decision ?? ""}`,
       "aria-selected": String(at === this.at), "aria-posinset": at + 1, "aria-setsize": this.total,
-      onclick: () => this.choose(at),
     };
     const line = make("div", values, ...(row ? inside(row) : ["…"]));
     line.style.transform = `translateY(${at * HEIGHT}px)`;

@@ -14,7 +14,7 @@ const KEYS = [
 ];
 const at = (id) => document.getElementById(id);
 const filters = at("filters");
-const list = new List(at("list"), chosen);
+const list = new List(at("list"), chosen, say);
 const thread = new Thread(at("thread"), { judge, note, say, find, masks: () => about.masks });
 
 function wanted() {
@@ -36,10 +36,11 @@ function remember(chosenThread) {
   history.replaceState(null, "", `/${asked && `?${asked}`}${chosenThread && `#${chosenThread}`}`);
 }
 
-async function search(place = 0) {
+// List what is wanted; `aim`: the row to choose, as list.show has it.
+async function search(aim = {}) {
   remember(location.hash.slice(1));
   try {
-    await list.show(wanted(), place);
+    if (!(await list.show(wanted(), aim))) return;
   } catch (error) {
     say(error.message);
     return;
@@ -51,50 +52,55 @@ async function search(place = 0) {
   }
 }
 
-// Decide on the thread in sight; then the next one comes.
-async function judge(decision, noted = "") {
-  if (!thread.row) return;
-  await changed("/api/verdicts", { decision, threads: [thread.row.thread], note: noted }, stays() ? 0 : 1);
+// Decide on the thread that is shown; then the next one comes, unless the person went on already.
+function judge(decision, noted = "") {
+  if (!thread.row) {
+    say("Wait until a thread is shown.");
+    return;
+  }
+  const mine = thread.row.thread;
+  const place = list.at;
+  const next = () => (list.at === place ? { near: mine, step: 1 } : {});
+  changed("/api/verdicts", { decision, threads: [mine], note: noted }, next);
 }
 
-async function undo() {
-  const done = await changed("/api/undo", {}, 0);
-  if (done && !done.changed) say("There is nothing to take back.");
+function undo() {
+  changed("/api/undo", {}, (done) => ({ near: done.threads[0] }));
 }
 
-// Whether the list itself changes with a decision, so that the next row comes by itself.
-function stays() {
-  return Boolean(filters.elements.verdict.value);
-}
-
-async function changed(path, body, step) {
+// One change after the other: what is pressed meanwhile was meant for what is shown no more.
+let changing = false;
+async function changed(path, body, aim = () => ({})) {
+  if (changing) {
+    say("Wait: the last change is under way.");
+    return;
+  }
+  changing = true;
   try {
     const done = await change(path, body);
     standing(done);
-    say(path.endsWith("undo") ? `Taken back: ${several(done.changed, "thread")}.`
-      : `${body.decision === "drop" ? "Dropped" : "Kept"}: ${several(done.changed, "thread")}.`);
-    const place = done.threads?.[0] && !stays() ? await where(done.threads[0]) : list.at + step;
-    await search(Math.min(place, Math.max(list.total - 1, 0)));
-    return done;
+    say(outcome(done, body.decision));
+    await search({ near: list.row(list.at)?.thread, place: Math.max(list.at, 0), ...aim(done) });
   } catch (error) {
     say(error.message);
-    return null;
+  } finally {
+    changing = false;
   }
 }
 
-// Where a thread stands in the list, if it is in sight of what was asked for already.
-async function where(wantedThread) {
-  for (let place = 0; place < list.total; place++) {
-    if (list.row(place)?.thread === wantedThread) return place;
-  }
-  return list.at;
+function outcome({ changed: count, unknown }, decision) {
+  if (!decision && !count) return "There is nothing to take back.";
+  const did = { keep: "Kept", drop: "Dropped" }[decision] ?? "Taken back";
+  const left = unknown ? ` The state does not know ${unknown.toLocaleString("en")} of them.` : "";
+  return `${did}: ${several(count, "thread")}.${left}`;
 }
 
-// Look for these words alone.
-function find(words) {
+// Look for these words alone; the browser's way back leads to what was asked for before.
+function find(words, near) {
+  history.pushState(null, "", location.href);
   filters.reset();
   filters.elements.q.value = words;
-  search(thread.row.thread);
+  search({ near });
 }
 
 function note() {
@@ -105,8 +111,8 @@ function note() {
 
 function all(decision) {
   const label = `${decision === "drop" ? "Drop" : "Keep"} ${several(list.total, "thread")}`;
-  const body = { decision, wanted: wanted(), count: list.total };
-  const doing = (text) => changed("/api/verdicts", { ...body, note: text }, 0);
+  const body = { decision, wanted: list.wanted, mark: list.mark };
+  const doing = (text) => changed("/api/verdicts", { ...body, note: text });
   asking(`${label}?`, "All that match what is asked for now. It can be taken back.", [[label, doing]], "");
 }
 
@@ -139,8 +145,8 @@ const DOES = {
 };
 
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.closest("input, textarea, select, dialog");
-  if (event.key === "Escape" && typing && !event.target.closest("dialog")) {
+  const typing = event.target.closest("input, textarea, select") || document.querySelector("dialog[open]");
+  if (event.key === "Escape" && typing && !document.querySelector("dialog[open]")) {
     event.preventDefault(); // or the words would go too
     event.target.blur();
   }
@@ -148,7 +154,7 @@ document.addEventListener("keydown", (event) => {
   const key = { ArrowDown: "j", ArrowUp: "k" }[event.target === at("list") ? event.key : ""] ?? event.key;
   if (!Object.hasOwn(DOES, key)) return;
   event.preventDefault();
-  DOES[key]();
+  if (!event.repeat || "jkn".includes(key)) DOES[key](); // a key that is held down decides nothing
 });
 
 let about = {}; // what the server says of the export
@@ -169,6 +175,16 @@ function choice(name, label, options) {
   filters.append(made);
 }
 
+// Ask for what the address says.
+function restore() {
+  filters.reset();
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    const field = filters.elements.namedItem(name);
+    if (field) field.value = value;
+  }
+  return search({ near: location.hash.slice(1) });
+}
+
 async function begin() {
   about = await ask("/api/export");
   document.title = `Review: ${about.name}`;
@@ -178,12 +194,10 @@ async function begin() {
     if (values.length > 1) choice(facet, label, values.map(([v, n]) => [v, `${v} (${n})`]));
   }
   choice("verdict", "Verdict", [["none", "none yet"], ["keep", "kept"], ["drop", "dropped"]]);
-  for (const [name, value] of new URLSearchParams(location.search)) {
-    if (filters.elements[name]) filters.elements[name].value = value;
-  }
   standing(about);
   if (!about.known) say("This state does not know the export: look, but no verdict can be kept. Give its --state.");
-  await search(location.hash.slice(1) || 0);
+  addEventListener("popstate", restore);
+  await restore();
 }
 
 begin().catch((error) => thread.clear(error.message));

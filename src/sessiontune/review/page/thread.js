@@ -12,47 +12,66 @@ export class Thread {
   constructor(box, acts) {
     this.box = box;
     this.acts = acts; // what the buttons do: {judge, note, say, find}, and masks(): whether a base was named
-    this.asked = null;
-    this.row = null;
+    this.row = null; // of the thread that is shown: none while one is on its way
+    this.asked = new AbortController(); // for what is asked about one thread
   }
 
   clear(text) {
-    this.asked?.abort();
-    this.row = null;
+    this.leave();
     this.box.replaceChildren(make("p", { class: "quiet" }, text));
   }
 
-  async open(row, q) {
-    this.asked?.abort();
-    const asked = (this.asked = new AbortController());
-    this.row = row;
-    this.origins = null;
+  // Forget the thread that is shown, and what was asked about it.
+  leave() {
+    this.asked.abort();
+    this.asked = new AbortController();
+    this.row = this.origins = null;
+    this.asking = false;
+    this.hits = [];
+  }
+
+  open(row, q) {
+    this.leave();
+    return this.trying(async () => {
+      const found = await this.ask(row.thread, "", { start: 0, count: PART, q });
+      this.draw(found, q);
+      if (this.hits.length) await this.goto(0);
+    });
+  }
+
+  // What is on its way for a thread that was left is no fault.
+  async trying(act) {
     try {
-      const first = await this.part(row.thread, 0, q, asked.signal);
-      this.hits = first.hits;
-      this.hit = 0;
-      this.from = this.hits.length ? Math.max(0, this.hits[0] - 2) : 0;
-      const shown = this.from ? await this.part(row.thread, this.from, "", asked.signal) : first;
-      this.draw(first, shown.messages);
+      await act();
     } catch (error) {
-      if (error.name !== "AbortError") this.clear(error.message);
+      if (error.name === "AbortError") return;
+      if (this.row) this.acts.say(error.message);
+      else this.clear(error.message);
     }
   }
 
-  part(thread, start, q, signal, count = PART) {
-    return ask(`/api/threads/${encodeURIComponent(thread)}`, { start, count, q }, signal);
+  ask(thread, what, values = {}) {
+    return ask(`/api/threads/${encodeURIComponent(thread)}${what}`, values, this.asked.signal);
   }
 
-  draw({ thread, known }, messages) {
-    this.row = thread;
-    this.until = this.from + messages.length;
-    this.messages = make("div", { class: "messages" }, ...messages.map((m) => this.message(m)));
+  draw({ thread, known, hits, messages }, q) {
+    Object.assign(this, { row: thread, q, hits });
+    const held = this.box.contains(document.activeElement); // by a button that goes now
+    this.messages = make("div", { class: "messages" });
     this.earlier = button("Earlier messages", () => this.more(-1), { class: "more" });
     this.later = button("Later messages", () => this.more(1), { class: "more" });
     this.box.replaceChildren(this.head(thread, known), this.earlier, this.messages, this.later);
-    this.ends();
+    this.fill(0, messages);
     this.box.scrollTop = 0;
-    if (this.hits.length) this.goto(0);
+    if (held) this.box.focus();
+  }
+
+  // Show these messages, the first of which is number `from`, and no others.
+  fill(from, messages) {
+    this.from = from;
+    this.until = from + messages.length;
+    this.messages.replaceChildren(...messages.map((m) => this.message(m)));
+    this.ends();
   }
 
   head(thread, known) {
@@ -63,7 +82,7 @@ export class Thread {
       ["Holds", [several(thread.messages, "message"), several(thread.calls, "call"),
         thread.epochs > 1 ? several(thread.epochs, "epoch") : ""].filter(Boolean).join(", ")],
       ["Labels", thread.labels.join(", ")], ["Topics", thread.topics.join(", ")], ["Thread", thread.thread],
-      ["Lineage", button(thread.lineage, () => this.acts.find(thread.lineage), { title: "its branches, copies and sub-agents" })],
+      ["Lineage", button(thread.lineage, () => this.acts.find(thread.lineage, thread.thread), { title: "its branches, copies and sub-agents" })],
       ["Verdict", thread.decision ? [said(thread.decision), thread.note].filter(Boolean).join(": ") : "none yet"],
     ];
     const off = known ? {} : { disabled: "", title: "The state does not know this export: give its --state." };
@@ -80,7 +99,7 @@ export class Thread {
   }
 
   message(m) {
-    const name = m.role === "user" && m.kind !== "prompt" ? "Context" : NAMES[m.role] ?? m.role;
+    const name = { task: "Task", context: "Context" }[m.kind] ?? NAMES[m.role] ?? m.role;
     const target = this.row.split === "eval" ? "held out" : "trained";
     const loss = m.role !== "assistant" ? "" : m.train ? target : "no loss";
     const shown = make("article", { class: `message ${m.role} ${m.train ? "target" : ""}`, id: `m-${m.number}` },
@@ -89,9 +108,10 @@ export class Thread {
           .filter(Boolean).map((tag) => make("span", { class: "tag" }, tag)),
         loss ? make("span", { class: `tag ${m.train ? "good" : ""}` }, loss) : null,
         make("time", {}, day(m.at))),
-      m.thinking[0][0] ? fold("Thinking", make("pre", {}, ...pieces(m.thinking))) : null,
+      plain(m.thinking) ? fold("Thinking", this.whole(m.thinking, m, (all) => all.thinking)) : null,
       this.text(m),
-      ...m.calls.map((call) => fold(`${call.name} ${start(call.arguments)}`, make("pre", {}, ...pieces(call.arguments)))),
+      ...m.calls.map((call, at) =>
+        fold(`${call.name} ${start(call.arguments)}`, this.whole(call.arguments, m, (all) => all.calls[at].arguments))),
       make("p", { class: "from" }));
     shown.dataset.id = m.id;
     shown.dataset.row = m.row;
@@ -100,25 +120,36 @@ export class Thread {
   }
 
   text(m) {
-    const plain = m.text.map(([text]) => text).join("");
-    if (!plain) return null;
-    const text = make("pre", {}, ...pieces(m.text));
-    if (m.hidden) {
-      text.append(button(`Show ${several(m.hidden, "more character")}`, async (event) => {
-        event.target.disabled = true;
-        const whole = await ask(`/api/threads/${encodeURIComponent(this.row.thread)}/${m.number}`);
-        text.replaceChildren(...pieces(whole.text));
-      }, { class: "more" }));
-    }
-    const long = plain.length > SHORT.characters || plain.split("\n").length > SHORT.lines;
+    const text = plain(m.text);
+    if (!text) return null;
+    const shown = this.whole(m.text, m, (all) => all.text);
+    const long = text.length > SHORT.characters || text.split("\n").length > SHORT.lines;
     const folded = long && (m.role === "tool" || m.role === "system");
-    return folded ? fold(`${start(m.text)} (${several(plain.length + m.hidden, "character")})`, text) : text;
+    return folded ? fold(`${start(m.text)} (${several(text.length + m.text.hidden, "character")})`, shown) : shown;
   }
 
-  async more(way) {
+  // A text of message m, with a button for the rest of a long one: `of` takes it from all of m.
+  whole(given, m, of) {
+    const { thread } = this.row;
+    const shown = make("pre", {}, ...pieces(given.pieces));
+    if (!given.hidden) return shown;
+    shown.append(button(`Show ${several(given.hidden, "more character")}`, () => this.trying(async () => {
+      const all = await this.ask(thread, `/${m.number}`);
+      shown.replaceChildren(...pieces(of(all).pieces));
+    }), { class: "more" }));
+    return shown;
+  }
+
+  more(way) {
+    if (this.asking || !this.row) return; // these very messages are on their way, or another thread
+    this.asking = true;
+    this.trying(() => this.added(way).finally(() => { this.asking = false; }));
+  }
+
+  async added(way) {
     const start = way > 0 ? this.until : Math.max(0, this.from - PART);
     const count = way > 0 ? PART : this.from - start;
-    const { messages } = await this.part(this.row.thread, start, "", this.asked.signal, count);
+    const { messages } = await this.ask(this.row.thread, "", { start, count });
     const made = messages.map((m) => this.message(m));
     if (way > 0) {
       this.messages.append(...made);
@@ -138,14 +169,16 @@ export class Thread {
   }
 
   next() {
-    if (this.hits?.length) this.goto((this.hit + 1) % this.hits.length);
+    if (this.hits.length) this.trying(() => this.goto((this.hit + 1) % this.hits.length));
   }
 
   async goto(hit) {
     this.hit = hit;
     const number = this.hits[hit];
-    while (number >= this.until) await this.more(1);
-    while (number < this.from) await this.more(-1);
+    if (number < this.from || number >= this.until) {
+      const from = Math.max(0, number - 2);
+      this.fill(from, (await this.ask(this.row.thread, "", { start: from, count: PART })).messages);
+    }
     for (const old of this.messages.querySelectorAll(".hit")) old.classList.remove("hit");
     const found = document.getElementById(`m-${number}`);
     for (const folded of found.querySelectorAll("details")) folded.open = true;
@@ -154,10 +187,10 @@ export class Thread {
   }
 
   // Show what the base's template makes of the rows, with what bears loss marked.
-  async mask() {
+  mask() {
     if (!this.row || !this.acts.masks()) return;
-    try {
-      const { rows } = await ask(`/api/threads/${encodeURIComponent(this.row.thread)}/mask`, {}, this.asked.signal);
+    this.trying(async () => {
+      const { rows } = await this.ask(this.row.thread, "/mask");
       const drawn = rows.map((row, number) => make("section", { class: "message" },
         make("h3", {}, `Row ${number + 1}: ${row.trouble
           || `${row.trained.toLocaleString("en")} of ${several(row.tokens, "token")} bear loss`}`),
@@ -165,25 +198,20 @@ export class Thread {
           trained ? make("mark", { class: "loss", title: "bears loss" }, text) : text)))));
       this.messages.replaceChildren(...(drawn.length ? drawn
         : [make("p", { class: "quiet" }, "This thread has no row: nothing of it is trained.")]),
-        button("Back to the messages", () => this.open(this.row, ""), { class: "more" }));
+        button("Back to the messages", () => this.open(this.row, this.q), { class: "more" }));
       this.earlier.hidden = this.later.hidden = true;
       this.hits = [];
-    } catch (error) {
-      if (error.name !== "AbortError") this.acts.say(error.message);
-    }
+    });
   }
 
   // Show the log file and line of each message.
-  async where() {
+  where() {
     if (!this.row) return;
-    try {
-      ({ origins: this.origins } = await ask(`/api/threads/${encodeURIComponent(this.row.thread)}/origins`));
-    } catch (error) {
-      this.acts.say(error.message);
-      return;
-    }
-    for (const message of this.messages.querySelectorAll("article")) this.origin(message);
-    if (!Object.keys(this.origins).length) this.acts.say("Not in this state: give the export's --state.");
+    this.trying(async () => {
+      ({ origins: this.origins } = await this.ask(this.row.thread, "/origins"));
+      for (const message of this.messages.querySelectorAll("article")) this.origin(message);
+      if (!Object.keys(this.origins).length) this.acts.say("Not in this state: give the export's --state.");
+    });
   }
 
   origin(message) {
@@ -197,7 +225,11 @@ function fold(summary, inside) {
   return make("details", {}, make("summary", {}, summary), inside);
 }
 
+function plain({ pieces: given }) {
+  return given.map(([text]) => text).join("");
+}
+
 function start(given) {
-  const text = given.map(([piece]) => piece).join("").trim().split("\n")[0];
+  const text = plain(given).trim().split("\n")[0];
   return text.length > 90 ? `${text.slice(0, 90)}…` : text;
 }
