@@ -18,6 +18,7 @@ from .keynames import says_password
 from .pseudonym import inside_pseudonym
 from .rules import NL, Rule
 from .structured import WORDS
+from .typedin import as_asked
 from .values import is_dull_value, is_gibberish, typed
 
 #: The end of a name with a word for a secret, loosely, for the prefilter.
@@ -87,7 +88,8 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # the only word for a secret is in a pseudonym: `REDACTED_GITHUB_TOKEN_...:`
     if _NAMES.fullmatch(value) or value.endswith(b":"):
         return None
-    if not _SAYS_SO.match(match.group(0)) and not judged_random(value, 16):
+    odd = judged_random(value, 16) or as_asked(value)
+    if not _SAYS_SO.match(match.group(0)) and not odd:
         return None  # the line above ends in such a word by chance
     most = 0.85 if says_password(match.group(0)[: start - match.start()]) else 0.7
     good = judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < most)

@@ -175,14 +175,4 @@ RULES: tuple[Rule, ...] = (
         after=8,
         rank=1,
     ),
-    Rule(
-        kind="password",
-        layer="secrets",
-        anchor=r" / [^\s`'\"<>]+ to (?:log|sign) ?in",
-        exact=rf"[A-Za-z][\w.@-]{{1,40}} / ({FIRST}{REST}{{7,200}}) to (?:log|sign) ?in",
-        check=_beside,
-        before=260,
-        after=4,
-        rank=1,
-    ),
 )

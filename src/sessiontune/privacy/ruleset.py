@@ -50,6 +50,7 @@ from . import (
     structured,
     tables,
     tokens,
+    typedin,
     vendorkeys,
     web,
 )
@@ -80,6 +81,7 @@ _TABLES = (
     *sentences.RULES,
     *logins.RULES,
     *nearby.RULES,
+    *typedin.RULES,
     *dialogues.RULES,
     *collected.RULES,
     *personal.RULES,
