@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,6 +90,21 @@ def test_keys_go_through_keep_drop_and_take_back(world: World, opened: Opened, w
         page.get_by_role("button", name="Drop", exact=True).click()
         _said(page, "Dropped: 1 thread")
         assert _verdicts(world) == {dropped: ("drop", "a trial")}
+
+
+def test_a_window_decides_on_the_thread_that_stands_in_it(
+    world: World, opened: Opened, window: Any
+) -> None:
+    """Also where a change is under way as its button is pressed: what was typed is not lost."""
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.route("**/api/threads?*", lambda route: (time.sleep(0.5), route.continue_()))
+        page.keyboard.press("r")
+        _said(page, "Dropped: 1 thread")  # and the list is being asked for anew
+        page.keyboard.press("e")
+        page.locator("#note").fill("of no use")
+        page.get_by_role("button", name="Keep", exact=True).click()
+        _said(page, "Kept: 1 thread")
+        assert _verdicts(world) == {world.thread("Question 8"): ("keep", "of no use")}
 
 
 def test_words_lead_to_the_message_and_stay_in_the_address(

@@ -52,30 +52,37 @@ async function search(aim = {}) {
   }
 }
 
-// Decide on the thread that is shown; then the next one comes, unless the person went on already.
-function judge(decision, noted = "") {
-  if (!thread.row) {
+// Decide on the thread that is shown, or on `mine`, which was when a window was opened; then the next
+// one comes, unless the person went on already.
+function judge(decision, mine = thread.row?.thread, noted = "", waits = false) {
+  if (!mine) {
     say("Wait until a thread is shown.");
     return;
   }
-  const mine = thread.row.thread;
   const place = list.at;
   const next = () => (list.at === place ? { near: mine, step: 1 } : {});
-  changed("/api/verdicts", { decision, threads: [mine], note: noted }, next);
+  changed("/api/verdicts", { decision, threads: [mine], note: noted }, next, waits);
 }
 
 function undo() {
   changed("/api/undo", {}, (done) => ({ near: done.threads[0] }));
 }
 
-// One change after the other: what is pressed meanwhile was meant for what is shown no more.
-let changing = false;
-async function changed(path, body, aim = () => ({})) {
-  if (changing) {
+// One change after the other. What a key asks for meanwhile was meant for what is shown no more, and
+// is refused; what a window asks for (`waits`) was meant for what stands in it.
+let changing = null;
+async function changed(path, body, aim = () => ({}), waits = false) {
+  if (changing && !waits) {
     say("Wait: the last change is under way.");
     return;
   }
-  changing = true;
+  while (changing) await changing;
+  changing = attempt(path, body, aim);
+  await changing;
+  changing = null;
+}
+
+async function attempt(path, body, aim) {
   try {
     const done = await change(path, body);
     standing(done);
@@ -83,8 +90,6 @@ async function changed(path, body, aim = () => ({})) {
     await search({ near: list.row(list.at)?.thread, place: Math.max(list.at, 0), ...aim(done) });
   } catch (error) {
     say(error.message);
-  } finally {
-    changing = false;
   }
 }
 
@@ -105,14 +110,16 @@ function find(words, near) {
 
 function note() {
   if (!thread.row) return;
-  const acts = ["keep", "drop"].map((decision) => [decision === "drop" ? "Drop" : "Keep", (text) => judge(decision, text)]);
-  asking("Keep or drop, and why", thread.row.title, acts, thread.row.note ?? "");
+  const { thread: mine, title, note: noted } = thread.row;
+  const acts = ["keep", "drop"].map((decision) =>
+    [decision === "drop" ? "Drop" : "Keep", (text) => judge(decision, mine, text, true)]);
+  asking("Keep or drop, and why", title, acts, noted ?? "");
 }
 
 function all(decision) {
   const label = `${decision === "drop" ? "Drop" : "Keep"} ${several(list.total, "thread")}`;
   const body = { decision, wanted: list.wanted, mark: list.mark };
-  const doing = (text) => changed("/api/verdicts", { ...body, note: text });
+  const doing = (text) => changed("/api/verdicts", { ...body, note: text }, undefined, true);
   asking(`${label}?`, "All that match what is asked for now. It can be taken back.", [[label, doing]], "");
 }
 
