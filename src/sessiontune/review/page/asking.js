@@ -20,8 +20,8 @@ async function reach(path, how) {
 }
 
 async function answer(reply) {
-  const said = await reply.json().catch(() => ({}));
-  if (reply.ok) return said;
+  if (reply.ok) return reply.json();
+  const said = await reply.json().catch(() => ({})); // a fault of the server itself is no JSON
   const { message = "The server could not answer.", hint = "" } = said.error ?? {};
   throw new Error(`${message} ${hint}`.trim());
 }
