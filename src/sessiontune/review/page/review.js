@@ -52,13 +52,16 @@ async function search(aim = {}) {
   }
 }
 
+// The thread that is shown; none while one is on its way, which is said.
+function shown() {
+  if (!thread.row) say("Wait until a thread is shown.");
+  return thread.row;
+}
+
 // Decide on the thread that is shown, or on `mine`, which was when a window was opened; then the next
 // one comes, unless the person went on already.
-function judge(decision, mine = thread.row?.thread, noted = "", waits = false) {
-  if (!mine) {
-    say("Wait until a thread is shown.");
-    return;
-  }
+function judge(decision, mine = shown()?.thread, noted = "", waits = false) {
+  if (!mine) return;
   const place = list.at;
   const next = () => (list.at === place ? { near: mine, step: 1 } : {});
   changed("/api/verdicts", { decision, threads: [mine], note: noted }, next, waits);
@@ -87,7 +90,7 @@ async function attempt(path, body, aim) {
     const done = await change(path, body);
     standing(done);
     say(outcome(done, body.decision));
-    await search({ near: list.row(list.at)?.thread, place: Math.max(list.at, 0), ...aim(done) });
+    if (done.changed) await search({ near: list.row(list.at)?.thread, place: Math.max(list.at, 0), ...aim(done) });
   } catch (error) {
     say(error.message);
   }
@@ -109,7 +112,7 @@ function find(words, near) {
 }
 
 function note() {
-  if (!thread.row) return;
+  if (!shown()) return;
   const { thread: mine, title, note: noted } = thread.row;
   const acts = ["keep", "drop"].map((decision) =>
     [decision === "drop" ? "Drop" : "Keep", (text) => judge(decision, mine, text, true)]);
