@@ -18,10 +18,14 @@ from .values import is_dull_value, numbered_words, run_together
 
 #: How far behind the word a password is looked for, in bytes, and how long one is at most.
 _REACH, _MOST = 60, 40
-#: Words for a password, and parts of them that other words hold, too (`_SAYS` tells them apart).
+#: Words for a password, and parts of them that other words hold, too (`_SAYS` tells them apart). Not
+#: `pass` alone, which begins `passed`: summaries of tests are full of numbers. Nor `pw` before what
+#: base64 has.
 _WORDS = (
-    r"(?i:pass|kennw|contrase|clave|senha|wachtwoord|haslo|heslo|sifre|parola)",
-    r"(?i:pw)[^A-Za-z\n\x00]|(?i:[a-z_]pwd|pwd[\"'\]]{0,2}[ ]{0,2}[:=,])",
+    r"(?i:pass(?:w(?:or|d)|phr|code)|de_?passe)",
+    r"(?i:pass)[^A-Za-z\n\x00]",
+    r"(?i:kennw|contrase|clave|senha|wachtwoord|haslo|heslo|sifre|parola)",
+    r"(?i:pw)[^A-Za-z0-9+/\n\x00]|(?i:[a-z_]pwd|pwd[\"'\]]{0,2}[ ]{0,2}[:=,])",
     r"\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|\xe5\xaf\x86\xe7\xa0\x81",
 )
 #: Words for what needs a password.
@@ -162,7 +166,7 @@ RULES: tuple[Rule, ...] = (
         Rule(
             "password",
             "secrets",
-            rf"(?:{words})[^\n\x00]{{1,{_REACH}}}(?:[A-Za-z!#$%^&*?@+_~-][0-9]|[0-9][A-Za-z])",
+            rf"(?:{words})[^\n\x00]{{0,{_REACH}}}(?:[A-Za-z!#$%^&*?@+_~-][0-9]|[0-9][A-Za-z])",
             "()",
             near=_may_be_typed,
             direct=_behind,
