@@ -81,6 +81,16 @@ def test_while_an_export_runs_nothing_is_lost(world: World) -> None:
     assert _verdicts(world) == {}
 
 
+def test_a_state_that_was_deleted_is_not_made_anew(world: World) -> None:
+    judging, thread = _judging(world), world.thread("Question 5")
+    judging.judge([thread], "keep", "")
+    world.state.rename(world.folder / "elsewhere")
+    for change in (lambda: judging.judge([thread], "drop", ""), judging.undo):
+        with pytest.raises(UsageError, match="is gone"):
+            change()
+    assert not world.state.exists()
+
+
 def test_where_a_message_came_from(world: World) -> None:
     thread = world.thread("Question 5")
     mine = [m for m in world.lines() if m["thread"] == thread]

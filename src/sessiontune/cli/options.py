@@ -53,6 +53,17 @@ def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     return parts or None
 
 
+def port_option(usual: int) -> Callable[[F], F]:
+    """`--port`, on which a command listens."""
+    return click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=usual,
+        show_default=True,
+        help="0: any that is free.",
+    )
+
+
 def _many(name: str, field: str, text: str, metavar: str) -> Callable[[F], F]:
     return click.option(
         name,

@@ -9,7 +9,7 @@ import click
 
 from ..errors import SourceError
 from .console import Console, print_plain
-from .options import Place, state_option
+from .options import Place, port_option, state_option
 from .show import manifest_of
 
 #: Where the page is unless told otherwise.
@@ -18,13 +18,7 @@ PORT = 8041
 
 @click.command(no_args_is_help=True)
 @click.argument("folder", type=Place(path_type=Path), metavar="DIR")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=PORT,
-    show_default=True,
-    help="0: any that is free.",
-)
+@port_option(PORT)
 @click.option("--base", metavar="MODEL", help="Folder, run or hub id: show which tokens bear loss.")
 @state_option
 @click.pass_obj

@@ -13,7 +13,7 @@ import click
 
 from ..errors import UsageError
 from .console import Console, print_plain
-from .options import Place
+from .options import Place, port_option
 
 if TYPE_CHECKING:
     from ..shipping.clients import Target
@@ -29,13 +29,7 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 
 @click.command(no_args_is_help=True)
 @click.argument("run", type=Place(path_type=Path), metavar="RUN")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=PORT,
-    show_default=True,
-    help="0: any that is free.",
-)
+@port_option(PORT)
 @click.option("-t", "--type", "kind", metavar="TYPE", help="Which shipped file: q8_0, f16, ...")
 @click.option("--adapter", is_flag=True, help="Serve the base with the LoRA GGUF.")
 @click.option("--engine", type=click.Choice(_ENGINES), help="The first that is here.")

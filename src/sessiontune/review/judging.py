@@ -53,7 +53,7 @@ class Judging:
             )
         if not chosen:
             return {}
-        with Store(self._state, write=True) as store:
+        with self._opened() as store:
             there = store.verdicts()
             at = max((v.at for v in there.values()), default="")
             made = {t: Verdict(key=t, decision=decision, note=note, at=at) for t in chosen}
@@ -70,7 +70,7 @@ class Judging:
         if not self._past:
             return {}
         before = self._past[-1]
-        with Store(self._state, write=True) as store:
+        with self._opened() as store:
             store.judge(verdict for verdict in before.values() if verdict is not None)
             store.unjudge(key for key, verdict in before.items() if verdict is None)
         self._past.pop()
@@ -90,6 +90,12 @@ class Judging:
                 for message in one.messages:
                     found[message.id] = [(one.files[o.file], o.line) for o in message.origin]
         return found
+
+    def _opened(self) -> Store:
+        """The state, to be written. UsageError where it was deleted: it is not made anew."""
+        if not self._state.is_dir():
+            raise UsageError(f"The state in {self._state} is gone.", "Export again.")
+        return Store(self._state, write=True)
 
     def _by_thread(self, verdicts: dict[str, Verdict]) -> dict[str, Verdict]:
         """Verdicts of the threads that the export holds; one on an epoch counts for its thread."""
