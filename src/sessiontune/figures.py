@@ -82,6 +82,7 @@ def agent_name(name: str) -> str:
         "zed": "Zed",
         "vscode": "the chat of VS Code",
         "cursor-agent": "Cursor's agent of the terminal",
+        "sessiontune": "exports of sessiontune",
     }
     return known.get(name, name)
 

@@ -149,6 +149,7 @@ FAULTS: dict[str, str] = {
     "truncated_line": "lines cut off in the middle",
     "line_too_long": "lines over the limit (`--max-line`)",
     "not_an_object": "lines that hold a bare value",
+    "not_a_row": "lines that are no message of an export",
     "unreadable_file": "files that could not be opened",
     "unreadable": "files and folders that could not be opened",
     "not_a_file": "names that are not regular files",

@@ -38,6 +38,7 @@ _SOURCES = {
     "kimi": "sessiontune.sources.kimi:SOURCE",
     "zed": "sessiontune.sources.zed:SOURCE",
     "cursor-agent": "sessiontune.sources.cursor_agent:SOURCE",
+    "sessiontune": "sessiontune.sources.published:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

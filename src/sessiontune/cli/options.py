@@ -99,7 +99,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "sources",
         "Keep agents (default: all): claude, codex, gemini, copilot, pi, opencode, aider, "
         "swe-agent, mini-swe-agent, qwen, cline, droid, continue, goose, crush, cursor, "
-        "vscode, amp, kiro, openhands, kimi, zed, cursor-agent.",
+        "vscode, amp, kiro, openhands, kimi, zed, cursor-agent, sessiontune.",
         "A,B",
     ),
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),

@@ -104,12 +104,12 @@ def discover(
         gone = held(gone, known, store)
         store.put_files(gone)
     logs = [r for r in rows.values() if r.file.source in sources]
-    others = tuple(sorted(path for path, r in rows.items() if not r.file.source))
+    others = sorted([*walked.passed, *(path for path, r in rows.items() if not r.file.source)])
     logs.extend(gone)
     logs.sort(key=lambda r: r.file.path)
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
     changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
-    return Inputs(logs, others, faults, new, changed, len(gone), renamed, moved)
+    return Inputs(logs, tuple(others), faults, new, changed, len(gone), renamed, moved)
 
 
 def named_in(salt: bytes) -> Callable[[FileRow], str]:

@@ -1,6 +1,8 @@
 """Which files may be logs: all below the given roots whose names end as logs do.
 
 A file is taken once however it is reached: hard links, links to folders, a root inside another.
+Of a folder that `export` wrote, its `raw` file is one, if the folder is a root itself: in a folder
+that is searched, it would be a second copy of the logs beside it.
 """
 
 from __future__ import annotations
@@ -16,17 +18,19 @@ from .. import registry
 from ..model import Fault
 from ..ports import LogFile
 from ..sources.foreign import PACKED
+from ..sources.published import ENDING
 
 _SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
 
 
 class Walked(msgspec.Struct):
     """The files that were found, sorted by path; other names of some of them -> the path that was
-    taken; and what could not be looked at."""
+    taken; what could not be looked at; and the files of exports that were passed by."""
 
     files: list[LogFile]
     names: dict[str, str]
     faults: list[Fault]
+    passed: list[str]
 
 
 def walk(roots: Sequence[Path], sources: Sequence[str]) -> Walked:
@@ -37,7 +41,8 @@ def walk(roots: Sequence[Path], sources: Sequence[str]) -> Walked:
     faults: list[Fault] = []
     found: dict[tuple[int, int], LogFile] = {}
     names: dict[str, tuple[int, int]] = {}
-    for path, entry in _paths(roots, suffixes, faults):
+    passed: list[str] = []
+    for path, entry in _paths(roots, suffixes, faults, passed):
         if (shown := utf8(path)) != path:  # neither the state nor a manifest can hold such a name
             faults.append(Fault("name_not_utf8", shown))
             continue
@@ -61,7 +66,7 @@ def walk(roots: Sequence[Path], sources: Sequence[str]) -> Walked:
             names[max(path, other.path)] = place
     taken = {name: found[place].path for name, place in names.items()}
     once = list(dict.fromkeys(faults))  # a root may lie in another
-    return Walked(sorted(found.values(), key=lambda f: f.path), taken, once)
+    return Walked(sorted(found.values(), key=lambda f: f.path), taken, once, passed)
 
 
 def place_of(root: Path) -> str:
@@ -80,9 +85,10 @@ def utf8(path: str) -> str:
 
 
 def _paths(
-    roots: Sequence[Path], suffixes: set[str], faults: list[Fault]
+    roots: Sequence[Path], suffixes: set[str], faults: list[Fault], passed: list[str]
 ) -> Iterator[tuple[str, os.DirEntry[str] | None]]:
-    """Paths of candidates, each with its folder's entry if it was found in one."""
+    """Paths of candidates, each with its folder's entry if it was found in one; exports that were
+    passed by go to `passed`."""
     reached = [os.path.realpath(root) for root in roots]
     for root in roots:
         if not root.is_dir():
@@ -97,6 +103,13 @@ def _paths(
             except OSError as error:
                 name = error.filename or folder
                 faults.append(Fault("unreadable", utf8(name), detail=error.strerror or ""))
+                continue
+            exports = [path for path, _ in files if path.endswith(ENDING)]
+            if exports and os.path.exists(os.path.join(folder, "manifest.json")):
+                if folder in reached:
+                    yield from ((path, entry) for path, entry in files if path in exports)
+                else:
+                    passed += map(utf8, exports)
                 continue
             yield from files
             waiting += sorted(folders, reverse=True)

@@ -41,6 +41,11 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
     ),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
     (
+        "an export of sessiontune (it is read if you name its folder)",
+        "",
+        [rb'\A\{"role":"(?:system|user|assistant|tool)","content":"', rb'"message_id":"'],
+    ),
+    (
         "a transcript that Entire made of a log (the log itself is read: full.jsonl beside it)",
         "",
         [rb'\A\s*\{\s*"v"\s*:\s*\d+\s*,\s*"agent"\s*:\s*"[^"]*"\s*,\s*"cli_version"\s*:'],
