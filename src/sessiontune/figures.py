@@ -87,6 +87,15 @@ def agent_name(name: str) -> str:
     return known.get(name, name)
 
 
+def replaced_before(sources: Mapping[str, int]) -> str:
+    """A sentence, with a blank behind it, if other exports are among the files of these sources."""
+    exports = sources.get("sessiontune", 0)
+    said = "was already replaced in what was read of other exports"
+    return (
+        f"What {said} ({several(exports, 'file')}) is told by their own cards. " if exports else ""
+    )
+
+
 def listed(items: Iterable[str]) -> str:
     """a, b and c."""
     *head, last = list(items) or [""]

@@ -130,3 +130,11 @@ def test_an_export_that_grew_is_read_again_and_one_that_is_gone_stays(
     raw.unlink()
     export(tmp_path, given, "--thinking")
     assert len(rows(tmp_path / "data")) == len(whole)
+
+
+def test_the_card_says_that_more_was_replaced_than_it_counts(anna: Path, tmp_path: Path) -> None:
+    export(tmp_path, anna / "data")
+    said = "What was already replaced in what was read of other exports (1 file)"
+    assert said in (tmp_path / "data" / "README.md").read_text()
+    assert said in (tmp_path / "data" / "report.html").read_text()
+    assert said not in (anna / "data" / "README.md").read_text()

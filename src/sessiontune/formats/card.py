@@ -17,6 +17,7 @@ from ..figures import (
     number,
     percent,
     ranking,
+    replaced_before,
     several,
     size_category,
 )
@@ -226,6 +227,7 @@ def _privacy(manifest: Manifest) -> str:
         f"{number(total)} places were replaced before anything was stored or compared. The same "
         "value always gets the same placeholder, so the text keeps its sense. Session ids and "
         "project names are pseudonyms. "
+        + replaced_before(manifest.sources)
         + ("The finished files were scanned a second time." if manifest.gate else "")
     )
     out.append("")

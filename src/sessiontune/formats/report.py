@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 
 from .. import html, svg
-from ..figures import agent_name, listed, long_date, number, percent, size
+from ..figures import (
+    agent_name,
+    listed,
+    long_date,
+    number,
+    percent,
+    replaced_before,
+    size,
+)
 from ..manifest import Manifest
 from ..portions import few_held_out
 from ..reasons import (
@@ -158,8 +166,8 @@ def _privacy(manifest: Manifest) -> str:
         return ""
     named = worded(manifest.redactions, kind_words)
     body = html.paragraph(
-        f"{number(sum(named.values()))} places were replaced. No detector finds everything: look "
-        "before you share."
+        f"{number(sum(named.values()))} places were replaced. {replaced_before(manifest.sources)}"
+        "No detector finds everything: look before you share."
     )
     return html.section("Privacy", body + _table(("Kind", "Replacements"), named))
 
