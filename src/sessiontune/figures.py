@@ -90,10 +90,10 @@ def agent_name(name: str) -> str:
 def replaced_before(sources: Mapping[str, int]) -> str:
     """A sentence, with a blank behind it, if other exports are among the files of these sources."""
     exports = sources.get("sessiontune", 0)
+    if not exports:
+        return ""
     said = "was already replaced in what was read of other exports"
-    return (
-        f"What {said} ({several(exports, 'file')}) is told by their own cards. " if exports else ""
-    )
+    return f"What {said} ({several(exports, 'file')}) is told by their own cards. "
 
 
 def listed(items: Iterable[str]) -> str:
