@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 
 import msgspec
 import orjson
@@ -38,7 +38,7 @@ from ..model import (
 from ..ports import FileIndex, Keyed, ReadOptions
 from .heads import first_lines
 from .indexing import Seen, scan
-from .lines import LineFault, line_fault, read_lines, size_of, utc, values
+from .lines import LineFault, line_fault, read_lines, safe_name, size_of, utc, values
 from .shapes import unwrapped
 
 #: How `raw` files are named.
@@ -55,6 +55,9 @@ _FLAGS = {
     "retried": "retried",
 }
 _STATUSES: dict[str, ResultStatus] = {status: status for status in get_args(ResultStatus)}
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
 
 
 class _Function(msgspec.Struct):
@@ -77,7 +80,7 @@ class _Row(msgspec.Struct):
     session_id: str
     thread: str
     lineage: str
-    epoch: int
+    epoch: _Count
     source: str
     id: str
     reasoning_content: str | None = None
@@ -89,8 +92,8 @@ class _Row(msgspec.Struct):
     model: str = ""
     vendor: str = ""
     labels: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
+    input_tokens: _Count = 0
+    output_tokens: _Count = 0
     agent_id: str | None = None
     forked_from: str | None = None
     project: str = ""
@@ -213,7 +216,7 @@ def _session(path: str, rows: list[_Placed], keyed: Keyed) -> Session:
         thread=renamed(first.thread),
         lineage=renamed(first.lineage),
         epoch=first.epoch,
-        source=first.source,
+        source=safe_name(first.source),
         session_id=first.session_id,
         agent_id=first.agent_id,
         agent_type=first.agent_type,
@@ -249,7 +252,7 @@ def _message(parts: tuple[Part, ...], placed: list[_Placed]) -> Message:
         origin=tuple(Origin(0, line, nth) for _, line, nth in placed),
         at=utc(row.at),
         model=row.model,
-        vendor=row.vendor,
+        vendor=safe_name(row.vendor) if row.vendor else "",
         usage=Usage(*used) if any(used) else None,
         flags=tuple(flag for label, flag in _FLAGS.items() if label in labels),
     )
