@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import FindingsError, SourceError, UsageError
+from .again import program
 from .console import Console, print_plain
 from .options import TEXT, recipe_of
 
@@ -276,5 +277,5 @@ def _draw(
         _draw_findings(rich, _secrets_first(found.places))
         if (rest := sum(found.kinds.values()) - len(found.places)) > 0:
             rich.print(f"  and {rest:,} more (the first {KEEP_PLACES} of each kind are listed)")
-    again = " ".join(["sessiontune export", *map(quote, roots), "-o my-data"])
+    again = " ".join([program(), "export", *map(quote, roots), "-o my-data"])
     print_plain(rich, f"\nNothing was changed. Next: {again}")
