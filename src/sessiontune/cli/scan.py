@@ -14,7 +14,7 @@ import click
 from ..errors import FindingsError, SourceError, UsageError
 from .again import program
 from .console import Console, print_plain
-from .options import TEXT, recipe_of
+from .options import TEXT, jobs_option, recipe_of, recipe_option, source_option
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -51,24 +51,9 @@ _FIRST = 20
     is_flag=True,
     help="List where each finding stands (of logs: the first 200 of each kind).",
 )
-@click.option(
-    "--source",
-    "sources",
-    type=TEXT,
-    multiple=True,
-    metavar="A,B",
-    help="Only these agents. Repeatable.",
-)
-@click.option(
-    "--recipe",
-    "recipe_file",
-    type=TEXT,
-    metavar="FILE",
-    help="Recipe with a [privacy] table (TOML).",
-)
-@click.option(
-    "--jobs", type=click.IntRange(0), default=0, help="Processes (default: 0, one for each core)."
-)
+@source_option
+@recipe_option
+@jobs_option
 @click.pass_obj
 def scan(
     console: Console,
@@ -77,7 +62,7 @@ def scan(
     third: bool,
     fail_on_secrets: bool,
     places: bool,
-    sources: tuple[str, ...],
+    sources: list[str] | None,
     recipe_file: str | None,
     jobs: int,
 ) -> None:
@@ -86,8 +71,7 @@ def scan(
     Findings are shown by kind and place, with a short fingerprint, never with their value. Equal
     values have equal fingerprints within one run.
     """
-    names = [n for text in sources for n in text.split(",") if n]
-    recipe = recipe_of({"sources": names or None, "recipe_file": recipe_file})
+    recipe = recipe_of({"sources": sources, "recipe_file": recipe_file})
     if paths:
         if roots or sources:
             raise UsageError(
