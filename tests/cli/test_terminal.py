@@ -63,6 +63,10 @@ def test_the_next_command_can_be_copied_where_no_environment_is_active(
     monkeypatch.setattr(sys, "argv", ["../new env/bin/sessiontune"])
     called = "'../new env/bin/sessiontune'"
     assert f"Next: {called} export {logs} -o my-data" in cli("scan", logs, "--jobs", 1)[1]
+    (tmp_path / "r.toml").touch()
+    more = ("--source", "claude,codex", "--source", "pi", "--recipe", tmp_path / "r.toml")
+    again = f"export {logs} --source claude,codex,pi --recipe {tmp_path / 'r.toml'} -o my-data"
+    assert again in cli("scan", logs, *more, "--jobs", 1)[1]
     export = ("export", logs, "-o", data, "--state", tmp_path / "state", "--jobs", 1)
     assert f"Next:    {called} show {data}" in cli(*export)[1]
     assert f"{called} train {data} --base MODEL" in cli("show", data)[1]

@@ -87,13 +87,15 @@ def scan(
 
     from ..privacy.kinds import is_secret
 
+    same = [*roots, *(["--source", ",".join(sources)] if sources else [])]
+    same += ["--recipe", recipe_file] if recipe_file else []
     secrets = sum(n for kind, n in found.kinds.items() if is_secret(kind))
     failure = FindingsError(
         f"Secrets found: {secrets}.", "An export replaces them. See where: scan --places."
     )
     console.emit(
         msgspec.to_builtins(found),
-        lambda rich: _draw(rich, found, roots, places, console.verbose),
+        lambda rich: _draw(rich, found, same, places, console.verbose),
         failure if fail_on_secrets and secrets else None,
     )
 
@@ -242,9 +244,8 @@ def _projects(rich: RichConsole, found: Survey, whole: bool) -> None:
         rich.print(f"  and {len(largest) - most:,} more (--verbose lists all)")
 
 
-def _draw(
-    rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool, whole: bool
-) -> None:
+def _draw(rich: RichConsole, found: Survey, same: list[str], places: bool, whole: bool) -> None:
+    """`same`: what an export is told to read the same."""
     from ..pipeline.survey import KEEP_PLACES
     from ..reasons import drop_words, kind_words, repair_words
     from .summary import draw_counts, draw_places
@@ -261,5 +262,5 @@ def _draw(
         _draw_findings(rich, _secrets_first(found.places))
         if (rest := sum(found.kinds.values()) - len(found.places)) > 0:
             rich.print(f"  and {rest:,} more (the first {KEEP_PLACES} of each kind are listed)")
-    again = " ".join([program(), "export", *map(quote, roots), "-o my-data"])
+    again = " ".join([program(), "export", *map(quote, same), "-o my-data"])
     print_plain(rich, f"\nNothing was changed. Next: {again}")
