@@ -25,6 +25,8 @@ def commands() -> str:
         "# Commands\n\nGlobal options, before or after the verb: `--json` (one object on stdout; "
         "diagnostics go to stderr), `-q`/`--quiet`, `-v`/`--verbose`, `--no-input`. `-h` is "
         f"`--help`, `NO_COLOR` is honoured. {cli.epilog}\n"
+        "\nThe Tab key completes verbs, options and files after `eval "
+        '"$(_SESSIONTUNE_COMPLETE=bash_source sessiontune)"`, in zsh with `zsh_source`.\n'
     ]
     root = click.Context(cli, info_name="sessiontune", max_content_width=92, terminal_width=92)
     for verb in VERBS:

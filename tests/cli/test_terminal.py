@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,26 @@ def test_the_name_of_a_folder_is_no_markup(cli: Cli, tmp_path: Path) -> None:
     code, out, _ = cli("show", data)
     assert code == 0
     assert f"sessiontune train '{data}' --base MODEL" in out
+
+
+def test_the_next_command_can_be_copied_where_no_environment_is_active(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs, data = tmp_path / "logs", tmp_path / "data"
+    logs.mkdir()
+    (logs / "a.jsonl").write_bytes(b"\n".join(claude_lines()))
+    monkeypatch.setattr(sys, "argv", ["../new env/bin/sessiontune"])
+    called = "'../new env/bin/sessiontune'"
+    assert f"Next: {called} export {logs} -o my-data" in cli("scan", logs, "--jobs", 1)[1]
+    (tmp_path / "r.toml").touch()
+    more = ("--source", "claude,codex", "--source", "pi", "--recipe", tmp_path / "r.toml")
+    again = f"export {logs} --source claude,codex,pi --recipe {tmp_path / 'r.toml'} -o my-data"
+    assert again in cli("scan", logs, *more, "--jobs", 1)[1]
+    export = ("export", logs, "-o", data, "--state", tmp_path / "state", "--jobs", 1)
+    assert f"Next:    {called} show {data}" in cli(*export)[1]
+    assert f"{called} train {data} --base MODEL" in cli("show", data)[1]
+    monkeypatch.setattr(sys, "argv", ["export_conversations.py"])
+    assert f"Next:    sessiontune show {data}" in cli(*export, "--force")[1]
 
 
 def test_figures_of_a_project_are_whole_in_any_width(

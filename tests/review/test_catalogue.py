@@ -65,6 +65,7 @@ def test_a_facet_counts_what_its_filter_finds(world: World, opened: Opened, face
         ("status invoice", 1),  # words inside a name
         ("invoice_status", 1),
         ("log.txt", 1),  # of a call
+        ('"row 1999 of"', 1),  # at the beginning of a line of its arguments
         ("EMAIL OR NOT", 0),  # words, and no operators
         ("   ", 10),
         ('"', 10),

@@ -135,6 +135,52 @@ def test_words_lead_to_the_message_and_stay_in_the_address(
         _chosen(page, "Step 0")
 
 
+#: Texts that are marked as what was looked for, and where the last one stands in the window.
+_MARKED = "[...CSS.highlights.get('words')].map(String)"
+_LAST = "[...CSS.highlights.get('words')].at(-1).getBoundingClientRect().top"
+
+
+def _marked(page: Any, words: list[str]) -> None:
+    page.wait_for_function(f"words => String({_MARKED}) === words", arg=",".join(words))
+
+
+@pytest.mark.parametrize(
+    ("asked", "marked"),
+    [
+        ('"LINE 1500 of"', ["line 1500 of"]),
+        ('"row 1999"', ["row 1999"]),  # in the part that is not shown at first
+        ("the very e", ["the", "very", "end"]),
+        ("表示名", ["表示名"]),
+        ("bash", ["Bash"]),
+        ("Wríte", ["Write"]),
+    ],
+)
+def test_what_was_looked_for_is_marked_and_in_sight(
+    world: World, opened: Opened, window: Any, asked: str, marked: list[str]
+) -> None:
+    """Also in a message that is much higher than the window."""
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.locator("#q").fill(asked)
+        page.locator("article.hit").wait_for()
+        _marked(page, marked)
+        assert 60 < page.evaluate(_LAST) < 840
+        assert page.locator("article mark:not(.private)").count() == 0  # the text stays whole
+        page.locator("#q").fill("")
+        page.locator("article.hit").wait_for(state="detached")
+        _marked(page, [])
+
+
+def test_a_long_text_leads_to_the_rarest_of_the_words(
+    world: World, opened: Opened, window: Any
+) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.locator("#q").fill("1203 line")
+        page.locator("article.hit").wait_for()
+        page.wait_for_function(f"{_MARKED}.includes('1203')")
+        place = "[...CSS.highlights.get('words')].find(r => `${r}` === '1203')"
+        assert 60 < page.evaluate(f"{place}.getBoundingClientRect().top") < 840
+
+
 def test_all_that_match_are_judged_at_once(world: World, opened: Opened, window: Any) -> None:
     with running(world, opened(world)) as server, _page(window, server.url) as page:
         page.locator("#all").wait_for(state="hidden")  # never of everything there is
@@ -316,6 +362,73 @@ def test_in_little_room_the_page_scrolls(world: World, opened: Opened, window: A
         _said(page, "Dropped: 1 thread")
         said = page.locator("#said").bounding_box()
         assert 0 < said["y"] < 360
+
+
+def test_a_second_window_learns_what_the_first_one_did(
+    world: World, opened: Opened, window: Any
+) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        other = page.context.new_page()
+        other.goto(server.url.partition("?")[0])
+        _chosen(other, "Question 8")
+        page.keyboard.press("r")
+        _chosen(page, "Question 7")
+        assert other.locator(".row.drop").count() == 0
+        other.keyboard.press("j")
+        _chosen(other, "Question 7")
+        other.locator("#next", has_text="1 dropped").wait_for()
+        other.keyboard.press("k")
+        _chosen(other, "Question 8")
+        other.locator(".row.drop", has_text="Question 8").wait_for()
+        other.keyboard.press("u")
+        _said(other, "Taken back: 1 thread")
+        assert _verdicts(world) == {}
+
+
+def test_an_export_beside_it_is_told(world: World, opened: Opened, window: Any) -> None:
+    """What was opened is shown until the end, and what is said of it stays true."""
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.keyboard.press("r")
+        _chosen(page, "Question 7")
+        assert "made anew" not in page.locator("#next").inner_text()
+        world.export()
+        page.keyboard.press("k")
+        _chosen(page, "Question 8")
+        page.locator("#next", has_text="The export was made anew since").wait_for()
+        page.get_by_text("Answer 8").wait_for()
+        assert "Answer 8" not in world.raw.read_text()
+        page.keyboard.press("u")
+        _said(page, "Taken back: 1 thread")
+
+
+def test_a_name_from_right_to_left_turns_nothing_beside_it(
+    world: World, opened: Opened, window: Any
+) -> None:
+    rows = [m | {"project": "\u202emirror"} for m in world.lines()]
+    world.raw.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    letters = "([...r.querySelector('.facts').firstChild.data].lastIndexOf('2'))"
+    left = (
+        f"r => {{ const text = r.querySelector('.facts').firstChild, at = {letters};"
+        " const range = new Range(); range.setStart(text, at); range.setEnd(text, at + 1);"
+        " const two = range.getBoundingClientRect().left;"
+        " range.setStart(text, text.length - 1); range.setEnd(text, text.length);"
+        " return two < range.getBoundingClientRect().left; }"
+    )
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        assert page.locator("#row-0").evaluate(left)  # "2 messages", not "segassem 2"
+
+
+def test_the_list_is_gone_through_by_keys(world: World, opened: Opened, window: Any) -> None:
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.locator("#list").focus()
+        for key, at in (("End", 9), ("ArrowUp", 8), ("Home", 0), ("ArrowDown", 1)):
+            page.keyboard.press(key)
+            active = page.locator("#list").get_attribute("aria-activedescendant")
+            assert active == f"row-{at}"
+            assert page.locator(f"#row-{at}").get_attribute("aria-selected") == "true"
+        page.locator("#q").focus()
+        page.keyboard.press("End")  # of the words
+        assert page.locator("#row-1").get_attribute("aria-selected") == "true"
 
 
 def test_a_state_that_does_not_know_the_export_keeps_no_verdict(

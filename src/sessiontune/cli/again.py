@@ -15,8 +15,6 @@ _SCRIPT = "export_conversations.py"
 def program() -> str:
     """How the user can call us: a virtual environment that is not active needs its path."""
     called = Path(sys.argv[0])
-    if called.name == _SCRIPT:
-        return f"python3 {quote(sys.argv[0])}"
     if called.name != "sessiontune" or shutil.which("sessiontune") == str(called.absolute()):
         return "sessiontune"
     return quote(str(called))
@@ -31,7 +29,9 @@ def with_more_held_out(folder: str, split: str, share: float) -> str:
             next(words, "")
         elif not word.startswith(("--eval-share=", "--split=", "--out=", "-o")):
             given.append(quote(word))
-    return " ".join((program(), *given, more_held_out(folder, split, share)))
+    script = Path(sys.argv[0]).name == _SCRIPT
+    called = f"python3 {quote(sys.argv[0])}" if script else program()
+    return " ".join((called, *given, more_held_out(folder, split, share)))
 
 
 def more_held_out(folder: str, split: str, share: float) -> str:

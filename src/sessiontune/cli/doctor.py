@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .again import program
 from .console import Console, print_plain
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
     base = f"{found['begin'][0]['base'] if found['begin'] else 'MODEL'} --download"
     if found.get("asked"):  # it is here: its sizes were read
         base = quote(found["asked"])
-    print_plain(rich, f"\nNext: sessiontune train DIR --base {base}")
+    print_plain(rich, f"\nNext: {program()} train DIR --base {base}")
     rich.print("      or your own: a folder, another hub id, or tiny to try the way in a minute")
 
 

@@ -12,6 +12,7 @@ import click
 
 from ..errors import UsageError, WorseError
 from ..whole import write_whole
+from .again import program
 from .console import Console, print_plain
 from .options import Place
 
@@ -209,7 +210,7 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
     elif result.advice:
         print_plain(rich, f"For a verdict: {result.advice}")
     if result.outcome != "worse":
-        print_plain(rich, f"Next:   sessiontune ship {quote(str(run))}")
+        print_plain(rich, f"Next:   {program()} ship {quote(str(run))}")
 
 
 def _more_held_out(run: Path) -> str:

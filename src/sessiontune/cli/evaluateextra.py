@@ -8,6 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from .again import program
 from .console import Console, print_plain
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def make_queries(console: Console, run: Path, target: Path, starter: bool) -> No
         made = made_queries(side_of(open_run(run)).rows)
     target.write_text(queries_toml(made, _STARTER if starter else _MADE), "utf-8")
     done = {"queries": len(made), "file": str(target)}
-    again = f"sessiontune evaluate {quote(str(run))} --queries {quote(str(target))}"
+    again = f"{program()} evaluate {quote(str(run))} --queries {quote(str(target))}"
     said = f"{len(made)} queries: {target}\nEdit them, then: {again}"
     console.emit(done, lambda rich: print_plain(rich, said))
 
@@ -76,7 +77,7 @@ def plant_canaries(console: Console, run: Path, chosen: Mapping[str, Any]) -> No
     )  # fmt: skip
     said = (
         f"{len(planted.secrets)} canaries, each {planted.repeats} times: {target}\n"
-        f"Train on it: sessiontune train {quote(str(target))} --base MODEL\n"
+        f"Train on it: {program()} train {quote(str(target))} --base MODEL\n"
         "Then evaluate that run: it reports their exposure. Never ship it."
     )
     console.emit(

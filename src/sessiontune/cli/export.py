@@ -10,6 +10,7 @@ import click
 
 from ..errors import UsageError
 from ..recipe import Recipe
+from .again import program
 from .console import Console, print_plain
 from .options import TEXT, Place, recipe_of, recipe_options, run_options
 
@@ -193,7 +194,7 @@ def draw(rich: RichConsole, result: Export, dry_run: bool, whole: bool) -> None:
     else:
         print_plain(rich, f"\nWritten: {result.folder}")
         print_plain(rich, f"Report:  {result.folder / 'report.html'}")
-        show = f"sessiontune show {quote(str(result.folder))}"
+        show = f"{program()} show {quote(str(result.folder))}"
         print_plain(rich, f"Next:    {show}")
     draw_few(rich, result.manifest, _again(result))  # last, where it is seen before training
 

@@ -76,6 +76,22 @@ def _many(name: str, field: str, text: str, metavar: str) -> Callable[[F], F]:
     )
 
 
+recipe_option = click.option(
+    "--recipe",
+    "recipe_file",
+    type=TEXT,
+    metavar="FILE",
+    help="TOML with options as fields, and a [privacy] table of your own words.",
+)
+source_option = _many(
+    "--source",
+    "sources",
+    "Keep agents (default: all): claude, codex, gemini, copilot, pi, opencode, aider, "
+    "swe-agent, mini-swe-agent, qwen, cline, droid, continue, goose, crush, cursor, "
+    "vscode, amp, kiro, openhands, kimi, zed, cursor-agent, sessiontune.",
+    "A,B",
+)
+
 _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--name", type=TEXT, metavar="NAME", help="File prefix; default: the folder's name."
@@ -94,14 +110,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     ),
     _many("--project", "projects", "Keep projects by folder, path or glob.", "GLOB"),
     _many("--exclude", "exclude", "Leave out projects.", "GLOB"),
-    _many(
-        "--source",
-        "sources",
-        "Keep agents (default: all): claude, codex, gemini, copilot, pi, opencode, aider, "
-        "swe-agent, mini-swe-agent, qwen, cline, droid, continue, goose, crush, cursor, "
-        "vscode, amp, kiro, openhands, kimi, zed, cursor-agent, sessiontune.",
-        "A,B",
-    ),
+    source_option,
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),
     _many("--vendor", "vendors", "Keep sessions answered only by these vendors.", "NAME"),
     click.option("--tools/--no-tools", default=None, help="Tool calls and results (default: on)."),
@@ -170,13 +179,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--max-line", type=int, metavar="BYTES", help="Longest line that is read (default: 64 MiB)."
     ),
-    click.option(
-        "--recipe",
-        "recipe_file",
-        type=TEXT,
-        metavar="FILE",
-        help="TOML with these options as fields, and a [privacy] table of your own words.",
-    ),
+    recipe_option,
     # Without it, for tests and measurements, the card says so in large letters.
     click.option("--privacy/--no-privacy", default=None, help="Redaction and gate (default: on)."),
 )
@@ -188,14 +191,8 @@ state_option = click.option(
     help="Folder of the private state (default: in your data folder).",
 )
 
-_RUN_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    state_option,
-    click.option(
-        "--jobs",
-        type=click.IntRange(0),
-        default=0,
-        help="Processes (default: 0, one for each core).",
-    ),
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(0), default=0, help="Processes (default: 0, one for each core)."
 )
 
 
@@ -209,7 +206,7 @@ def _apply(options: tuple[Callable[[Any], Any], ...]) -> Callable[[F], F]:
 
 
 recipe_options = _apply(_RECIPE_OPTIONS)
-run_options = _apply(_RUN_OPTIONS)
+run_options = _apply((state_option, jobs_option))
 
 
 def recipe_of(values: dict[str, Any]) -> Recipe:

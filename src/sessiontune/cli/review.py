@@ -44,7 +44,11 @@ def review(console: Console, folder: Path, port: int, base: str | None, state: P
             "Export with --format raw (and others).",
         )
     masks = Masks(folder, manifest.name, base, manifest.options.max_tokens) if base else None
-    with listening(port) as there, contextlib.closing(Catalogue(raw)) as catalogue:
+    with (
+        listening(port) as there,
+        contextlib.closing(Catalogue(raw)) as catalogue,
+        contextlib.closing(masks) if masks else contextlib.nullcontext(),
+    ):
         with console.progress("read") as step:
             catalogue.read(step)
         judging = Judging(state or default_state(), catalogue.threads())

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import FindingsError, SourceError, UsageError
+from .again import program
 from .console import Console, print_plain
-from .options import TEXT, recipe_of
+from .options import TEXT, jobs_option, recipe_of, recipe_option, source_option
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -50,24 +51,9 @@ _FIRST = 20
     is_flag=True,
     help="List where each finding stands (of logs: the first 200 of each kind).",
 )
-@click.option(
-    "--source",
-    "sources",
-    type=TEXT,
-    multiple=True,
-    metavar="A,B",
-    help="Only these agents. Repeatable.",
-)
-@click.option(
-    "--recipe",
-    "recipe_file",
-    type=TEXT,
-    metavar="FILE",
-    help="Recipe with a [privacy] table (TOML).",
-)
-@click.option(
-    "--jobs", type=click.IntRange(0), default=0, help="Processes (default: 0, one for each core)."
-)
+@source_option
+@recipe_option
+@jobs_option
 @click.pass_obj
 def scan(
     console: Console,
@@ -76,7 +62,7 @@ def scan(
     third: bool,
     fail_on_secrets: bool,
     places: bool,
-    sources: tuple[str, ...],
+    sources: list[str] | None,
     recipe_file: str | None,
     jobs: int,
 ) -> None:
@@ -85,8 +71,7 @@ def scan(
     Findings are shown by kind and place, with a short fingerprint, never with their value. Equal
     values have equal fingerprints within one run.
     """
-    names = [n for text in sources for n in text.split(",") if n]
-    recipe = recipe_of({"sources": names or None, "recipe_file": recipe_file})
+    recipe = recipe_of({"sources": sources, "recipe_file": recipe_file})
     if paths:
         if roots or sources:
             raise UsageError(
@@ -102,13 +87,15 @@ def scan(
 
     from ..privacy.kinds import is_secret
 
+    same = [*roots, *(["--source", ",".join(sources)] if sources else [])]
+    same += ["--recipe", recipe_file] if recipe_file else []
     secrets = sum(n for kind, n in found.kinds.items() if is_secret(kind))
     failure = FindingsError(
         f"Secrets found: {secrets}.", "An export replaces them. See where: scan --places."
     )
     console.emit(
         msgspec.to_builtins(found),
-        lambda rich: _draw(rich, found, roots, places, console.verbose),
+        lambda rich: _draw(rich, found, same, places, console.verbose),
         failure if fail_on_secrets and secrets else None,
     )
 
@@ -257,9 +244,8 @@ def _projects(rich: RichConsole, found: Survey, whole: bool) -> None:
         rich.print(f"  and {len(largest) - most:,} more (--verbose lists all)")
 
 
-def _draw(
-    rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool, whole: bool
-) -> None:
+def _draw(rich: RichConsole, found: Survey, same: list[str], places: bool, whole: bool) -> None:
+    """`same`: what an export is told to read the same."""
     from ..pipeline.survey import KEEP_PLACES
     from ..reasons import drop_words, kind_words, repair_words
     from .summary import draw_counts, draw_places
@@ -276,5 +262,5 @@ def _draw(
         _draw_findings(rich, _secrets_first(found.places))
         if (rest := sum(found.kinds.values()) - len(found.places)) > 0:
             rich.print(f"  and {rest:,} more (the first {KEEP_PLACES} of each kind are listed)")
-    again = " ".join(["sessiontune export", *map(quote, roots), "-o my-data"])
+    again = " ".join([program(), "export", *map(quote, same), "-o my-data"])
     print_plain(rich, f"\nNothing was changed. Next: {again}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from .again import program
 from .console import Console, print_plain
 from .options import Place, port_option
 
@@ -100,7 +101,7 @@ def _told(url: str, model: str, run: Path, asked: dict[str, Any]) -> str:
             f"Model:      {model}",
             f"OpenAI:     {url}/v1",
             f"Anthropic:  {url}",
-            f"Settings:   sessiontune serve {quote(str(run))}{more} --client NAME",
+            f"Settings:   {program()} serve {quote(str(run))}{more} --client NAME",
             f"            ({', '.join(_CLIENTS)})",
         ]
     )

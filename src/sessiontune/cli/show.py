@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import SourceError, UsageError
+from .again import program
 from .console import Console, print_plain
 from .mask import show_mask
 from .options import Place, state_option
@@ -59,7 +60,8 @@ def show(
         raise UsageError(f"--{'base' if base else 'html'} goes with --mask.", "Add --mask.")
     if row is None:
         if mask:
-            raise UsageError("--mask shows one row.", f"sessiontune show {folder} 1 --mask ...")
+            again = f"{program()} show {quote(str(folder))} 1 --mask ..."
+            raise UsageError("--mask shows one row.", again)
         sample = next(rows_of(folder, manifest.name), None)
         _overview(console, folder, manifest, sample)
         return
@@ -183,9 +185,9 @@ def _overview(
         draw_few(rich, manifest, place=folder.resolve())
         name = quote(str(folder))
         for line in (
-            f"\nNext: sessiontune show {name} 1   (a row, and where it came from)",
-            f"      sessiontune review {name}   (search, read, keep or drop in a browser)",
-            f"      sessiontune train {name} --base MODEL",
+            f"\nNext: {program()} show {name} 1   (a row, and where it came from)",
+            f"      {program()} review {name}   (search, read, keep or drop in a browser)",
+            f"      {program()} train {name} --base MODEL",
         ):
             print_plain(rich, line)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import AdviceError, UsageError
+from .again import program
 from .console import Console, print_plain
 from .options import Place
 
@@ -271,7 +272,7 @@ def draw(rich: RichConsole, outcome: Outcome, data: Path, dry_run: bool) -> None
         for name in sorted(outcome.job.files):
             rich.print(f"  {name}", markup=False)
         print_plain(rich, f"Plan:    {outcome.folder / 'plan.json'}")
-        go_on = f"sessiontune train {quote(str(data))} -o {quote(str(outcome.folder))} --resume"
+        go_on = f"{program()} train {quote(str(data))} -o {quote(str(outcome.folder))} --resume"
         print_plain(rich, f"Next:    {go_on}   (runs it as planned)")
         return
     metrics = outcome.run.get("metrics", {})
@@ -287,7 +288,7 @@ def draw(rich: RichConsole, outcome: Outcome, data: Path, dry_run: bool) -> None
     print_plain(rich, f"Curves:  {outcome.folder / 'report.html'}")
     former = before(outcome.folder, outcome.run)
     more = f" --arm before={quote(str(former))}" if former else ""
-    print_plain(rich, f"Next:    sessiontune evaluate {quote(str(outcome.folder))}{more}")
+    print_plain(rich, f"Next:    {program()} evaluate {quote(str(outcome.folder))}{more}")
 
 
 def before(folder: Path, run: dict[str, Any]) -> Path | None:

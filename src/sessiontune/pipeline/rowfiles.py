@@ -18,14 +18,18 @@ _FILES = (
 )
 
 
-def rows_of(folder: Path, name: str, holding: bytes = b"") -> Iterator[dict[str, Any]]:
-    """Rows of the openai files of the export `name`: the training side first, then what is held
-    out. `holding`: only lines with these bytes."""
-    seen = set()
+def row_files(folder: Path, name: str) -> list[Path]:
+    """The openai files of the export `name`: the training side first, then what is held out."""
+    found: dict[int, Path] = {}
     for pattern in _FILES:
         path = folder / pattern.format(name=name)
-        if not path.is_file() or path.stat().st_ino in seen:
-            continue
-        seen.add(path.stat().st_ino)
+        if path.is_file():
+            found.setdefault(path.stat().st_ino, path)
+    return list(found.values())
+
+
+def rows_of(folder: Path, name: str) -> Iterator[dict[str, Any]]:
+    """All rows of these files."""
+    for path in row_files(folder, name):
         with open(path, "rb") as lines:
-            yield from (orjson.loads(line) for line in lines if holding in line)
+            yield from map(orjson.loads, lines)

@@ -21,6 +21,7 @@ import msgspec
 
 from ..errors import SourceError
 from ..rows.columns import tags_in
+from .spelling import spelled
 from .wanted import Wanted, apart, joined, question, spaced, terms
 
 _SCHEMA = """
@@ -297,6 +298,13 @@ class Catalogue:
         with self._lock:
             return [at for (at,) in self._db.execute(ask, (thread, match))]
 
+    def renewed(self) -> bool:
+        """True where an export has put another file in the place of this one, or took it away."""
+        try:
+            return not os.path.samestat(os.stat(self._name), os.fstat(self._raw.fileno()))
+        except FileNotFoundError:
+            return True
+
     def close(self) -> None:
         """Close the database and the file."""
         self._db.close()
@@ -305,7 +313,7 @@ class Catalogue:
 
 def _words(message: Message) -> str:
     """What is searched of a message."""
-    calls = [f"{name} {arguments}" for name, arguments in calls_of(message)]
+    calls = [f"{name} {spelled(arguments)}" for name, arguments in calls_of(message)]
     return spaced("\n".join([message.content, *calls, message.reasoning_content or ""]))
 
 

@@ -25,7 +25,8 @@ from .catalogue import Catalogue, Listed, Message, calls_of
 from .guard import Guard
 from .judging import Decision, Judging
 from .masks import Masks
-from .wanted import Wanted
+from .spelling import spelled
+from .wanted import Wanted, phrases
 
 #: Rows and messages that one question may ask for.
 _ROWS, _MESSAGES = 500, 200
@@ -41,6 +42,7 @@ _PAGE = {
     "/page/asking.js": ("asking.js", "text/javascript"),
     "/page/making.js": ("making.js", "text/javascript"),
     "/page/list.js": ("list.js", "text/javascript"),
+    "/page/words.js": ("words.js", "text/javascript"),
     "/page/thread.js": ("thread.js", "text/javascript"),
 }
 
@@ -131,7 +133,12 @@ class _Answers:
         }
 
     def _standing(self) -> dict[str, Any]:
-        return {"judged": self._catalogue.judged(), "steps": self._judging.steps}
+        """What each answer says, since another window may have changed it."""
+        return {
+            "judged": self._catalogue.judged(),
+            "steps": self._judging.steps,
+            "renewed": self._catalogue.renewed(),
+        }
 
     def _threads(self, request: Request) -> Listed:
         start, count = _asked_for(request, "start", 0), _asked_for(request, "count", 100)
@@ -145,11 +152,14 @@ class _Answers:
             raise UsageError(f"There is no thread {thread} in this export.")
         start, count = _asked_for(request, "start", 0), _asked_for(request, "count", 50)
         found = self._catalogue.messages(thread, start, min(count, _MESSAGES))
+        q = request.query_params.get("q", "")
         return {
             "thread": about,
             "known": thread in self._judging.known,
-            "hits": self._catalogue.hits(thread, request.query_params.get("q", "")),
+            "hits": self._catalogue.hits(thread, q),
+            "phrases": phrases(q),
             "messages": [_drawn(m, start + i, _SHOWN) for i, m in enumerate(found)],
+            **self._standing(),
         }
 
     def _whole(self, request: Request) -> dict[str, Any]:
@@ -259,24 +269,10 @@ def _drawn(message: Message, number: int, most: int | None) -> dict[str, Any]:
         "text": _shown(message.content, most),
         "thinking": _shown(message.reasoning_content or "", most),
         "calls": [
-            {"name": name, "arguments": _shown(_spelled(arguments), most)}
+            {"name": name, "arguments": _shown(spelled(arguments), most)}
             for name, arguments in calls_of(message)
         ],
     }
-
-
-def _spelled(arguments: str) -> str:
-    """Arguments as a person reads them: a line for each, texts without escapes."""
-    try:
-        given = msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, RecursionError):
-        return arguments
-    if not isinstance(given, dict):
-        return arguments
-    texts = {
-        k: v if isinstance(v, str) else msgspec.json.encode(v).decode() for k, v in given.items()
-    }
-    return "\n".join(f"{k}:\n{v}" if "\n" in v else f"{k}: {v}" for k, v in texts.items())
 
 
 def _shown(text: str, most: int | None) -> dict[str, Any]:

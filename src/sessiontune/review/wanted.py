@@ -49,15 +49,20 @@ def question(wanted: Wanted) -> tuple[str, dict[str, str]]:
     return ask, values
 
 
-def terms(q: str) -> str:
-    """What the index is asked: each word, and "several together"; the last may go on."""
+def phrases(q: str) -> list[tuple[str, bool]]:
+    """What is looked for: each word, and "several together"; True where it may go on, as only the
+    last may."""
     parts = []
     for number, piece in enumerate(q.replace("\0", " ").split('"')):
         pieces = [piece] if number % 2 else piece.split()
-        parts += [f'"{spaced(p)}"' for p in pieces if any(map(str.isalnum, p))]
-    if parts and not q.rstrip().endswith('"'):
-        parts[-1] += "*"
-    return " ".join(parts)
+        parts += [spaced(p) for p in pieces if any(map(str.isalnum, p))]
+    ended = q.rstrip().endswith('"')
+    return [(part, number == len(parts) and not ended) for number, part in enumerate(parts, 1)]
+
+
+def terms(q: str) -> str:
+    """What the index is asked."""
+    return " ".join(f'"{part}"' + "*" * goes_on for part, goes_on in phrases(q))
 
 
 def joined(values: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 // The list of threads. Only the rows in sight are elements, so 100,000 threads scroll like ten.
 
 import { ask } from "./asking.js";
-import { day, make, several } from "./making.js";
+import { apart, day, make, several } from "./making.js";
 
 const HEIGHT = 76; // px of a row, as in review.css
 const PART = 100; // rows that are asked for at once
@@ -62,6 +62,15 @@ export class List {
     if (Math.floor(this.at / PART) === number && this.row(this.at)) this.chosen(this.row(this.at));
   }
 
+  // Take in what the chosen row is by now.
+  fresh(row) {
+    const place = this.at % PART;
+    const part = this.parts.get(Math.floor(this.at / PART));
+    if (!Array.isArray(part) || part[place]?.thread !== row.thread) return;
+    part[place] = row;
+    this.draw();
+  }
+
   row(at) {
     const part = this.parts.get(Math.floor(at / PART));
     return Array.isArray(part) ? part[at % PART] : undefined;
@@ -117,7 +126,7 @@ function inside(row) {
   return [
     make("span", { class: "title" }, row.title || "(no prompt)"),
     make("span", { class: "facts" },
-      [day(row.at), row.project, several(row.messages, "message")].filter(Boolean).join(" · ")),
+      [day(row.at), row.project && apart(row.project), several(row.messages, "message")].filter(Boolean).join(" · ")),
     make("span", { class: "tags" }, ...tags.map((tag) => make("span", { class: "tag" }, tag))),
   ];
 }

@@ -16,6 +16,11 @@ export function pieces(given) {
     kind ? make("mark", { class: "private", title: `replaced: ${kind}` }, text) : text);
 }
 
+// A text that may be written from right to left, so that it turns nothing beside it.
+export function apart(text) {
+  return `\u2068${text}\u2069`;
+}
+
 export function button(label, pressed, values = {}) {
   return make("button", { type: "button", onclick: pressed, ...values }, label);
 }

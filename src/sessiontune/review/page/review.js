@@ -1,7 +1,7 @@
 // The page as a whole: what is asked for, what the keys do, and what is said.
 
 import { ask, change } from "./asking.js";
-import { button, make, several } from "./making.js";
+import { apart, button, make, several } from "./making.js";
 import { List } from "./list.js";
 import { Thread } from "./thread.js";
 
@@ -15,7 +15,7 @@ const KEYS = [
 const at = (id) => document.getElementById(id);
 const filters = at("filters");
 const list = new List(at("list"), chosen, say);
-const thread = new Thread(at("thread"), { judge, note, say, find, masks: () => about.masks });
+const thread = new Thread(at("thread"), { judge, note, say, find, seen, masks: () => about.masks });
 
 function wanted() {
   return Object.fromEntries([...new FormData(filters)].filter(([, value]) => value));
@@ -103,6 +103,12 @@ function outcome({ changed: count, unknown }, decision) {
   return `${did}: ${several(count, "thread")}.${left}`;
 }
 
+// What a thread's answer tells: another window may have judged since the list was asked for.
+function seen(reply) {
+  list.fresh(reply.thread);
+  standing(reply);
+}
+
 // Look for these words alone; the browser's way back leads to what was asked for before.
 function find(words, near) {
   history.pushState(null, "", location.href);
@@ -141,18 +147,21 @@ function say(text) {
   at("said").textContent = text;
 }
 
-function standing({ judged, steps }) {
+function standing({ judged, steps, renewed }) {
   at("undo").disabled = !steps;
   const dropped = judged.drop ?? 0;
   at("next").replaceChildren(`${several(judged.keep ?? 0, "thread")} kept, ${dropped.toLocaleString("en")} dropped.`,
-    dropped ? " They leave the data with the next export." : "");
+    dropped ? " They leave the data with the next export." : "",
+    renewed ? " The export was made anew since: start `sessiontune review` again to see it." : "");
 }
 
 const DOES = {
   j: () => list.choose(list.at + 1), k: () => list.choose(list.at - 1), a: () => judge("keep"), r: () => judge("drop"),
   e: note, u: undo, o: () => thread.where(), m: () => thread.mask(), n: () => thread.next(), "?": () => at("keys").showModal(),
-  "/": () => filters.elements.q.focus(),
+  "/": () => filters.elements.q.focus(), first: () => list.choose(0), last: () => list.choose(list.total - 1),
 };
+
+const IN_LIST = { ArrowDown: "j", ArrowUp: "k", Home: "first", End: "last" };
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select") || document.querySelector("dialog[open]");
@@ -161,7 +170,7 @@ document.addEventListener("keydown", (event) => {
     event.target.blur();
   }
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const key = { ArrowDown: "j", ArrowUp: "k" }[event.target === at("list") ? event.key : ""] ?? event.key;
+  const key = (event.target === at("list") && IN_LIST[event.key]) || event.key;
   if (!Object.hasOwn(DOES, key)) return;
   event.preventDefault();
   if (!event.repeat || "jkn".includes(key)) DOES[key](); // a key that is held down decides nothing
@@ -201,7 +210,7 @@ async function begin() {
   at("name").textContent = about.name;
   for (const [facet, label] of Object.entries(FACETS)) {
     const values = Object.entries(about.facets[facet]);
-    if (values.length > 1) choice(facet, label, values.map(([v, n]) => [v, `${v} (${n})`]));
+    if (values.length > 1) choice(facet, label, values.map(([v, n]) => [v, `${apart(v)} (${n})`]));
   }
   choice("verdict", "Verdict", [["none", "none yet"], ["keep", "kept"], ["drop", "dropped"]]);
   standing(about);

@@ -3,6 +3,7 @@
 import { ask } from "./asking.js";
 import { button, day, make, pieces, several } from "./making.js";
 import { said } from "./list.js";
+import { Words } from "./words.js";
 
 const PART = 50; // messages that are asked for at once
 const SHORT = { characters: 700, lines: 12 }; // longer results are folded
@@ -11,9 +12,10 @@ const NAMES = { user: "Person", assistant: "Model", tool: "Tool result", system:
 export class Thread {
   constructor(box, acts) {
     this.box = box;
-    this.acts = acts; // what the buttons do: {judge, note, say, find}, and masks(): whether a base was named
+    this.acts = acts; // what the buttons do: {judge, note, say, find}, seen(reply), and masks(): whether a base was named
     this.row = null; // of the thread that is shown: none while one is on its way
     this.asked = new AbortController(); // for what is asked about one thread
+    this.words = new Words();
   }
 
   clear(text) {
@@ -28,12 +30,14 @@ export class Thread {
     this.row = this.origins = null;
     this.asking = false;
     this.hits = [];
+    this.words.clear();
   }
 
   open(row, q) {
     this.leave();
     return this.trying(async () => {
       const found = await this.ask(row.thread, "", { start: 0, count: PART, q });
+      this.acts.seen(found);
       this.draw(found, q);
       if (this.hits.length) await this.goto(0);
     });
@@ -54,8 +58,8 @@ export class Thread {
     return ask(`/api/threads/${encodeURIComponent(thread)}${what}`, values, this.asked.signal);
   }
 
-  draw({ thread, known, hits, messages }, q) {
-    Object.assign(this, { row: thread, q, hits });
+  draw({ thread, known, hits, phrases, messages }, q) {
+    Object.assign(this, { row: thread, q, hits, phrases });
     const held = this.box.contains(document.activeElement); // by a button that goes now
     this.messages = make("div", { class: "messages" });
     this.earlier = button("Earlier messages", () => this.more(-1), { class: "more" });
@@ -70,7 +74,9 @@ export class Thread {
   fill(from, messages) {
     this.from = from;
     this.until = from + messages.length;
+    this.words.clear();
     this.messages.replaceChildren(...messages.map((m) => this.message(m)));
+    for (const message of this.messages.children) this.mark(message);
     this.ends();
   }
 
@@ -108,10 +114,10 @@ export class Thread {
           .filter(Boolean).map((tag) => make("span", { class: "tag" }, tag)),
         loss ? make("span", { class: `tag ${m.train ? "good" : ""}` }, loss) : null,
         make("time", {}, day(m.at))),
-      plain(m.thinking) ? fold("Thinking", this.whole(m.thinking, m, (all) => all.thinking)) : null,
+      plain(m.thinking) ? fold(["Thinking"], this.whole(m.thinking, m, (all) => all.thinking)) : null,
       this.text(m),
       ...m.calls.map((call, at) =>
-        fold(`${call.name} ${start(call.arguments)}`, this.whole(call.arguments, m, (all) => all.calls[at].arguments))),
+        fold([make("b", {}, call.name), ` ${start(call.arguments)}`], this.whole(call.arguments, m, (all) => all.calls[at].arguments))),
       make("p", { class: "from" }));
     shown.dataset.id = m.id;
     shown.dataset.row = m.row;
@@ -125,7 +131,7 @@ export class Thread {
     const shown = this.whole(m.text, m, (all) => all.text);
     const long = text.length > SHORT.characters || text.split("\n").length > SHORT.lines;
     const folded = long && (m.role === "tool" || m.role === "system");
-    return folded ? fold(`${start(m.text)} (${several(text.length + m.text.hidden, "character")})`, shown) : shown;
+    return folded ? fold([`${start(m.text)} (${several(text.length + m.text.hidden, "character")})`], shown) : shown;
   }
 
   // A text of message m, with a button for the rest of a long one: `of` takes it from all of m.
@@ -136,6 +142,7 @@ export class Thread {
     shown.append(button(`Show ${several(given.hidden, "more character")}`, () => this.trying(async () => {
       const all = await this.ask(thread, `/${m.number}`);
       shown.replaceChildren(...pieces(of(all).pieces));
+      this.mark(shown.closest("article"));
     }), { class: "more" }));
     return shown;
   }
@@ -151,6 +158,7 @@ export class Thread {
     const count = way > 0 ? PART : this.from - start;
     const { messages } = await this.ask(this.row.thread, "", { start, count });
     const made = messages.map((m) => this.message(m));
+    for (const message of made) this.mark(message);
     if (way > 0) {
       this.messages.append(...made);
       this.until += made.length;
@@ -168,6 +176,11 @@ export class Thread {
     this.later.hidden = this.until >= this.row.messages;
   }
 
+  // Mark the words in a message that holds them all; a range to lead to, if they are shown.
+  mark(message) {
+    return this.hits.includes(Number(message.id.slice(2))) ? this.words.mark(message, this.phrases) : undefined;
+  }
+
   next() {
     if (this.hits.length) this.trying(() => this.goto((this.hit + 1) % this.hits.length));
   }
@@ -180,10 +193,25 @@ export class Thread {
       this.fill(from, (await this.ask(this.row.thread, "", { start: from, count: PART })).messages);
     }
     for (const old of this.messages.querySelectorAll(".hit")) old.classList.remove("hit");
-    const found = document.getElementById(`m-${number}`);
+    let found = document.getElementById(`m-${number}`);
+    let first = this.mark(found);
+    if (!first && found.querySelector("pre .more")) { // the rest of a long text holds it
+      const whole = this.message(await this.ask(this.row.thread, `/${number}`));
+      found.replaceWith(whole);
+      found = whole;
+      first = this.mark(found);
+    }
     for (const folded of found.querySelectorAll("details")) folded.open = true;
     found.classList.add("hit");
-    found.scrollIntoView({ block: "center" });
+    this.scroll(found, first);
+  }
+
+  // Bring a message into sight; of one that is higher than the window, the words.
+  scroll(message, words) {
+    message.scrollIntoView({ block: "center" });
+    if (message.offsetHeight <= this.box.clientHeight) return;
+    const { top } = (words ?? message).getBoundingClientRect();
+    this.box.scrollTop += top - this.box.getBoundingClientRect().top - (words ? this.box.clientHeight / 3 : 0);
   }
 
   // Show what the base's template makes of the rows, with what bears loss marked.
@@ -222,7 +250,7 @@ export class Thread {
 }
 
 function fold(summary, inside) {
-  return make("details", {}, make("summary", {}, summary), inside);
+  return make("details", {}, make("summary", {}, ...summary), inside);
 }
 
 function plain({ pieces: given }) {
