@@ -21,7 +21,7 @@ import pytest
 from tests.runs import Run, is_whole, run, tree
 
 from sessiontune import database
-from sessiontune.pipeline.publish import disk_error
+from sessiontune.pipeline.publish import Layout, disk_error, staging
 from sessiontune.sample import write_sample
 from sessiontune.store import Store
 
@@ -347,6 +347,23 @@ def test_a_second_run_says_so(world: World) -> None:
     assert "Traceback" not in ended.err
     assert ended.json()["error"]["hint"]
     _left_whole(world, folder)
+    _rerun_is_equal(world, folder)
+
+
+def test_a_run_with_another_state_leaves_what_is_being_written_there(world: World) -> None:
+    folder = world.begin("two states")
+    target = folder / "out" / "data"
+    with staging(target, Layout()) as being_written:
+        being_written.text("page", "whole")
+        ended = world.export(folder)
+        assert ended.code == 5
+        assert "Another command is at work" in ended.json()["error"]["message"]
+        _left_whole(world, folder)
+        os.rename(target, folder / "moved")  # then a run looks for what one that was killed left
+        assert world.export(folder).code == 5
+        assert (being_written.folder / "page").read_text() == "whole"
+        os.rename(folder / "moved", target)
+        being_written.abandon()
     _rerun_is_equal(world, folder)
 
 

@@ -72,21 +72,51 @@ def alone(folder: Path, named: Path) -> Iterator[None]:
     """Hold a folder that one command fills; it may be renamed meanwhile. StoreError if another one
     holds it, with the folder's `named` for the user. A file system that cannot lock folders holds
     nobody up."""
-    import fcntl
-
     fd = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StoreError(
-                    f"Another command is at work on {named}.",
-                    "Wait for it to end, or name another folder with -o.",
-                ) from None
+        _hold(fd, named)
         yield
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def alone_by(lock: Path, named: Path) -> Iterator[None]:
+    """The same for a folder that another one replaces: by a file beside it that is
+    there only meanwhile."""
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _hold(fd, named)
+        while not _is(fd, lock):  # whoever held it has removed it
+            os.close(fd)
+            fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+            _hold(fd, named)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+    finally:
+        os.close(fd)
+
+
+def _hold(fd: int, named: Path) -> None:
+    import fcntl
+
+    with contextlib.suppress(OSError):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"Another command is at work on {named}.",
+                "Wait for it to end, or name another folder with -o.",
+            ) from None
+
+
+def _is(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def disk_error(error: OSError, folder: Path) -> StoreError:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
@@ -17,6 +20,8 @@ from sessiontune.pipeline.assemble import Former, Part, look
 from sessiontune.pipeline.columnar import Kept
 from sessiontune.ports import EncodeOptions
 from sessiontune.registry import format as format_of
+
+NAME = "OPENBLAS_NUM_THREADS"
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +164,17 @@ def test_rows_whose_key_says_too_little_are_always_encoded(
 ) -> None:
     part = Part("", "", [(0, 7)])
     assert [s.key for s in columnar.stretches([(part, "mix")], False)] == [""]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads by /proc")
+def test_arrow_starts_no_threads_that_have_nothing_to_do() -> None:
+    def threads(load: str, **more: str) -> str:
+        code = f"{load}; import os; print(len(os.listdir('/proc/self/task')), os.environ.get(NAME))"
+        env = {name: value for name, value in os.environ.items() if name != NAME} | more
+        made = [sys.executable, "-c", f"NAME = {NAME!r}; {code}"]
+        return subprocess.run(made, env=env, check=True, capture_output=True, text=True).stdout
+
+    ours = "from sessiontune.formats.parquet import load_arrow; load_arrow()"
+    fewest = threads("import pyarrow", **{NAME: "1"})
+    assert threads(ours) == fewest.replace(" 1\n", " None\n")
+    assert threads(ours, **{NAME: "1"}) == fewest

@@ -20,6 +20,7 @@ from sessiontune.pipeline.hooks import hook_stage, load_hook
         ("def other(session): ...", "has no attribute 'hook'"),
         ("import sys; sys.exit(0)", "it ends the program"),
         ("import os; os._exit(0)", r"it ends the program \(os._exit\)"),
+        ("class Panic(BaseException): ...\nraise Panic('late')", "cannot be loaded: late"),
     ],
 )
 def test_a_hook_that_cannot_be_used(
@@ -76,7 +77,8 @@ TALK = Session(
         ("__import__('sys').exit(0)", r"failed on a.jsonl: it ends the program \(SystemExit\)"),
         ("__import__('os')._exit(0)", r"failed on a.jsonl: it ends the program \(os._exit\)"),
         ("(_ for _ in ()).throw(GeneratorExit)", "failed on a.jsonl: GeneratorExit in odd_"),
-        ("s.tools[9]", r"failed on a.jsonl: IndexError in odd_\d+\.py:3\."),
+        ("(_ for _ in ()).throw(CancelledError)", "failed on a.jsonl: CancelledError in odd_"),
+        ("s.tools[9]", r"failed on a.jsonl: IndexError in odd_\d+\.py:4\."),
         ("[s]", "returned list"),
     ],
 )
@@ -86,7 +88,8 @@ def test_what_a_hook_makes_is_checked(
     """Not one of these was named: some ended in a traceback, some in rows of one name."""
     module = f"odd_{abs(hash(code))}"
     (tmp_path / f"{module}.py").write_text(
-        f"from msgspec.structs import replace\ndef made(s):\n    return {code}\n"
+        "from asyncio import CancelledError\nfrom msgspec.structs import replace\n"
+        f"def made(s):\n    return {code}\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
 

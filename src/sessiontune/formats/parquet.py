@@ -23,6 +23,7 @@ _THINKING, _PIECE = b'"reasoning_content":', 1 << 20
 #: Columns of texts that rarely repeat: a dictionary would be tried in vain, and the smallest and
 #: the largest text mean nothing.
 _TEXTS = ("content", "reasoning_content", "arguments", "tools")
+_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def write_parquet(
@@ -38,6 +39,7 @@ def write_parquet(
     tells. No rows give a Parquet file without rows. Raises OSError, or pyarrow.ArrowInvalid for
     rows that are not of this format.
     """
+    load_arrow()
     from pyarrow import parquet, system_memory_pool
 
     rows = 0
@@ -62,6 +64,19 @@ def write_parquet(
                 rows += len(table)
                 del table  # before the next one is read
     return rows
+
+
+def load_arrow() -> str:
+    """Load pyarrow; returns its version. The numpy that it loads starts threads for its algebra,
+    each of which spins for a tenth of a second before it sleeps; nothing here has work for them."""
+    given = os.environ.get(_THREADS)
+    os.environ[_THREADS] = given or "1"
+    try:
+        from pyarrow import __version__
+    finally:
+        if given is None:
+            del os.environ[_THREADS]  # programs that are started later may need them
+    return str(__version__)
 
 
 def has_thinking(lines: BinaryIO) -> bool:

@@ -197,9 +197,8 @@ def _write(
     folder = str(request.out.absolute())
     anew = request.force or request.verify  # copy nothing, not even from what looks unchanged
     noted = None if anew else store.memory(publish.layout_name(folder))
-    staging = publish.Staging(request.out, publish.read_layout(noted))
     former = store.published().get(folder)
-    try:
+    with publish.staging(request.out, publish.read_layout(noted)) as staging:
         manifest = write_folder(staging, manifest, request.recipe, built, store.salt)
         finishing.gate_pages(staging.pages, request.recipe, prepared)
         split = msgspec.msgpack.encode(chosen.memory)
@@ -208,12 +207,6 @@ def _write(
             pending = msgspec.msgpack.encode((folder, manifest.build, split, name))
             store.remember("split.pending", pending)
         files = staging.commit(as_left(request.out, former[1] if former else {}))
-    except OSError as error:
-        staging.abandon()
-        raise publish.disk_error(error, request.out) from error
-    except BaseException:
-        staging.abandon()
-        raise
     return manifest, files, staging.layout
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from .. import codec
 from ..formats import footer as footers
-from ..formats.parquet import GROUP, has_thinking, write_parquet
+from ..formats.parquet import GROUP, has_thinking, load_arrow, write_parquet
 from .assemble import Former, Laid, Part, Written, begin
 from .outfile import File, Run, TooShort
 
@@ -50,9 +50,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 def stretches(parts: Iterable[tuple[Part, str]], thinking: bool) -> list[Stretch]:
     """Cut the rows of units, each with the key of its first session, into stretches."""
-    from pyarrow import __version__
-
-    made_by = (_VERSION, __version__, thinking)
+    made_by = (_VERSION, load_arrow(), thinking)
     out: list[Stretch] = []
     start = length = 0
     keys: list[tuple[str, int]] = []

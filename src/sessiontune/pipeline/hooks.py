@@ -106,7 +106,9 @@ def _called(function: Callable[[Session], Any], name: str, session: Session) -> 
     try:
         with _users_code():
             return function(deepcopy(session))  # which it may change in place
-    except (Exception, SystemExit, GeneratorExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also a cancelled task, or a panic in Rust
         how = _ending(error) + _line(error, function)
         raise UsageError(
             f"The preprocessing hook {name} failed on {_where(session)}: {how}.",
@@ -177,7 +179,9 @@ def load_hook(name: str) -> Callable[[Session], Any]:
     try:
         with _users_code():
             found: Callable[[Session], Any] = getattr(import_module(module), function)
-    except (Exception, SystemExit) as error:  # importing runs the user's code
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # importing runs the user's code
         why = _ending(error) if isinstance(error, SystemExit) else error
         missing = isinstance(error, ModuleNotFoundError)
         raise UsageError(

@@ -193,15 +193,17 @@ def _told(
     task: PrepareTask, redactor: Redactor, pack: Pack, start: int, left: IO[bytes]
 ) -> Told | None:
     """What messages of the unit told, if another message holds any of it bare."""
-    with pack.since(start) as shard:
-        left.seek(0)
-        if task.carry:
+    if task.carry:
+        with pack.since(start) as shard:
+            left.seek(0)
             sessions = chain(codec.read_sessions(shard), codec.read_sessions(left))
             redactor.hear_again(text for session in sessions for text in texts_of(session))
-            shard.seek(start)
-            left.seek(0)
-        told = redactor.told()
-        return told if told and (told.within(shard) or told.within(left)) else None
+    told = redactor.told()
+    if told is None:
+        return None
+    with pack.since(start) as shard:
+        left.seek(0)
+        return told if told.within(shard) or told.within(left) else None
 
 
 def put_sessions(key: str, sessions: Iterable[Session], ledger: Ledger, pack: Pack) -> Noted:

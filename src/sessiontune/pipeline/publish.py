@@ -13,12 +13,14 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
 
 from ..errors import StoreError, cannot_write
+from ..keeping import alone_by
 from ..whole import write_whole
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble, look
@@ -71,6 +73,23 @@ class Layout(msgspec.Struct):
         return Layout(files, columns)
 
 
+@contextmanager
+def staging(target: Path, former: Layout) -> Iterator[Staging]:
+    """A folder for an export, which nobody else replaces meanwhile. Where the block fails, nothing
+    is left of it. Raises StoreError."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with alone_by(_lock_name(target), target):
+            made = Staging(target, former)
+            try:
+                yield made
+            except BaseException:
+                made.abandon()
+                raise
+    except OSError as error:
+        raise disk_error(error, target) from error
+
+
 class Staging:
     """A folder being written beside `target`. `former`: the layout of what is published there."""
 
@@ -80,12 +99,8 @@ class Staging:
         self.layout = Layout()
         self.folder = new_name(target)
         check_target(target)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            recover(target)
-            self.folder.mkdir()
-        except OSError as error:
-            raise disk_error(error, target) from error
+        _recover(target)
+        self.folder.mkdir()
         self.files: dict[str, OutFile] = {}
         #: What is published beside the rows, for the gate.
         self.pages: dict[str, bytes] = {}
@@ -212,22 +227,36 @@ def check_target(target: Path) -> None:
         )
 
 
-def recover(target: Path) -> None:
-    """Finish what a killed run left: put the former export back, or carry a person's files over.
+def _lock_name(target: Path) -> Path:
+    """The file whose lock a run holds while it replaces a folder."""
+    return target.with_name(f".{target.name}.sessiontune-lock")
 
-    Right after an exchange the former export lies under the name of the new one, so a complete
-    folder there is searched too. Raises StoreError.
-    """
-    old = old_name(target)
+
+def recover(target: Path) -> None:
+    """Finish what a killed run left beside a folder, if it left anything. Raises StoreError, also
+    where another run is at work there."""
+    if not any(name(target).exists() for name in (old_name, new_name, _lock_name)):
+        return
     try:
-        if old.exists() and not target.exists():
-            os.rename(old, target)
-        for left in (old, new_name(target)):
-            if target.exists() and (left / MARKER).is_file():
-                carry_over(left, target, None)
-            shutil.rmtree(left, ignore_errors=True)
+        with alone_by(_lock_name(target), target):
+            _recover(target)
     except OSError as error:
         raise disk_error(error, target) from error
+
+
+def _recover(target: Path) -> None:
+    """Put the former export back, or carry a person's files over.
+
+    Right after an exchange the former export lies under the name of the new one, so a complete
+    folder there is searched too.
+    """
+    old = old_name(target)
+    if old.exists() and not target.exists():
+        os.rename(old, target)
+    for left in (old, new_name(target)):
+        if target.exists() and (left / MARKER).is_file():
+            carry_over(left, target, None)
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def stat_files(
