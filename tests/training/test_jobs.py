@@ -41,7 +41,8 @@ def test_every_schedule_has_the_warm_up_of_the_plan(trainer: str, schedule: str)
     text = "\n".join(job.files.values())
     said = re.search(r'lr_scheduler(?:_type)?"?: "?(\w+)', text)
     steps = re.search(r'warmup_steps"?: (\d+)', text)
-    assert said and steps
+    assert said
+    assert steps
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     made = optimization.get_scheduler(said[1], optimizer, int(steps[1]), 100)
     rates = []
