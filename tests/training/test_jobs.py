@@ -159,3 +159,7 @@ def test_what_a_trainer_does_not_have_is_refused() -> None:
         )
     with pytest.raises(UsageError, match="no --parallel"):
         files(*planned("trl", "llama", "lora", gpus=2), job_of("trl", "llama", "lora"), "./base")
+    for trainer in ("llamafactory", "axolotl", "unsloth"):  # it was ignored in silence
+        with pytest.raises(UsageError, match=f"{trainer} runs here without wandb"):
+            planned(trainer, "llama", "lora", log_to=("tensorboard", "wandb"))
+        assert "tensorboard" in as_text(job_of(trainer, "llama", "lora", log_to=("tensorboard",)))
