@@ -585,6 +585,16 @@ def test_an_answer_about_the_marks_of_a_thought_is_trained_whole(family: str) ->
         template.examples(row)
 
 
+def test_what_one_rendering_loses_is_named_by_its_row(tokenizer: Any) -> None:
+    """The row that must be left out, in an export of thousands."""
+    parts = bundled("chatml").replace("message.content", "message.content.split('</think>')[-1]")
+    template = Template(parts, tokenizer)
+    assert not template.one_example_per_turn
+    row = {"messages": [user("hi"), answer("<think>a thought</think>b")]}
+    with pytest.raises(PreflightError, match=r"train/openai.jsonl:7: .* loses text of message 1"):
+        template.encode(row, "train/openai.jsonl:7")
+
+
 def test_thoughts_of_answers_that_are_joined_are_all_kept() -> None:
     row = {
         "messages": [

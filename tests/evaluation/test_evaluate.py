@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console as Rich
 
@@ -495,3 +496,14 @@ def test_rows_that_the_probe_cannot_use_are_named_before_anything_is_computed(
         Bench(run, EvaluationOptions(arms=("x=nowhere",), probe=str(empty)), quiet)
     assert main(["--json", "evaluate", str(tmp_path / "no-run"), "--probe", "no.jsonl"]) == 2
     assert "There is no file no.jsonl" in capsys.readouterr().out
+
+
+def test_a_loss_of_few_held_out_examples_is_said(run_folder: Path) -> None:
+    """Those that the training looked at are all that `evaluate` scores."""
+    run = open_run(run_folder)
+    options = EvaluationOptions(max_cases=0, rules=False)
+    held = len(Bench(run, options, quiet).held)
+    for limit, said in ((0, False), (held, True), (held + 1, False)):
+        record = {**run.record, "spec": {"eval_limit": limit}}
+        notes = Bench(msgspec.structs.replace(run, record=record), options, quiet).notes()
+        assert any(f"{limit} held-out examples" in note for note in notes) is said

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from sessiontune.errors import ToolError
 from sessiontune.evaluation import local
 from sessiontune.evaluation.arms import Arm
-from sessiontune.evaluation.heldout import Run
+from sessiontune.evaluation.cache import Cache
+from sessiontune.evaluation.heldout import HeldExample, Run
+from sessiontune.evaluation.losses import losses
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.models
@@ -52,6 +55,31 @@ def test_a_bases_own_settings_change_no_answer(run: Run, tmp_path: Path) -> None
     plain, habits = (local.Lab(one, "cpu").answers(BASE, prompts, []) for one in (run, other))
     assert len(set(plain[0])) < 16  # what it would have been penalised for
     assert plain == habits
+
+
+@pytest.mark.parametrize("bos", [None, 7])
+def test_rules_before_an_example_bring_no_second_bos(
+    run: Run, tmp_path: Path, bos: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, asked = local.Lab(run, "cpu"), []
+    monkeypatch.setattr(lab, "tokenizer", SimpleNamespace(bos_token_id=bos))
+
+    def loss(arm: Arm, ids: list[int], labels: list[int]) -> local.Loss:
+        asked.append((ids, labels))
+        return local.Loss(1.0, 2)
+
+    monkeypatch.setattr(lab, "loss", loss)
+    held = [HeldExample("e", "c", [7, 20, 30], [-100, 20, 30])]
+    table = Cache(tmp_path).table("loss", "r")
+    for prefix in ([], [7, 50, 60], [50]):
+        losses(lab, BASE, held, table, prefix, lambda *_: None)
+    second = [] if bos else [7]
+    masked = [-100] * len(second)
+    assert asked == [
+        ([7, 20, 30], [-100, 20, 30]),
+        ([7, 50, 60, *second, 20, 30], [-100, -100, -100, *masked, 20, 30]),
+        ([50, 7, 20, 30], [-100, -100, 20, 30]),
+    ]
 
 
 @pytest.mark.parametrize("where", ["_load", "adapter"])

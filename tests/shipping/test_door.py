@@ -276,6 +276,37 @@ def test_a_taken_port_is_known_before_a_model_is_loaded(
         check_port(door[0].port)
 
 
+PAGE = "http://localhost:3000"
+ASKS = f"OPTIONS /v1/messages HTTP/1.1\r\n{{host}}Origin: {PAGE}\r\nSec-Fetch-Site: cross-site\r\n"
+METHOD = "Access-Control-Request-Method: POST\r\n"
+
+
+def test_a_page_that_the_user_named_may_ask_and_read() -> None:
+    """Browsers ask before they send JSON, and show no answer without leave."""
+    seen: list[tuple[str, str, bytes]] = []
+    echo = type("Echo", (_Inner,), {"seen": seen})
+    asked = f"{ASKS}{METHOD}Access-Control-Request-Headers: authorization,content-type\r\n\r\n"
+    leave = f"access-control-allow-origin: {PAGE}".encode()
+    with _serving(echo) as url, open_door(0, Endpoint(url, retries=0), "m", (PAGE,)) as opened:
+        said = send(opened, asked).lower()
+        assert said.startswith(b"http/1.1 204 ")
+        assert leave in said
+        assert b"access-control-allow-headers: authorization,content-type\r\n" in said
+        said = send(opened, f"{POST}Origin: {PAGE}\r\nContent-Length: 2\r\n\r\n{{}}").lower()
+        assert said.count(b"access-control") == said.count(leave) == 1
+        assert seen == [("POST", "/v1/messages", b"{}")]
+        for other in (
+            asked.replace("3000", "3001"),
+            asked.replace("{host}", "Host: evil.example\r\n"),
+        ):
+            assert send(opened, other).startswith(b"HTTP/1.1 403 ")
+        for name in sorted(set(REFUSED) - {"page of another port"}):
+            said = send(opened, REFUSED[name])
+            assert b" 200 " not in said.split(b"\r\n")[0]
+            assert b"access-control" not in said.lower()
+    assert len(seen) == 1
+
+
 def test_an_allowed_page_is_named_as_browsers_name_it() -> None:
     assert as_origin("http://localhost:3000/") == "http://localhost:3000"
     assert as_origin("HTTPS://My.Example") == "https://my.example"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,28 @@ def test_files_equal_the_golden(trainer: str, base: str, method: str) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("trainer", ["trl", "llamafactory", "axolotl", "unsloth"])
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+def test_every_schedule_has_the_warm_up_of_the_plan(trainer: str, schedule: str) -> None:
+    """The scheduler of transformers that is called "constant" has none."""
+    optimization = pytest.importorskip("transformers.optimization")
+    torch = pytest.importorskip("torch")
+    job = job_of(trainer, "llama", "lora", schedule=schedule)
+    text = "\n".join(job.files.values())
+    said = re.search(r'lr_scheduler(?:_type)?"?: "?(\w+)', text)
+    steps = re.search(r'warmup_steps"?: (\d+)', text)
+    assert said
+    assert steps
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    made = optimization.get_scheduler(said[1], optimizer, int(steps[1]), 100)
+    rates = []
+    for _ in range(int(steps[1]) + 1):
+        rates.append(made.get_last_lr()[0])
+        optimizer.step()
+        made.step()
+    assert rates == pytest.approx([n / int(steps[1]) for n in range(len(rates))])
 
 
 @pytest.mark.parametrize("trainer", ["llamafactory", "axolotl"])
@@ -136,3 +159,7 @@ def test_what_a_trainer_does_not_have_is_refused() -> None:
         )
     with pytest.raises(UsageError, match="no --parallel"):
         files(*planned("trl", "llama", "lora", gpus=2), job_of("trl", "llama", "lora"), "./base")
+    for trainer in ("llamafactory", "axolotl", "unsloth"):  # it was ignored in silence
+        with pytest.raises(UsageError, match=f"{trainer} runs here without wandb"):
+            planned(trainer, "llama", "lora", log_to=("tensorboard", "wandb"))
+        assert "tensorboard" in as_text(job_of(trainer, "llama", "lora", log_to=("tensorboard",)))

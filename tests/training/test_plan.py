@@ -287,6 +287,21 @@ def test_a_reason_tells_a_preset_from_what_was_given() -> None:
     assert from_where(make_spec({"base": "b", "batch": 2}), "batch") == "given"
 
 
+def test_the_reason_for_the_warm_up_is_true() -> None:
+    """Any warm-up was called "5-10% of the steps", also one of none and one of half."""
+
+    def why(**given: object) -> str:
+        spec = make_spec({"base": "x", **given})
+        settings, lines = settling.settle(spec, BASES["llama"], CPU)
+        made = planner.plan(
+            spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40
+        )
+        return next(line.reason for line in made.lines if line.name == "schedule")
+
+    assert why(warmup=0) == why(warmup=0.5) == "given"
+    assert why() == "8% of the steps, 5 at least, half at most"
+
+
 def test_every_line_of_a_plan_has_its_reason() -> None:
     spec = make_spec({"base": "tiny"})
     settings, lines = settling.settle(spec, BASES["llama"], CPU)

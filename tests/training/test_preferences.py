@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 pytest.importorskip("trl")
@@ -86,6 +87,16 @@ def test_rows_too_long_are_named_and_one_side_is_said(folder: Path, tiny: Path) 
     assert levels["both sides"] == "soft"
     assert levels["train and evaluation apart"] == "bad"
     assert levels["strong rows"] == "note"
+
+
+@pytest.mark.parametrize("task", ["kto", "dpo"])
+def test_rows_on_both_sides_are_found(task: str, folder: Path, tiny: Path) -> None:
+    data, template = read_preferences(folder, task), Template.load(tiny)
+    train, held = (prepare_preferences(r, template, 2048, task) for r in (data.train, data.eval))
+    leaking = msgspec.structs.replace(held, rows=(*held.rows, train.rows[0]))
+    for side, level, count in ((held, "good", 0), (leaking, "bad", 1)):
+        check = check_preferences(train, side, task)[-1]
+        assert (check.level, check.seen) == (level, f"{count} rows on both sides")
 
 
 def test_a_row_that_does_not_end_in_an_answer_is_named(tiny: Path) -> None:

@@ -310,3 +310,21 @@ def test_a_tokenizer_of_another_model_is_refused(
     shutil.copy(larger / "tokenizer.json", mixed / "tokenizer.json")
     refused(command(export, mixed, tmp_path / "r"), capsys, 10, "no row in the base's embedding")
     assert not (tmp_path / "r").exists()
+
+
+def test_a_tokenizer_that_names_no_end_and_no_padding(
+    export: Path, tiny: Path, tmp_path: Path
+) -> None:
+    """As of some bases that were never made for chat: the template's stop token serves as both."""
+    import shutil
+
+    base = tmp_path / "bare"
+    shutil.copytree(tiny, base)
+    path = base / "tokenizer_config.json"
+    named = json.loads(path.read_text())
+    for name in ("eos_token", "pad_token"):
+        del named[name]
+    path.write_text(json.dumps(named))
+    out = tmp_path / "run"
+    assert main([*command(export, base, out, "--max-steps", "2"), "--quiet"]) == 0
+    assert json.loads((out / "run.json").read_text())["stop"] == ["<|im_end|>"]

@@ -85,6 +85,18 @@ def test_a_row_that_fits_is_left_alone() -> None:
     assert windows(row, count, 1024, 0) == [row]
 
 
+def test_a_short_system_message_leaves_its_room_to_the_task() -> None:
+    """Half of the head was kept for a system message of three words."""
+    system, task = {"role": "system", "content": "Be brief, please."}, "word " * 4000
+    answers = [{"role": "assistant", "content": f"answer {n} " + "a" * 400} for n in range(20)]
+    messages = [system, {"role": "user", "content": task}, *answers]
+    made = windows({"messages": messages}, count, 2048, 0)
+    for row in made:
+        head = row["messages"][:2]
+        assert head[0] == system
+        assert 900 <= count(head[1]["content"]) <= 1024
+
+
 def test_what_is_thinned_says_how_much_is_gone() -> None:
     row = {
         "messages": [

@@ -122,7 +122,9 @@ def train_options(*only: str) -> Callable[[Any], Any]:
     help="Several short examples in one row (trl, sft; default: off).",
 )
 @click.option(
-    "--log-to", multiple=True, help="Also log to tensorboard, trackio or wandb. Repeatable."
+    "--log-to",
+    multiple=True,
+    help="Also log to tensorboard; with trl to trackio or wandb too. Repeatable.",
 )
 @click.option("--recipe", type=Place(path_type=Path), help="TOML with a [train] table.")
 @click.option("--dry-run", is_flag=True, help="Write the plan and the trainer's files; stop.")

@@ -253,6 +253,12 @@ class Bench:
     def notes(self) -> list[str]:
         """What the reader must know before the figures."""
         notes = [self.side.note] if self.side.note else []
+        limit = int((self.run.record.get("spec") or {}).get("eval_limit") or 0)
+        if limit and len(self.held) >= limit:
+            notes.append(
+                f"The loss is known of the {several(limit, 'held-out example')} that the training"
+                " looked at (--eval-limit): without that option it is of all."
+            )
         if len(self.examples) < len(self.held):
             notes.append(
                 f"The loss was computed on {len(self.examples)} of {len(self.held)} held-out "

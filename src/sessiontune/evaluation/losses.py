@@ -25,11 +25,11 @@ def losses(
     """One `Loss` for each example. `prefix`: tokens put before each (the rules' arm)."""
     found = []
     for done, example in enumerate(examples, 1):
-        key = digest(example.ids, example.labels, list(prefix))
+        ids, labels = _after(prefix, example, lab.tokenizer.bos_token_id)
+        key = digest(ids, labels, [])
         held = table.get(key)
         if held is None:
-            ids = [*prefix, *example.ids]
-            loss = lab.loss(arm, ids, [IGNORED] * len(prefix) + example.labels)
+            loss = lab.loss(arm, ids, labels)
             if not math.isfinite(loss.nats):
                 raise PreflightError(
                     f"The model of arm '{arm.name}' computes no numbers: the loss of a held-out"
@@ -44,6 +44,16 @@ def losses(
         found.append(loss)
         progress(done, len(examples), f"loss, {arm.name}")
     return found
+
+
+def _after(
+    prefix: Sequence[int], example: HeldExample, bos: int | None
+) -> tuple[list[int], list[int]]:
+    """The example behind the prefix, as ids and labels. A second BOS, which no model has seen
+    there, would make the rules' arm look worse than it is."""
+    twice = bool(prefix) and prefix[0] == example.ids[0] == bos
+    ids, labels = example.ids[twice:], example.labels[twice:]
+    return [*prefix, *ids], [IGNORED] * len(prefix) + labels
 
 
 def rules_prefix(template: Template, rules: str) -> list[int]:

@@ -2,7 +2,8 @@
 
 The server behind listens on a private socket only. This door binds to 127.0.0.1, answers only to
 its own names in the Host header (so a web page cannot reach it by a rebound DNS name), refuses
-browsers that come from another origin, and never sends a header that would let them read.
+browsers that come from another origin. Only a page that the user has named gets the headers that
+let it ask and read.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ LARGEST = 64 << 20
 LOOKED = 1.0
 _PASSED_UP = ("content-type", "accept", "anthropic-version", "anthropic-beta")
 _PASSED_DOWN = ("content-type", "cache-control", "retry-after")
+#: What a page may want to send besides, as browsers name it.
+_NAMES = re.compile(r"[A-Za-z0-9, _-]*")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -62,6 +65,7 @@ class Door(ThreadingHTTPServer):
         self.port = int(self.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"
         self.hosts = frozenset(f"{name}:{self.port}" for name in _LOCAL)
+        self.pages = frozenset(origins)
         self.origins = frozenset({*(f"http://{host}" for host in self.hosts), *origins})
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -119,8 +123,28 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def do_OPTIONS(self) -> None:
-        """A browser asks whether a page may call: no page may."""
-        self._say(403, "This server answers programs on this machine, not web pages.")
+        """A browser asks whether a page may call: only one that the user has named may."""
+        self.close_connection = True
+        wanted = self.headers.get("Access-Control-Request-Headers", "")
+        if self._refusal() or not self._page() or not _NAMES.fullmatch(wanted):
+            self._say(403, "This server answers programs on this machine, not web pages.")
+            return
+        self.send_response(204)
+        self.send_header("Access-Control-Allow-Methods", "GET, POST")
+        self.send_header("Access-Control-Allow-Headers", wanted)
+        self.end_headers()
+
+    def _page(self) -> str:
+        """The page that asks, if the user has named it; "" else."""
+        origin = self.headers.get("Origin", "") if hasattr(self, "headers") else ""
+        return origin if origin.lower() in self.server.pages else ""
+
+    def end_headers(self) -> None:
+        """Let a page that the user has named read the answer: browsers show it to no other."""
+        if page := self._page():
+            self.send_header("Access-Control-Allow-Origin", page)
+            self.send_header("Vary", "Origin")
+        super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests hold the user's work: nothing is logged."""

@@ -196,7 +196,7 @@ class Template:
     def pieces(self, turns: Sequence[Turn], tools: Any, where: str) -> list[Piece]:
         """Texts with spans: as few as the template allows, in the order of their last turn."""
         try:
-            quick = self._quick_piece(turns, tools) if self._quick else None
+            quick = self._quick_piece(turns, tools, where) if self._quick else None
             return [quick] if quick else self._careful(turns, tools, where)
         except TemplateRefused as error:
             raise PreflightError(
@@ -294,11 +294,11 @@ class Template:
             head = self._raw(asked, None, True).removeprefix(self._raw(asked, None, False))
         except TemplateRefused:
             head = ""
-        careful = []
+        careful, where = [], "the template's own test"
         for trial in TRIALS:
             turns, tools, _ = self.prepare({"messages": trial, "tools": TOOLS}, "probe")
             try:
-                pieces = self._careful(turns, tools, "the template's own test")
+                pieces = self._careful(turns, tools, where)
             except TemplateRefused:
                 continue
             except PreflightError:
@@ -317,10 +317,10 @@ class Template:
         self._quick = (
             single
             and not self._odd
-            and all([self._quick_piece(turns, tools)] == pieces for turns, tools, pieces in careful)
+            and all([self._quick_piece(t, tools, where)] == pieces for t, tools, pieces in careful)
         )
 
-    def _quick_piece(self, turns: Sequence[Turn], tools: Any) -> Piece | None:
+    def _quick_piece(self, turns: Sequence[Turn], tools: Any, where: str) -> Piece | None:
         """A piece by one rendering: sound because content can hold no control token (see `BREAK`),
         so each head of an answer is the template's. None if the counts do not fit."""
         if any("reasoning_content" in t.message for t in turns):
@@ -339,7 +339,7 @@ class Template:
                 return None
             if shown[i].train:
                 spans.append(Span(start, min(found), i))
-                self._keeps(shown[i], text[start : min(found)], "row")
+                self._keeps(shown[i], text[start : min(found)], where)
         return Piece(text, tuple(spans))
 
     @property

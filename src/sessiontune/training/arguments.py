@@ -8,6 +8,11 @@ from .planner import Plan
 from .spec import TrainSpec
 
 
+def schedule(spec: TrainSpec) -> str:
+    """The schedule as transformers calls it: its "constant" has no warm-up."""
+    return "constant_with_warmup" if spec.schedule == "constant" else spec.schedule
+
+
 def arguments(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
     """The arguments for the plan's steps and checkpoints."""
     chosen = plan.settings
@@ -17,7 +22,7 @@ def arguments(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
         "gradient_accumulation_steps": chosen.accumulation,
         "max_steps": plan.steps,
         "learning_rate": chosen.rate,
-        "lr_scheduler_type": spec.schedule,
+        "lr_scheduler_type": schedule(spec),
         "warmup_steps": plan.warmup_steps,
         "weight_decay": spec.weight_decay,
         "max_grad_norm": spec.clip,

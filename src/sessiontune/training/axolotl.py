@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ports import Job
-from .arguments import evaluated
+from .arguments import evaluated, schedule
 from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
 from .planner import Plan
 from .prepare import Prepared
@@ -138,7 +138,7 @@ def _steps(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
         "num_epochs": max(1, round(spec.epochs)),
         "optimizer": "adamw_torch",
         "learning_rate": chosen.rate,
-        "lr_scheduler": spec.schedule,
+        "lr_scheduler": schedule(spec),
         "warmup_steps": plan.warmup_steps,
         "weight_decay": spec.weight_decay,
         "max_grad_norm": spec.clip,

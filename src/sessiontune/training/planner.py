@@ -114,7 +114,7 @@ def _course_lines(spec: TrainSpec, course: _Course) -> list[Line]:
         patience = (f"patience {spec.patience}", "small sets overfit")
     return [
         Line("steps", steps, _steps_why(spec)),
-        Line("schedule", f"{spec.schedule}, {course.warmup} warm-up steps", "5-10% of the steps"),
+        Line("schedule", f"{spec.schedule}, {course.warmup} warm-up steps", _warmup_why(spec)),
         Line("checkpoints", every, "the best by evaluation is used"),
         Line("early stop", *patience),
     ]
@@ -142,6 +142,12 @@ def _steps_why(spec: TrainSpec) -> str:
         return f"at most {spec.max_steps}: {from_where(spec, 'max_steps')}"
     few = "at most 3 epochs: small sets overfit"
     return few if spec.epochs <= 3 else from_where(spec, "epochs")
+
+
+def _warmup_why(spec: TrainSpec) -> str:
+    if spec.warmup != TrainSpec().warmup:
+        return from_where(spec, "warmup")
+    return f"{spec.warmup:.0%} of the steps, 5 at least, half at most"
 
 
 def _time_why(settings: Settings, machine: Machine) -> str:

@@ -112,8 +112,8 @@ def check_preferences(train: Preferences, held: Preferences, task: str) -> list[
         one_sided = wanted in (0, len(train.rows))
         hint = "KTO needs both wanted and unwanted answers."
         checks.append(Check("both sides", "soft" if one_sided else "good", sides, hint))
-    known = {(row["prompt"], str(row.get("completion"))) for row in train.rows}
-    both = sum((row["prompt"], str(row.get("completion"))) in known for row in held.rows)
-    level = "bad" if both and task == "kto" else "good"
-    checks.append(Check("train and evaluation apart", level, f"{both} rows on both sides"))
-    return checks
+    known = {tuple(row.items()) for row in train.rows}
+    both = sum(tuple(row.items()) in known for row in held.rows)
+    level, hint = "bad" if both else "good", "Export again, which splits by lineage."
+    seen = f"{both} rows on both sides"
+    return [*checks, Check("train and evaluation apart", level, seen, hint)]

@@ -204,6 +204,12 @@ def checked(spec: TrainSpec) -> TrainSpec:
     strange = [name for name in spec.log_to if name not in LOGGERS]
     if strange:
         raise UsageError(f"No logger '{strange[0]}'.", f"Known: {', '.join(LOGGERS)}.")
+    far = [name for name in spec.log_to if name != "tensorboard"]
+    if far and spec.trainer != "trl":
+        raise UsageError(
+            f"{spec.trainer} runs here without {far[0]}: its environment sends nothing out.",
+            "Log to tensorboard, or use --trainer trl.",
+        )
     if spec.task != "sft" and spec.trainer != "trl":
         raise UsageError(
             f"{spec.trainer} is driven for SFT only.", "Use --trainer trl for KTO and DPO."

@@ -140,10 +140,14 @@ def _masked(message: dict[str, Any]) -> dict[str, Any]:
 
 def _thinned_all(messages: list[dict[str, Any]], budget: int, count: Count) -> list[dict[str, Any]]:
     """Head messages, the longest ones thinned until all fit."""
-    share = budget // max(1, len(messages))
-    if sum(_size(m, count) for m in messages) <= budget:
+    sizes = sorted(_size(m, count) for m in messages)
+    if sum(sizes) <= budget:
         return messages
-    return [thinned(m, share, count) for m in messages]
+    share = left = budget
+    for number, size in enumerate(sizes):  # what a short one leaves is shared by the longer ones
+        share = left // (len(sizes) - number)
+        left -= min(size, share)
+    return [thinned(m, max(1, share - AROUND), count) for m in messages]
 
 
 def thinned(message: dict[str, Any], cap: int, count: Count) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def _trainer(orders: dict[str, Any]) -> Any:
 
     tokenizer = AutoTokenizer.from_pretrained(orders["base"], local_files_only=True)
     if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+        tokenizer.pad_token = tokenizer.eos_token or orders["stop"]
     tokenizer.chat_template = Path(orders["template"]).read_text("utf-8")
     adapter = None
     if orders["method"] != "full":
