@@ -47,10 +47,6 @@ FILES: dict[str, tuple[str, Any]] = {
         "Gemini CLI",
         {"type": "init", "timestamp": "2026", "session_id": "s", "model": "gemini-2.5-pro"},
     ),
-    "openhands/0.json": (
-        "OpenHands before its version 1",
-        {"id": 0, "source": "user", "message": "hi", "action": "message", "args": {}},
-    ),
 }
 
 
@@ -82,8 +78,6 @@ def test_agents_of_a_home_that_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as error:
         find_roots([], registry.source_names(), {}, str(tmp_path))
     assert error.value.hint.startswith(f"{told}those agents are not read. Give the folder that ")
-    (tmp_path / ".openhands/sessions").mkdir(parents=True)
-    assert "OpenHands before its version 1 (~/.openhands/sessions)" in unread(str(tmp_path))
 
 
 def test_an_unknown_file_has_no_name(tmp_path: Path) -> None:

@@ -46,14 +46,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         [rb'\A\s*\{\s*"v"\s*:\s*\d+\s*,\s*"agent"\s*:\s*"[^"]*"\s*,\s*"cli_version"\s*:'],
     ),
     (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
-    (
-        _AGENT,
-        "OpenHands before its version 1",
-        [
-            rb'\A\s*\[?\s*\{(?=.{0,2000}"source"\s*:\s*"(?:agent|user|environment)")',
-            rb'"(?:action|observation)"\s*:\s*"',
-        ],
-    ),
 ]
 
 
@@ -64,7 +56,6 @@ PACKED = (".jsonl.gz", ".jsonl.zst")
 _PLACES = {
     "Cursor": (".cursor/projects",),
     "Windsurf": (".codeium/windsurf/cascade",),
-    "OpenHands before its version 1": (".openhands/sessions",),
     "Grok": (".grok/sessions",),
     "Antigravity": (".gemini/antigravity/brain",),
 }
