@@ -21,6 +21,7 @@ _SITE = "an export of {} (chats of a website, not the log of a coding agent)"
 _AGENT = "{} (an agent whose logs are not read)"
 _COPY = "{} (the chats themselves are read from chats/session-*)"
 _TURN = rb'\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:\s*\['
+_CURSOR = rb'\A\s*\{\s*"type"\s*:\s*"system"\s*,\s*"subtype"\s*:\s*"init"\s*,\s*"apiKeySource"\s*:'
 _RUN = rb'\A[^\n]*"session_id"\s*:[^\n]*"model"\s*:'
 
 #: What a file is, whose, and patterns that its beginning must all hold.
@@ -38,6 +39,11 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         _AGENT,
         "a transcript of Cursor",
         [rb'\A\s*\{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"message"\s*:\s*\{\s*"content"'],
+    ),
+    (
+        "{} (the chats themselves are read from ~/.cursor/chats)",
+        "printed output of Cursor's agent",
+        [_CURSOR + rb'(?![^\n]*"tools"\s*:)'],
     ),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
     (
