@@ -15,6 +15,21 @@ from sessiontune.sources.foreign import advice, foreign, named, unread
 
 SAID = {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["hello"]}}
 TURN = {"id": "b", "message": SAID, "parent": "a", "children": []}
+#: What `cursor-agent --print --output-format stream-json` prints, without a call of a tool.
+CURSOR = [
+    {
+        "type": "system",
+        "subtype": "init",
+        "apiKeySource": "login",
+        "cwd": "/w/shop",
+        "session_id": "s",
+        "model": "Auto",
+        "permissionMode": "default",
+    },
+    {"type": "user", "message": {"role": "user", "content": [SAID]}, "session_id": "s"},
+    {"type": "assistant", "message": {"role": "assistant", "content": []}, "session_id": "s"},
+    {"type": "result", "subtype": "success", "is_error": False, "session_id": "s"},
+]
 FILES: dict[str, tuple[str, Any]] = {
     "chatgpt/conversations.json": (
         "ChatGPT",
@@ -43,13 +58,12 @@ FILES: dict[str, tuple[str, Any]] = {
         "a transcript that Entire made of a log",
         {"v": 1, "agent": "claude-code", "cli_version": "0.5", "type": "user", "content": []},
     ),
+    **dict.fromkeys(
+        ("cursor.jsonl", "cursor.json", "cursor.log"), ("printed output of Cursor's agent", CURSOR)
+    ),
     "out.jsonl": (
         "Gemini CLI",
         {"type": "init", "timestamp": "2026", "session_id": "s", "model": "gemini-2.5-pro"},
-    ),
-    "openhands/0.json": (
-        "OpenHands before its version 1",
-        {"id": 0, "source": "user", "message": "hi", "action": "message", "args": {}},
     ),
 }
 
@@ -61,7 +75,8 @@ def make(root: Path, name: str) -> tuple[str, str]:
         (path.parent / "chats").mkdir()
         (path.parent / "chats" / "session-1.jsonl").write_text("")
     agent, held = FILES[name]
-    path.write_text(json.dumps(held) + "\n")
+    rows = held if held is CURSOR else [held]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return agent, str(path)
 
 
@@ -82,8 +97,6 @@ def test_agents_of_a_home_that_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as error:
         find_roots([], registry.source_names(), {}, str(tmp_path))
     assert error.value.hint.startswith(f"{told}those agents are not read. Give the folder that ")
-    (tmp_path / ".openhands/sessions").mkdir(parents=True)
-    assert "OpenHands before its version 1 (~/.openhands/sessions)" in unread(str(tmp_path))
 
 
 def test_an_unknown_file_has_no_name(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tests.support import growth, read
 
 from sessiontune import registry
 from sessiontune.model import Image, Thinking
+from sessiontune.sources.linear import depths
 
 AT = 1786912345
 NAME = "11111111-2222-3333-4444-555555555555"
@@ -279,3 +280,13 @@ def test_steering_that_was_never_closed_is_read_once(tmp_path: Path, begin: str,
         return reads
 
     assert growth(steered, 1000) < 24
+
+
+def test_depths_of_chains_and_circles() -> None:
+    chain = depths({"c": "b", "b": "a", "a": "", "x": "gone"})
+    assert [chain[name] for name in "abcx"] == [0, 1, 2, 1]
+    circle = depths({"a": "b", "b": "a", "c": "a", "d": "d"})
+    assert sorted(circle) == ["a", "b", "c", "d"]
+    assert circle["c"] > circle["a"]
+    long = {str(n): str(n - 1) for n in range(100_000)}
+    assert depths(long)["99999"] == 100_000

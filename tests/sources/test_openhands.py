@@ -117,9 +117,10 @@ def test_a_conversation(tmp_path: Path) -> None:
         head = beside.read_bytes()
         assert not [s for s in names if registry.source(s).recognise(str(beside), head)]
     env = {"OPENHANDS_PERSISTENCE_DIR": "/o"}
-    assert source.roots(env, "/h") == ["/o/conversations"]
-    assert source.roots({}, "/h") == ["/h/.openhands/conversations"]
-    assert source.roots({**env, "OPENHANDS_CONVERSATIONS_DIR": "/c"}, "/h") == ["/c"]
+    older = ["/h/.openhands/sessions", "/h/.openhands-state/sessions"]
+    assert source.roots(env, "/h") == ["/o/conversations", *older]
+    assert source.roots({}, "/h") == ["/h/.openhands/conversations", *older]
+    assert source.roots({**env, "OPENHANDS_CONVERSATIONS_DIR": "/c"}, "/h") == ["/c", *older]
 
 
 def test_events_without_the_state(tmp_path: Path) -> None:
@@ -143,6 +144,8 @@ def test_another_event_is_a_change_of_the_log(tmp_path: Path) -> None:
     os.utime(path.parent / "events", ns=(7, 7))
     assert (before[0], journal(str(path))) == (3, (7, 7))
     assert journal(str(tmp_path / "package.json")) == (0, 0)
+    first, second, *_ = sorted((path.parent / "events").iterdir())
+    assert (journal(str(first))[0], journal(str(second))) == (len(MAIN), (0, 0))
 
 
 def test_what_a_command_printed(tmp_path: Path) -> None:

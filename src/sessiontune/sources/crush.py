@@ -18,7 +18,7 @@ from ..linking import Frame, Node, unlink
 from ..model import Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
-from .linear import Linear, depth, folder_name, key_of, moment, words
+from .linear import Linear, depths, folder_name, key_of, moment, words
 from .lines import safe_name, single, values
 from .pictures import picture, picture_of_url
 from .shapes import inside, objects, read_json
@@ -84,7 +84,8 @@ def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[
     about = {words(row["id"]): row for row in rows(base, "sessions")}
     names = [words(name) for (name,) in base.execute("SELECT DISTINCT session_id FROM messages")]
     above = {name: words(row.get("parent_session_id")) for name, row in about.items()}
-    for name in sorted(names, key=lambda n: (depth(n, above), n)):
+    deep = depths(above)
+    for name in sorted(names, key=lambda n: (deep.get(n, 0), n)):
         messages = list(rows(base, "messages", "session_id = ?", (name,)))
         yield from reader.session(path, name, about.get(name, {}), messages)
 

@@ -19,7 +19,7 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .cursor_messages import Answering, take
 from .databases import MAGIC, faults_of, glanced, index_of, journal, opened
 from .editors import settings_folders
-from .linear import Linear, depth, folder_name, key_of, moment, number, words
+from .linear import Linear, depths, folder_name, key_of, moment, number, words
 from .shapes import folder_of, inside, mapping, objects, value_of
 
 _TABLE = b"cursorDiskKV"
@@ -138,7 +138,8 @@ class _Reader:
         above: dict[str, str] = {}
         for _, name, chat in _values(base, _CHAT):
             above[name] = words(_agent(chat).get("parentComposerId"))
-        for name in sorted(above, key=lambda n: (depth(n, above), n)):
+        deep = depths(above)
+        for name in sorted(above, key=lambda n: (deep[n], n)):
             yield from self.chat(path, name, base)
         left = [key for _, key in _keys(base, _MESSAGE) if key.partition(":")[0] not in above]
         if left:  # of chats that were deleted

@@ -21,6 +21,7 @@ _SITE = "an export of {} (chats of a website, not the log of a coding agent)"
 _AGENT = "{} (an agent whose logs are not read)"
 _COPY = "{} (the chats themselves are read from chats/session-*)"
 _TURN = rb'\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:\s*\['
+_CURSOR = rb'\A\s*\{\s*"type"\s*:\s*"system"\s*,\s*"subtype"\s*:\s*"init"\s*,\s*"apiKeySource"\s*:'
 _RUN = rb'\A[^\n]*"session_id"\s*:[^\n]*"model"\s*:'
 
 #: What a file is, whose, and patterns that its beginning must all hold.
@@ -39,6 +40,11 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         "a transcript of Cursor",
         [rb'\A\s*\{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"message"\s*:\s*\{\s*"content"'],
     ),
+    (
+        "{} (the chats themselves are read from ~/.cursor/chats)",
+        "printed output of Cursor's agent",
+        [_CURSOR + rb'(?![^\n]*"tools"\s*:)'],
+    ),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
     (
         "an export of sessiontune (it is read if you name its folder)",
@@ -51,14 +57,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         [rb'\A\s*\{\s*"v"\s*:\s*\d+\s*,\s*"agent"\s*:\s*"[^"]*"\s*,\s*"cli_version"\s*:'],
     ),
     (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
-    (
-        _AGENT,
-        "OpenHands before its version 1",
-        [
-            rb'\A\s*\[?\s*\{(?=.{0,2000}"source"\s*:\s*"(?:agent|user|environment)")',
-            rb'"(?:action|observation)"\s*:\s*"',
-        ],
-    ),
 ]
 
 
@@ -69,7 +67,6 @@ PACKED = (".jsonl.gz", ".jsonl.zst")
 _PLACES = {
     "Cursor": (".cursor/projects",),
     "Windsurf": (".codeium/windsurf/cascade",),
-    "OpenHands before its version 1": (".openhands/sessions",),
     "Grok": (".grok/sessions",),
     "Antigravity": (".gemini/antigravity/brain",),
 }

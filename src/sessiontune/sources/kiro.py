@@ -28,7 +28,7 @@ from .indexing import Seen, scan
 from .kiro_agents import Starts, folder, sub_name
 from .kiro_engine import EngineLog, first_name, is_engine, linked
 from .kiro_log import Log, moment_of
-from .linear import words
+from .linear import depths, words
 from .lines import open_log, stem, utc
 from .shapes import mapping, read_json
 
@@ -199,11 +199,9 @@ def _ranks(about: Mapping[str, dict[str, Any]]) -> dict[str, tuple[bool, bool, i
     """What orders logs: those of which others hold copies, and parents of sub-agents, first; then
     by when they began."""
     parents = {_id(p, a): _parent(a) for p, a in about.items()}
+    deep = depths({name: up if up in parents else "" for name, up in parents.items()})
     found = {}
     for path, told in about.items():
-        depth, name = 0, _id(path, told)
-        while (name := parents.get(name, "")) in parents and depth < len(parents):
-            depth += 1
         begun = words(told.get("created_at")) or words(told.get("createdAt"))
-        found[path] = _named(path), bool(sub_name(path)), depth, begun, path
+        found[path] = _named(path), bool(sub_name(path)), deep[_id(path, told)], begun, path
     return found

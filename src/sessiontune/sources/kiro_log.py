@@ -34,7 +34,8 @@ _EXIT = re.compile(r"exit status: 0*[1-9]")
 
 class Log:
     """One file. `told`: id of an event of the unit -> the node that what follows it hangs below.
-    `ends`: the node behind each event of this file, for a person who went back."""
+    `ends`: the node behind each event of this file and the number of nodes so far, for a person
+    who went back."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class Log:
         self.about, self.told = about, told
         self.copied: Node | None = None
         self.back: Node | None = None
-        self.ends: list[Node | None] = []
+        self.ends: list[tuple[Node | None, int]] = []
         self.at = ""
         turns = inside(about, "session_state", "conversation_metadata", "user_turn_metadatas")
         self.models = {
@@ -74,7 +75,7 @@ class Log:
             if name and name in self.told and name not in own:
                 log.drop("resumed_copy", "link")
                 self.copied = self.told[name]
-                self.ends.append(self.copied)
+                self.ends.append((self.copied, len(log.nodes)))
                 continue
             if twice.drops(record, name):
                 continue
@@ -84,9 +85,9 @@ class Log:
             if made and (self.back is not None or not count):
                 made[0].up = self.back if self.back is not None else self.copied
                 self.back = None
-            self.ends.append(log.nodes[-1] if log.nodes else self.copied)
+            self.ends.append((log.nodes[-1] if log.nodes else self.copied, len(log.nodes)))
             if name:
-                self.told[name] = self.ends[-1]
+                self.told[name] = self.ends[-1][0]
                 own.add(name)
 
     def _take(self, kind: str, data: dict[str, Any], name: str) -> None:
@@ -124,8 +125,7 @@ class Log:
         if kind == "ResetTo":
             index = data.get("target_index")
             known = type(index) is int and 0 <= index <= len(self.ends)
-            base = self.ends[index - 1] if known and index else None
-            first = nodes.index(base) + 1 if base is not None and base in nodes else 0
+            base, first = self.ends[index - 1] if known and index else (None, 0)
         else:
             first = len(nodes) - 1
             if first < 0 or nodes[first].kind not in ("prompt", "task"):

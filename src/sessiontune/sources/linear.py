@@ -302,12 +302,17 @@ def parents_first(heads: Mapping[str, tuple[str, set[str]]]) -> list[str]:
     return done
 
 
-def depth(name: str, above: Mapping[str, str]) -> int:
-    """The number of names above one; safe for cycles."""
-    found, seen = 0, {name}
-    while (name := above.get(name, "")) and name not in seen:
-        seen.add(name)
-        found += 1
+def depths(above: Mapping[str, str]) -> dict[str, int]:
+    """The number of names above each; a circle is broken off where it closes."""
+    found: dict[str, int] = {}
+    for name in above:
+        below: dict[str, None] = {}  # what is not counted yet, the lowest first
+        while name and name not in found and name not in below:
+            below[name] = None
+            name = above.get(name, "")
+        count = found.get(name, -1)
+        for name in reversed(below):
+            found[name] = count = count + 1
     return found
 
 

@@ -3,7 +3,7 @@
 `<id>/base_state.json` holds the model and the folder, `<id>/events/event-00007-<uuid>.json` one
 event each. The state represents the whole conversation: it is rewritten with every event. A record
 is an event, its line the number of the event, counted from 1. Conversations of sub-agents are in
-`<id>/subagents/`.
+`<id>/subagents/`. Versions before 1 had other events (`openhands_older`, `openhands_files`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,18 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Session, Text, ToolCall
 from ..ports import FileIndex, Keyed, ReadOptions
+from . import openhands_files as older
 from .indexing import digests, unread
 from .linear import Linear, folder_name, key_of, words
 from .lines import single, values
 from .openhands_events import Conversation
+from .openhands_older import Older
 from .shapes import inside, mapping
 
 _STATE = "base_state.json"
 _EVENT = re.compile(r"event-(\d{5,})-([0-9a-fA-F-]{8,})\.json")
+#: What may represent all events of a conversation.
+_FIRST = re.compile(r"base_state\.json|event-0{5,}-[0-9a-fA-F-]{8,}\.json|0\.json")
 _SUBAGENTS = re.compile(r".*[/\\]([^/\\]+)[/\\]subagents[/\\][^/\\]+", re.DOTALL)
 
 
@@ -37,22 +41,29 @@ class OpenHandsSource:
     suffixes = (".json",)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """The folder of the terminal program's conversations."""
+        """The folders of the terminal program's conversations, and of those before version 1."""
         given = env.get("OPENHANDS_CONVERSATIONS_DIR")
         base = env.get("OPENHANDS_PERSISTENCE_DIR") or os.path.join(home, ".openhands")
-        return [given or os.path.join(base, "conversations")]
+        before = (
+            os.path.join(home, name, "sessions") for name in (".openhands", ".openhands-state")
+        )
+        return [given or os.path.join(base, "conversations"), *before]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file represents a conversation: its state, or without one its first event."""
         if os.path.basename(path) == _STATE:
             return bool(_events(path))
         event = _EVENT.fullmatch(os.path.basename(path))
-        if event is None or int(event[1]) or _has_state(path):
+        if event is None:
+            return older.recognise(path, head)
+        if int(event[1]) or _has_state(path):
             return False
         return b'"source"' in head and _events(path)[:1] == [path]
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The conversation, the one that it works for, and the ids of its events."""
+        if _older(path):
+            return older.index(path)
         folder = _folder(path)
         parent = _SUBAGENTS.fullmatch(folder)
         links = {f"session:{name}" for name in (_id(folder), parent[1] if parent else "") if name}
@@ -66,13 +77,13 @@ class OpenHandsSource:
         )
 
     def journal(self, path: str) -> tuple[int, int]:
-        """The number of events beside the file, and the time of the last one."""
-        name = os.path.basename(path)
-        if name != _STATE and _EVENT.fullmatch(name) is None:
+        """The number of events that a file represents, and the time of the last one. Asked of every
+        event: only the first is answered, as each answer lists the folder."""
+        if _FIRST.fullmatch(os.path.basename(path)) is None:
             return 0, 0
-        events = os.path.join(_folder(path), "events")
+        found = older.numbered(path) if _older(path) else _events(path)
         try:
-            return len(_events(path)), os.stat(events).st_mtime_ns
+            return len(found), os.stat(os.path.dirname(found[0])).st_mtime_ns if found else 0
         except OSError:
             return 0, 0
 
@@ -83,7 +94,12 @@ class OpenHandsSource:
         unit = _Unit()
         try:
             for path in sorted(files, key=lambda path: (_folder(path).count("subagents"), path)):
-                yield from _read(path, options, ledger, keyed, unit)
+                if not _older(path):
+                    yield from _read(path, options, ledger, keyed, unit)
+            for path in sorted(filter(_older, files), key=lambda p: (not older.numbered(p), p)):
+                conversation = Older(path, options, ledger, unit.events)
+                conversation.read()
+                yield from conversation.sessions(keyed, unit.nodes)
         finally:
             unlink(unit.nodes)
 
@@ -98,6 +114,12 @@ class _Unit(msgspec.Struct):
     events: dict[str, Node | None] = {}
     tasks: dict[tuple[str, str], tuple[str, Node]] = {}
     nodes: list[Node] = []
+
+
+def _older(path: str) -> bool:
+    """Whether a file holds events of a version before 1."""
+    name = os.path.basename(path)
+    return name != _STATE and _EVENT.fullmatch(name) is None
 
 
 def _folder(path: str) -> str:

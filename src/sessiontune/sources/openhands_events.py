@@ -8,7 +8,7 @@ from ..ledger import Ledger
 from ..linking import Node, placed
 from ..model import Fault, Image, Part, ResultStatus, Text, Thinking
 from .linear import Linear, words
-from .lines import LineFault, line_fault, read_lines, safe_name, values
+from .lines import LineFault, line_fault, read_lines, safe_name, single, values
 from .pictures import picture, picture_of_url
 from .shapes import images_of, inside, mapping, objects, unwrapped
 
@@ -57,28 +57,20 @@ class Conversation:
 
     def event(self, path: str, number: int) -> None:
         """Take one event, from its file."""
-        log, pieces = self.log, Ledger()
-        log.part(number)
-        raw = b"\n".join(bytes(line) for _, line in read_lines(path, log.options, pieces))
-        if pieces.faults:
-            log.ledger.fault(Fault(pieces.faults[0].reason, log.path, number, "a file of its own"))
+        log = self.log
+        event = filed(log, path, number)
+        if event is None:
             return
-        found = values(raw, log.ledger)
-        if len(found) != 1 or not isinstance(found[0], dict):
-            fault = next((v for v in found if isinstance(v, LineFault)), LineFault("not_an_object"))
-            log.ledger.fault(line_fault(fault, log.path, number, raw))
-            return
-        event = found[0]
         name, upper = words(event.get("id")), words(event.get("parent_id"))
         if name and name in self.before:
             log.drop("resumed_copy", "link")
         else:
-            self._hung(event, upper, number, raw)
+            self._hung(event, upper)
         if name:
             self.events.setdefault(name, log.nodes[-1] if log.nodes else self.events.get(upper))
         self.last = name or self.last
 
-    def _hung(self, event: dict[str, Any], upper: str, number: int, raw: bytes) -> None:
+    def _hung(self, event: dict[str, Any], upper: str) -> None:
         """Take an event; if it is not below the last one, a branch begins."""
         log = self.log
         if upper not in ("", self.last):
@@ -86,10 +78,8 @@ class Conversation:
         if upper == _ROOT and log.nodes:
             log.boundary()
         count = len(log.nodes)
-        try:
+        with log.faults():
             self._take(event, words(event.get("kind")))
-        except LineFault as fault:
-            log.ledger.fault(line_fault(fault, log.path, number, raw))
         if len(log.nodes) > count:
             log.nodes[count].up = self.events.get(upper)
 
@@ -209,6 +199,21 @@ class Conversation:
             self.log.drop("condensation")
 
 
+def filed(log: Linear, path: str, number: int) -> dict[str, Any] | None:
+    """The event in a file, as record `number` of a log; None, and a fault, if there is none."""
+    pieces = Ledger()
+    log.part(number)
+    raw = b"\n".join(bytes(line) for _, line in read_lines(path, log.options, pieces))
+    if pieces.faults:
+        log.ledger.fault(Fault(pieces.faults[0].reason, log.path, number, "a file of its own"))
+        return None
+    found = single(values(raw, log.ledger))
+    if isinstance(found, LineFault):
+        log.ledger.fault(line_fault(found, log.path, number, raw))
+        return None
+    return found
+
+
 def _call(event: dict[str, Any]) -> str:
     return words(event.get("tool_call_id")) or words(inside(event.get("tool_call"), "id"))
 
@@ -248,7 +253,7 @@ def _shown(seen: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
     images += [drawn] if drawn is not None else []
     about = seen.get("metadata")
     if isinstance(about, dict) and "exit_code" in about:
-        texts = [_printed("".join(texts), about)]
+        texts = [printed("".join(texts), about)]
     if words(seen.get("task_id")):
         named = ("Task ID", "task_id"), ("Subagent", "subagent"), ("Status", "status")
         head = "\n".join(f"{label}: {words(seen.get(field))}" for label, field in named)
@@ -258,7 +263,7 @@ def _shown(seen: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
     return "\n".join(texts), tuple(images)
 
 
-def _printed(output: str, about: dict[str, Any]) -> str:
+def printed(output: str, about: dict[str, Any]) -> str:
     """The output of a command, with what the program says about it."""
     text = f"{words(about.get('prefix'))}{output}{words(about.get('suffix'))}"
     if folder := words(about.get("working_dir")):

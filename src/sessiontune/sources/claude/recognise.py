@@ -26,11 +26,13 @@ _OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"'
 _OTHERS = re.compile(
     rb'^\{\s*"type"\s*:\s*"tool_call"\s*,\s*'
     rb'(?:"subtype"\s*:\s*"(?:started|completed)"|"sessionId"\s*:)'
+    rb'|^\{\s*"type"\s*:\s*"system"\s*,\s*"subtype"\s*:\s*"init"\s*,\s*"apiKeySource"\s*:'
+    rb'(?![^\n]*"tools"\s*:)'
     rb'|^\{[^{}]{0,800}"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:',
     re.MULTILINE,
 )
 #: The pattern, which is slow, matches only if one of these is found.
-_SIGNS = (b'"tool_call"', b'"parts"')
+_SIGNS = (b'"tool_call"', b'"parts"', b'"apiKeySource"')
 
 
 def is_log(path: str, head: bytes) -> bool:
@@ -41,8 +43,8 @@ def is_log(path: str, head: bytes) -> bool:
         if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":  # a log kept as one array
             envelope = _ENVELOPE.search(head) or _FIRST.search(head)
             return bool(envelope and _CONVERSATION.search(head) and _SESSION.search(head))
-        return any(map(is_printed, head.split(b"\n")[:200]))
-    if any(sign in head for sign in _SIGNS) and _OTHERS.search(head):
+        return not _of_another(head) and any(map(is_printed, head.split(b"\n")[:200]))
+    if _of_another(head):
         return False
     for raw in islice(BytesIO(head), 200):
         if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):
@@ -55,6 +57,11 @@ def is_log(path: str, head: bytes) -> bool:
         elif _SIDE.search(raw) and _OWN.search(raw):
             return True
     return False
+
+
+def _of_another(head: bytes) -> bool:
+    """Whether a file holds records of an agent whose records look alike."""
+    return any(sign in head for sign in _SIGNS) and _OTHERS.search(head) is not None
 
 
 class Printed(msgspec.Struct, gc=False):
