@@ -135,6 +135,19 @@ def is_small_word(value: bytes) -> bool:
     return value.rstrip(b".").lower() in _SMALL_WORDS
 
 
+def count_digits(value: bytes) -> int:
+    return len(value) - len(value.translate(None, b"0123456789"))
+
+
+def both_cases(value: bytes) -> bool:
+    return value != value.lower() and value != value.upper()
+
+
+def numbered(value: bytes) -> bool:
+    """True for letters and digits alone, with two digits or more."""
+    return value.isalnum() and count_digits(value) > 1
+
+
 def entropy(value: bytes) -> float:
     """Shannon entropy of the value's own distribution of bytes, in bits per byte."""
     size = len(value)
@@ -207,9 +220,8 @@ def as_servers_ask(value: bytes) -> bool:
     of tests: somebody set `Secret2024!`."""
     return (
         8 <= len(value) <= 40
-        and value != value.lower()
-        and value != value.upper()
-        and any(48 <= c <= 57 for c in value)
+        and both_cases(value)
+        and count_digits(value) > 0
         and any(c in b"!@#$%^&*?+." for c in value)
         and _OF_TESTS.search(value) is None
     )
@@ -221,7 +233,7 @@ def _in_angles(value: bytes) -> bool:
     return around != value and not (
         len(around) >= 6
         and around.isalnum()
-        and any(48 <= c <= 57 for c in around)
+        and count_digits(around) > 0
         and around != around.lower()
         and wordy(around) < 0.5
     )
@@ -294,7 +306,7 @@ def looks_random(value: bytes, least: int = 10) -> bool:
     """True for a value of at least `least` bytes that a machine made: digits among letters, no words,
     enough entropy. Only the first `TELLS` bytes are read."""
     size, value = len(value), value[:TELLS]
-    if size < least or not any(48 <= c <= 57 for c in value):
+    if size < least or not count_digits(value):
         return size >= 20 and _mixed_letters(value)
     letters = sum(1 for c in value if 65 <= c <= 90 or 97 <= c <= 122)
     if not letters:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .checks import TELLS, even_case, is_placeholder, judged_random, wordy
+from .checks import TELLS, count_digits, even_case, is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .judge import judge
 from .keynames import STRONG, dull, vendor_of
@@ -96,7 +96,7 @@ _GOES_ON = quick(r"[@#(:/[]|\][{+*?]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
 def machine_made(value: bytes) -> bool:
     """True for a random run that is no name of a thing. What takes little time is asked first."""
     return (
-        sum(48 <= c <= 57 for c in value) > 1
+        count_digits(value) > 1
         and not _NO_KEY.match(value)
         and not names_a_thing(value)
         and not (len(value) > 30 and len(set(value)) == len(value))  # the alphabet of an encoding

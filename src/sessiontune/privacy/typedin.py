@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import both_cases, count_digits, is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .rules import Rule, quick
-from .values import is_dull_value, numbered_words, run_together
+from .values import cased, is_dull_value, numbered_words, run_together
 
 #: How far behind the word a password is looked for, in bytes, and how long one is at most.
 _REACH, _MOST = 60, 40
@@ -76,9 +76,8 @@ _FORM = quick(r"(?=.*[a-z])(?=.*[0-9])(?:.*[A-Z]|[a-z0-9]{8,}[!?#*$]?\Z)")
 def as_asked(value: bytes) -> bool:
     """True for letters of both cases, a digit and a sign, as servers ask for them, and no code."""
     return (
-        any(48 <= c <= 57 for c in value)
-        and value != value.lower()
-        and value != value.upper()
+        count_digits(value) > 0
+        and both_cases(value)
         and _SIGN.match(value) is not None
         and _CODE.match(value) is None
         and wordy(value) < 0.9
@@ -89,7 +88,7 @@ def as_asked(value: bytes) -> bool:
 @lru_cache(maxsize=4096)
 def _as_typed(value: bytes) -> bool:
     """True for words and a number, or for what a machine made of letters of both cases and digits."""
-    mixed = value.isalnum() and value != value.lower() and value != value.upper()
+    mixed = cased(value)
     return (
         numbered_words(value)
         or run_together(value)
