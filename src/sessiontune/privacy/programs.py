@@ -15,7 +15,10 @@ from .checks import is_placeholder, is_small_word, judged_random, wordy
 from .rules import IN_COMMAND, NL, UUID, B, Check, Q, Rule, S, quick, secret_rule
 from .values import typed
 
-_REFERENCE = quick(r"\$|%[A-Z_(]|\{|\(|@|[A-Z][A-Z0-9]*_[A-Z0-9_]*\Z|[<\[]|-|\.{2}|/[a-z]")
+_REFERENCE = quick(
+    r"\$|%[A-Z_(]|\{|\(|@|[A-Z][A-Z0-9]*_[A-Z0-9_]*\Z|[<\[]|-|\.{2}|/[a-z]|"
+    r"(?:[\d.]{7,15}:)?\d{1,5}(?:-\d{1,5})?:\d{1,5}(?:-\d{1,5})?(?:/tcp|/udp)?\Z"  # ports of a container
+)
 #: A hole that a format fills.
 _FILLED = re2.compile(rb"\{[A-Za-z_]*\}|%[sv]")
 
