@@ -23,6 +23,8 @@ TAKEN = [
     ("qpdf --encrypt {} owner 256 -- in.pdf out.pdf", ASKED),
     ("use ada with {} to log in", ASKED),
     ("take {} as the new password", ASKED),
+    ("racadm -r h -u root -p {} getsysinfo", ASKED),
+    ("acme-cli -U ops -h db1 -pw '{}' run", WORDS),
     ("Username\nada\nPassword\n{}\n", ASKED),
 ]
 
