@@ -68,3 +68,13 @@ NAMES = Names(
 def test_names_count_as_whole_words_the_longest_first(text: str, found: list[str]) -> None:
     raw = text.encode()
     assert [raw[start:end].decode() for start, end in NAMES.find(raw)] == found
+
+
+@pytest.mark.parametrize(
+    "before", ["token: ", "my key", "unexpected token '", "API_KEY=", "segment:"]
+)
+def test_nothing_is_looked_for_across_two_texts(before: str) -> None:
+    """Texts are joined by NULs for one pass. The end of one names nothing in the next."""
+    after = "call" + "_l60TLUHMKhytonPFbK7eA723"
+    apart = len(DETECTOR.scan(before.encode())) + len(DETECTOR.scan(after.encode()))
+    assert len(DETECTOR.scan(f"{before}\x00{after}".encode())) == apart

@@ -23,10 +23,16 @@ TAKEN = [
     ("qpdf --encrypt {} owner 256 -- in.pdf out.pdf", ASKED),
     ("use ada with {} to log in", ASKED),
     ("take {} as the new password", ASKED),
+    ("racadm -r h -u root -p {} getsysinfo", ASKED),
+    ("acme-cli -U ops -h db1 -pw '{}' run", WORDS),
     ("Username\nada\nPassword\n{}\n", ASKED),
 ]
 
 KEPT = [
+    "docker run -u 1000:1000 -p 8080:80 img",
+    "podman run -u ada -p 127.0.0.1:8443:443/tcp img",
+    "tool -u ada -p 5432 run",
+    "acme -u ada -p release-candidate",
     "login: Ada" + "Lovelace1985",
     "logged in as River" + "Tiger1387",
     "Sign in to Windows" + "11 with your account",

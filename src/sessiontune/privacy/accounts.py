@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from .checks import count_digits
 from .places import host_name, prompt_user
 from .rules import NL, Rule, quick
 from .vocabulary import is_generic
@@ -80,7 +81,7 @@ def _inner_host(data: bytes, end: int) -> list[tuple[int, int]]:
     labels = name.split(b".")
     if len(labels) < 3 or not all(labels) or _HOST_END.match(data, end, end + 2):
         return []
-    if not any(48 <= c <= 57 for c in labels[0]) or not labels[0][:1].isalpha():
+    if not count_digits(labels[0]) or not labels[0][:1].isalpha():
         return []
     before = data[start - 1 : start]
     if name.endswith(_EVERYWHERE) or before in (b"_", b"$", b"\\") or before >= b"\x80":

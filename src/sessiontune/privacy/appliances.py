@@ -8,18 +8,18 @@ Each rule follows the manual of one program, as those of `programs` do.
 from __future__ import annotations
 
 from .programs import given, mixed, random_value
-from .rules import NL, UUID, Check, Rule, secret_rule
+from .rules import B64, IN_COMMAND, NL, UUID, Check, Q, Rule, S, secret_rule
 from .stored import accepted_hash
 
-_S = r"[ \t]"
-_Q = r"(?:\\*[\"'])?"
-_VALUE = r"[^\s\"'`\\|;<>]"
-_B64 = "[A-Za-z0-9+/]"
 _WHO = r"[A-Za-z0-9][\w.@+-]{0,60}"
 
 
 def _rule(
-    anchor: str, head: str, value: str = f"{_VALUE}{{4,200}}", check: Check = mixed, tail: str = ""
+    anchor: str,
+    head: str,
+    value: str = f"{IN_COMMAND}{{4,200}}",
+    check: Check = mixed,
+    tail: str = "",
 ) -> Rule:
     """A rule for a value behind `head`, which begins with `anchor`. The prefilter looks for the anchor
     alone, because names of programs are rare."""
@@ -27,18 +27,18 @@ def _rule(
     return Rule("password", "secrets", anchor, exact, check, before=120, after=480, rank=3)
 
 
-_RADIUS = rf"\brad(?:test|client){_S}(?:-\w{_S}{{1,2}}\S{{1,20}}{_S})?{_Q}{_WHO}{_Q}{_S}{_Q}"
+_RADIUS = rf"\brad(?:test|client){S}(?:-\w{S}{{1,2}}\S{{1,20}}{S})?{Q}{_WHO}{Q}{S}{Q}"
 
 RULES: tuple[Rule, ...] = (
     # ------------------------------------------------------------ commands
     _rule(r"\bradtest ", _RADIUS),
-    _rule(r"\bradtest ", rf"{_RADIUS}[^\s\"']{{4,100}}{_Q}{_S}\S{{2,80}}{_S}\d{{1,5}}{_S}{_Q}"),
+    _rule(r"\bradtest ", rf"{_RADIUS}[^\s\"']{{4,100}}{Q}{S}\S{{2,80}}{S}\d{{1,5}}{S}{Q}"),
     *(
-        _rule(r"\bsnmp[a-z]{2,12} ", rf"\bsnmp[a-z]{{2,12}} [^\n|;]{{0,160}}?-{letter}{_S}?{_Q}")
+        _rule(r"\bsnmp[a-z]{2,12} ", rf"\bsnmp[a-z]{{2,12}} [^\n|;]{{0,160}}?-{letter}{S}?{Q}")
         for letter in "cAX"
     ),
-    _rule(r"/check_[a-z]", rf"/check_[a-z_]{{2,24}}\b[^\n|;]{{0,160}}{_S}-(?:p|-password){_S}{_Q}"),
-    _rule(r"\bInput Password ", rf"\bInput Password{_S}{{2,12}}\S{{1,80}}{_S}{{2,12}}"),
+    _rule(r"/check_[a-z]", rf"/check_[a-z_]{{2,24}}\b[^\n|;]{{0,160}}{S}-(?:p|-password){S}{Q}"),
+    _rule(r"\bInput Password ", rf"\bInput Password{S}{{2,12}}\S{{1,80}}{S}{{2,12}}"),
     secret_rule(
         "license-key",
         r"[ \t]-serial[ =]",
@@ -56,7 +56,7 @@ RULES: tuple[Rule, ...] = (
         _rule(anchor, anchor + kind)
         for anchor, kind in (
             (r"\bcrypto isakmp key ", "(?:[06] )?"),
-            (r"\bneighbor ", rf"{_VALUE}{{2,50}} password (?:[07] )?"),
+            (r"\bneighbor ", rf"{IN_COMMAND}{{2,50}} password (?:[07] )?"),
             (r"\bsnmp community ", r"\\*\"?"),
             (r"\bcachemgr_passwd ", ""),
             (r"\$USER\d{1,3}\$=", ""),
@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
         random_value,
         r"(?:[^0-9A-Za-z]|$)",
     ),
-    _rule(r"<master>\{", r"<master>\{", rf"{_B64}{{24,200}}={{0,2}}", given, r"\}"),
+    _rule(r"<master>\{", r"<master>\{", rf"{B64}{{24,200}}={{0,2}}", given, r"\}"),
     # ------------------------------------------------------------ output
     # a file of a user and a password, as `head` and `tail` name it
     _rule(
@@ -82,14 +82,14 @@ RULES: tuple[Rule, ...] = (
     _rule(
         r"\"encoded\\*\":",
         r"\"encoded\\*\":[ ]?\\*\"",
-        rf"{_B64}{{56,64}}={{0,2}}",
+        rf"{B64}{{56,64}}={{0,2}}",
         random_value,
         r"\\*\"",
     ),
     _rule(
         r"\"password_hash\\*\":",
         r"\"password_hash\\*\":[ ]?\\*\"",
-        rf"{_B64}{{48}}",
+        rf"{B64}{{48}}",
         accepted_hash,
         r"\\*\"",
     ),

@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import count_digits, is_placeholder, judged_random, numbered, wordy
 from .judge import judge
 from .keynames import says_password
 from .rules import Rule, left_edge, quick
@@ -77,7 +77,7 @@ def _called(data: bytes, match: Any) -> tuple[int, int] | None:
     if judge(name, value, True, b"=") is None or is_dull_value(value):
         return None
     if says_password(name):
-        told = typed(value) or (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1)
+        told = typed(value) or numbered(value)
         good = len(value) >= 8 and told and wordy(value) < 0.9
     else:
         good = judged_random(value, 16) and not _RESOURCE.match(value, 0, len(value))
@@ -90,7 +90,7 @@ _RESOURCE = quick(r"[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z")
 
 def _literal_follows(data: bytes, end: int) -> bool:
     match = _REST.match(data, end - 8, end + 200)
-    return match is not None and any(48 <= c <= 57 for c in match.group())
+    return match is not None and count_digits(match.group()) > 0
 
 
 _REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re2
 
-from .checks import is_placeholder, wordy
+from .checks import count_digits, is_placeholder, wordy
 from .rules import NL, Rule, quick
 from .values import is_dull_value, like_password
 
@@ -108,7 +108,7 @@ def _credentials(data: bytes, hit: int) -> list[tuple[int, int]]:
 def _set_by_somebody(value: bytes, told: bool) -> bool:
     """True for letters and digits as people choose passwords. `told`: the name says it is a secret;
     otherwise it also needs letters of both cases."""
-    digits = sum(48 <= c <= 57 for c in value)
+    digits = count_digits(value)
     return (
         8 <= len(value) <= 64
         and 0 < digits < len(value)

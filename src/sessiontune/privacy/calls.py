@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import count_digits, is_placeholder, judged_random, numbered, wordy
 from .keynames import vendor_of
 from .nearby import HEX, no_name, whole_key
 from .rules import Rule, quick
@@ -30,9 +30,8 @@ _B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?\\*[\"'`]"
 def _signing(data: bytes, match: Any) -> tuple[int, int] | None:
     """The key of such a call: a random value, or one that looks like a password."""
     value = match.group(1)
-    numbered = value.isalnum() and sum(48 <= c <= 57 for c in value) > 1
     good = judged_random(value, 16) or (typed(value) and wordy(value) < 0.7)
-    good = good or (numbered and wordy(value) < 0.9)
+    good = good or (numbered(value) and wordy(value) < 0.9)
     return match.span(1) if good and not is_placeholder(value) else None
 
 
@@ -59,7 +58,7 @@ def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
         return []
     value = match.group()
     plain = value.replace(b"_", b"").replace(b"-", b"").isalnum()
-    good = plain and any(48 <= c <= 57 for c in value) and judged_random(value, 20)
+    good = plain and count_digits(value) > 0 and judged_random(value, 20)
     if not good or wordy(value) >= 0.3 or is_placeholder(value) or _UUID.match(value):
         return []
     return _and_next(data, (start, match.end()))

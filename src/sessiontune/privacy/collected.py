@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import is_placeholder, wordy
+from .checks import is_placeholder, numbered, wordy
 from .nearby import HEX, whole_key
 from .rules import NL, Rule, quick
 from .sentences import said_follows
@@ -94,7 +94,7 @@ def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # an image and its tag, fields of a list: `acme/admin:V`, `main.cf:f:root:V`
     good = (
         len(value) >= 7
-        and (typed(value) or (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1))
+        and (typed(value) or numbered(value))
         and wordy(value) < 0.9
         and not any(c in b"/){}[]|<>," for c in value)
         and not is_placeholder(value)

@@ -63,7 +63,7 @@ def _anchor(words: str, size: int = 4) -> str:
     """A looser pattern for the prefilter, up to `size` bytes into the value."""
     return (
         rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:\[?\d*[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
-        rf"{_OPA}(?: ?[|>][+-]?{_NLA}|[(\\](?:\r?\n|\\+n)|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
+        rf"{_OPA}(?: ?[|>][+-]?{_NLA}|[(\\](?:\r?\n|\\+n)|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{\x00][^\s\"'`<>,;{{\x00]{{{size - 1}}}"
     )
 
 
@@ -77,7 +77,7 @@ _OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|<-|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|
 #: dash alone is no assignment: `segments.Battery`.
 _WAY = (
     r"[\w.-]*[\"'`\]\\&;a-z0-9%]*(?:[ \t:*&]*[a-z_][\w.<>?*]*[ \t])?[ \t]*"
-    r"(?:SIGN|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`]{8}"
+    r"(?:SIGN|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`\x00]{8}"
 )
 VENDOR_VALUE = _WAY.replace("SIGN", "[.-]*[:=>|?+,]")
 #: In how many patterns the names of vendors are looked for: Hyperscan refuses longer ones.

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 
 from .blocks import stands_beside
-from .checks import is_placeholder, wordy
+from .checks import is_placeholder, numbered, wordy
 from .examples import is_published_example
 from .keynames import says_password
 from .lines import around, below, unlisted
@@ -44,7 +44,7 @@ _NAME_OF_THING = quick(
 
 def _by_somebody(value: bytes, most: float = 0.8) -> bool:
     """True for what a person would choose as a password: no word, number, name or address."""
-    few = value.isalnum() and sum(48 <= c <= 57 for c in value) > 1 and not value.isdigit()
+    few = numbered(value) and not value.isdigit()
     return (
         (typed(value) or few)
         and wordy(value) < most

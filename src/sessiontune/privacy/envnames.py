@@ -13,7 +13,7 @@ from string import ascii_uppercase
 
 import re2
 
-from .checks import is_placeholder, judged_random, typed_out, wordy
+from .checks import both_cases, count_digits, is_placeholder, judged_random, typed_out, wordy
 from .examples import is_published_example
 from .keynames import IS_KEY, dull, says_password, vendor_of
 from .rules import Rule, quick
@@ -52,13 +52,13 @@ def machine_made(name: bytes, value: bytes) -> bool:
     says = _SECRET.search(name) is not None or vendor_of(name) is not None
     if _HEX.match(value) or _UUID.match(value):
         return says and len(value) >= 32 and judged_random(value, 24) and not typed_out(value)
-    digits = sum(48 <= c <= 57 for c in value)
+    digits = count_digits(value)
     plain = value.isalnum()
     words = wordy(value) < (0.45 if plain and len(value) >= 28 and digits > 3 else 0.15)
     good = digits >= (2 if says else 3) and words and judged_random(value, 24)
     if not good or is_published_example(value):
         return False
-    mixed = value != value.lower() and value != value.upper()
+    mixed = both_cases(value)
     if b"/" in value[:2] or value.count(b"/") > 3 or value.count(b"-") > 3 or value.count(b"_") > 3:
         return False  # a path, or joined words
     return mixed or (plain and len(value) >= (24 if says else 28))

@@ -10,7 +10,7 @@ from typing import Any
 
 import re2
 
-from .checks import entropy, is_placeholder, judged_random
+from .checks import count_digits, entropy, is_placeholder, judged_random
 from .decoders import QUAD
 from .examples import is_published_example
 from .keyblocks import BEGIN
@@ -82,13 +82,9 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # a call in code
     if _FIELD.fullmatch(value) or _stand_in_pair(value) or is_published_example(value):
         return None
-    if (
-        not any(48 <= c <= 57 for c in value)
-        and value.isalpha()
-        and (value.islower() or len(value) < 12)
-    ):
+    if not count_digits(value) and value.isalpha() and (value.islower() or len(value) < 12):
         return None
-    if len(value) < 16 and not any(48 <= c <= 57 for c in value) and b"=" not in value:
+    if len(value) < 16 and not count_digits(value) and b"=" not in value:
         return None
     return start, end
 

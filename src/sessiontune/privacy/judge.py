@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re2
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import count_digits, is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
 from .values import (
@@ -95,7 +95,7 @@ _WEAK_OPERATORS = (b"|", b"\xe2\x94\x82", b"==", b"===", b"!=", b"!==")
 
 
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
-    if operator.strip() in _WEAK_OPERATORS and not any(48 <= c <= 57 for c in value):
+    if operator.strip() in _WEAK_OPERATORS and not count_digits(value):
         return False  # a word in the next cell of a table, or one of the words that code compares
     assigned = operator == b"=" or (quoted and operator.strip() == b"=")
     glued = assigned and len(value) > 7 and (b"_" in name or _ASKS.search(value))

@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from .checks import judged_random, wordy
+from .checks import both_cases, judged_random, numbered, wordy
 from .rules import Check, Rule, quick, secret_rule
 from .sentences import BEGIN, FIRST, REST, chained, said_follows, told_value
 from .values import is_dull_value, numbered_words, typed
@@ -52,7 +52,7 @@ def _at_host(data: bytes, match: Any) -> tuple[int, int] | None:
     if found is None:
         return None
     value = data[found[0] : found[1]]
-    both = value != value.lower() and value != value.upper()
+    both = both_cases(value)
     return found if both and _MARKS.fullmatch(value) and wordy(value) < 0.5 else None
 
 
@@ -61,7 +61,7 @@ _MARKS = re2.compile(rb"[A-Za-z0-9!@#$%^&*_+~]{8,40}")
 
 def _typed_low(value: bytes, most: float) -> bool:
     """True for letters and two digits or more (`maple71river`), where the context is clear (`most`)."""
-    return most > 0.8 and value.isalnum() and sum(48 <= c <= 57 for c in value) > 1
+    return most > 0.8 and numbered(value)
 
 
 def _between_quotes(data: bytes, start: int, value: bytes) -> bool:

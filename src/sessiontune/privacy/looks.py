@@ -37,11 +37,14 @@ def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
     quoted = before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
     shell = not quoted and before[-1:] == b"=" and before[:1].isupper()  # needs no quotes
     value = trimmed(match.group(), quoted)
+    if not (quoted or shell) and _BRACKET.search(value):
+        return False  # a call, a subscript
     return like_key(value, quoted or shell) or like_typed_secret(
         value, quoted or before[-1:] == b"="
     )
 
 
+_BRACKET = quick(r"[()\[\]{}]")
 #: A closing quote as an HTML entity, whose semicolon the value's pattern stops at.
 _CLOSING = re.compile(rb"&(?:quot|apos|#0?3[49]|#x0?2[27])\Z")
 #: The next field of a URL's query or a form.

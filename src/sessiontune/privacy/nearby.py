@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .checks import TELLS, even_case, is_placeholder, judged_random, wordy
+from .checks import TELLS, count_digits, even_case, is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .judge import judge
 from .keynames import STRONG, dull, vendor_of
@@ -81,8 +81,6 @@ HEX = quick(
 _NO_KEY = quick(
     r"[a-z]{4,}/|[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d|-?\d+\.\d+(?:[eE][+-]?\d+)?\Z"
 )
-#: Words and a short digest, `chunk_4b168c895`, also where something is assigned to it: `...={`.
-_SHORT = quick(r"(?:[A-Za-z]+[_-])+[0-9a-z]{4,14}={0,2}")
 #: The digest of a file and the file, as `sha256sum` prints them: the file above may be a `...-auth`.
 _SUM = quick(
     r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{56}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128})[ ][ *][\w./~-]"
@@ -96,15 +94,15 @@ _GOES_ON = quick(r"[@#(:/[]|\][{+*?]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
 
 @lru_cache(maxsize=4096)
 def machine_made(value: bytes) -> bool:
-    """True for a random run that is no name of a thing."""
+    """True for a random run that is no name of a thing. What takes little time is asked first."""
     return (
-        sum(48 <= c <= 57 for c in value) > 1
+        count_digits(value) > 1
+        and not _NO_KEY.match(value)
+        and not names_a_thing(value)
+        and not (len(value) > 30 and len(set(value)) == len(value))  # the alphabet of an encoding
         and like_key(value, True)
         and judged_random(value, SIZE)
         and all(_no_words(part) for part in value[:TELLS].split(b"."))
-        and not _NO_KEY.match(value)
-        and not (len(value) > 30 and len(set(value)) == len(value))  # the alphabet of an encoding
-        and not names_a_thing(value)
         and not is_placeholder(value)
         and not is_published_example(value)
     )
@@ -114,9 +112,10 @@ def _no_words(part: bytes) -> bool:
     return len(part) < 4 or wordy(part) < (0.6 if even_case(part) else 0.42)
 
 
-#: A whole name made of words, perhaps with a short digest behind them: the most common near miss.
+#: A whole name made of words, perhaps with a short digest behind them, also where something is
+#: assigned to it (`...={`): the most common near miss.
 _A_NAME = quick(
-    r"(?:[A-Za-z]+[_.-])+(?:[A-Za-z]+|[0-9a-z]{1,14})(?![A-Za-z0-9_~+/=%-]|\.[A-Za-z0-9_-])"
+    r"(?:[A-Za-z]+[_.-])+(?:[A-Za-z]+|[0-9a-z]{1,14})={0,2}(?![A-Za-z0-9_~+/=%-]|\.[A-Za-z0-9_-])"
 )
 
 
@@ -134,7 +133,7 @@ def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
     match = _VALUE.match(data, start, start + 900)
     if match is None or _GOES_ON.match(data, match.end(), match.end() + 8):
         return None
-    if _SHORT.fullmatch(match.group()) or _SUM.match(data, start, start + 140):
+    if _A_NAME.match(data, start, start + 120) or _SUM.match(data, start, start + 140):
         return None
     return match.span() if machine_made(match.group()) else None
 
@@ -217,7 +216,7 @@ RULES: tuple[Rule, ...] = (
     *(
         Rule("secret", "secrets", anchor, "()", near=no_name, direct=_behind, rank=1)
         for anchor in (
-            rf"(?i:{_WORDS})s?[^\w\n\x00](?:[^\n\x00]{{0,30}}[^A-Za-z0-9_.+/-])?{RUN}",
+            rf"(?i:{_WORDS})s?[^\w\n\x00](?:[^\n\x00]{{0,30}}[^A-Za-z0-9_.+/\x00-])?{RUN}",
             rf"(?i:key|token|secret)s?[\"'`:*<>/a-z \t\\]{{0,12}}{_NEXT_LINE}\\*[`\"']?{RUN}",
         )
     ),

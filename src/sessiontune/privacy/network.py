@@ -70,7 +70,7 @@ def _coded(data: bytes, hit: int) -> list[tuple[int, int]]:
 
 #: What no path of a drawing (SVG) holds; and how its numbers run into each other, as those of
 #: addresses, times and versions never do: `1.06-.53`, `1-1.06-1.06`, `9v.5`, `3c-1`.
-_NO_DRAWING = re2.compile(rb"[a-zA-Z]{2}|[^0-9.,\s+a-zA-Z-]")
+_NO_DRAWING = quick(r"[a-zA-Z]{2}|[^0-9.,\s+a-zA-Z-]")
 _RUN_ON = re2.compile(rb"\d-\.\d|\d-\d*\.\d+-\d*\.\d|\d[achlmqstvACHLMQSTV](?:-\.?\d|\.\d)")
 _SIGNS = (b" ", b",", b"-")
 

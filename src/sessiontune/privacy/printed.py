@@ -11,20 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import both_cases, is_placeholder, judged_random, wordy
 from .judge import judge
 from .lines import below
 from .programs import given, random_value
-from .rules import NL, Check, Rule, quick, secret_rule
+from .rules import IN_COMMAND, NL, TAB, B, Check, Q, Rule, S, quick, secret_rule
 from .structured import WORDS
 from .values import is_dull_value, is_gibberish, typed
-
-_S = r"[ \t]"
-_Q = r"(?:\\*[\"'])?"
-_B = r"(?:\b|\\n)"
-#: A tab, as it is or escaped.
-_T = r"(?:\t|\\+t)"
-_VALUE = r"[^\s\"'`\\|;<>]"
 
 
 def _set(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -37,7 +30,7 @@ def _set(data: bytes, match: Any) -> tuple[int, int] | None:
 def _in_pair(data: bytes, match: Any) -> tuple[int, int] | None:
     """A password behind a user's name, where types, places and methods stand, too."""
     value = match.group(1)
-    both = value != value.lower() and value != value.upper()
+    both = both_cases(value)
     odd = any(c in b"!@#$%^&*?" for c in value)
     return (
         _set(data, match)
@@ -158,15 +151,17 @@ RULES: tuple[Rule, ...] = (
     # ------------------------------------------------------------ command lines
     _rule(
         "secret",
-        rf"\bsecret[^\n]{{1,200}}--from-literal[= ]{_Q}[\w.-]{{1,60}}=",
-        rf"{_VALUE}{{6,900}}",
+        rf"\bsecret[^\n]{{1,200}}--from-literal[= ]{Q}[\w.-]{{1,60}}=",
+        rf"{IN_COMMAND}{{6,900}}",
     ),
-    _rule("secret", rf"\bkv put{_S}[^\n|;]{{1,120}}{_S}[\w.-]{{1,60}}={_Q}", rf"{_VALUE}{{6,900}}"),
-    _rule("password", rf"\bssh-keygen\b[^\n|;]{{0,120}}{_S}-[NP]{_S}?{_Q}", rf"{_VALUE}{{4,100}}"),
+    _rule(
+        "secret", rf"\bkv put{S}[^\n|;]{{1,120}}{S}[\w.-]{{1,60}}={Q}", rf"{IN_COMMAND}{{6,900}}"
+    ),
+    _rule("password", rf"\bssh-keygen\b[^\n|;]{{0,120}}{S}-[NP]{S}?{Q}", rf"{IN_COMMAND}{{4,100}}"),
     _rule(
         "secret",
-        rf"\buser-secrets{_S}set{_S}{_Q}[\w:.-]{{1,100}}{_Q}{_S}{_Q}",
-        rf"{_VALUE}{{6,900}}",
+        rf"\buser-secrets{S}set{S}{Q}[\w:.-]{{1,100}}{Q}{S}{Q}",
+        rf"{IN_COMMAND}{{6,900}}",
     ),
     _rule(
         "password",
@@ -181,16 +176,16 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "password",
-        rf"\busername{_S}\S{{1,40}}{_S}(?:privilege{_S}\d{{1,2}}{_S})?(?:secret|password){_S}(?:0{_S})?",
-        rf"{_VALUE}{{6,100}}",
+        rf"\busername{S}\S{{1,40}}{S}(?:privilege{S}\d{{1,2}}{S})?(?:secret|password){S}(?:0{S})?",
+        rf"{IN_COMMAND}{{6,100}}",
     ),
-    _rule("password", rf"\bsnmp-server{_S}community{_S}", rf"{_VALUE}{{6,100}}"),
+    _rule("password", rf"\bsnmp-server{S}community{S}", rf"{IN_COMMAND}{{6,100}}"),
     _rule(
         "password",
-        rf"\b(?:tacacs|radius)-server{_S}(?:host{_S}[^\n]{{1,80}}{_S})?key{_S}(?:0{_S})?",
-        rf"{_VALUE}{{6,100}}",
+        rf"\b(?:tacacs|radius)-server{S}(?:host{S}[^\n]{{1,80}}{S})?key{S}(?:0{S})?",
+        rf"{IN_COMMAND}{{6,100}}",
     ),
-    _rule("password", rf"{_S}(?:pptpd|x?l2tpd?){_S}{{1,20}}\\*\"?", rf"{_VALUE}{{6,100}}"),
+    _rule("password", rf"{S}(?:pptpd|x?l2tpd?){S}{{1,20}}\\*\"?", rf"{IN_COMMAND}{{6,100}}"),
     # a user and a password as one value: `auth: ada:V`
     _rule(
         "password",
@@ -199,20 +194,20 @@ RULES: tuple[Rule, ...] = (
         _in_pair,
         r"(?:\\*[\"'`]|[\s,;\x00\\]|$)",
     ),
-    _rule("secret", rf"-setcookie{_S}\\*[\"']?", rf"{_VALUE}{{6,255}}"),
+    _rule("secret", rf"-setcookie{S}\\*[\"']?", rf"{IN_COMMAND}{{6,255}}"),
     _rule(
         "password",
-        rf"\b(?:pre-shared-key{_S}(?:ascii-text|hexadecimal)|ascii-text|plain-text-password-value){_S}\\*\"",
+        rf"\b(?:pre-shared-key{S}(?:ascii-text|hexadecimal)|ascii-text|plain-text-password-value){S}\\*\"",
         r"[^\s\"\\]{6,200}",
     ),
     _rule(
         "password",
-        rf"\bLOGIN{_S}\"?[\w.+-]{{1,60}}@[\w.-]{{1,80}}\"?{_S}\\*\"?",
-        rf"{_VALUE}{{6,100}}",
+        rf"\bLOGIN{S}\"?[\w.+-]{{1,60}}@[\w.-]{{1,80}}\"?{S}\\*\"?",
+        rf"{IN_COMMAND}{{6,100}}",
         given,
     ),
-    _rule("password", rf"\bIDENTIFY{_S}(?:[\w-]{{1,30}}{_S})?", rf"{_VALUE}{{6,100}}"),
-    _rule("password", rf"\bsend{_S}(?:--{_S})?\\*\"", r"[^\s\"\\$]{6,100}", tail=r"\\+[rn]"),
+    _rule("password", rf"\bIDENTIFY{S}(?:[\w-]{{1,30}}{S})?", rf"{IN_COMMAND}{{6,100}}"),
+    _rule("password", rf"\bsend{S}(?:--{S})?\\*\"", r"[^\s\"\\$]{6,100}", tail=r"\\+[rn]"),
     _rule(
         "password",
         r"\b(?:pgp_sym_(?:en|de)crypt|AES_(?:EN|DE)CRYPT|aes_(?:en|de)crypt)\([^()\n]{1,200},[ ]?'",
@@ -233,7 +228,7 @@ RULES: tuple[Rule, ...] = (
         "password",
         "secrets",
         r"\bbase64 +(?:-d|-D|--decode)[^\n;]{0,80}\|[^\n;]{0,80}(?:--password-stdin|--with-token|chpasswd|sudo -S)",
-        rf"{_B}(?:echo|printf)[ \t]+(?:-n[ \t]+)?{_Q}([A-Za-z0-9+/_-]{{8,900}}={{0,2}}){_Q}[ \t]*\|[ \t]*base64",
+        rf"{B}(?:echo|printf)[ \t]+(?:-n[ \t]+)?{Q}([A-Za-z0-9+/_-]{{8,900}}={{0,2}}){Q}[ \t]*\|[ \t]*base64",
         random_value,
         before=1000,
         after=8,
@@ -274,7 +269,7 @@ RULES: tuple[Rule, ...] = (
     # a cookie in a file of curl or wget
     _rule(
         "cookie",
-        rf"(?:TRUE|FALSE){_T}/[^\s\\]{{0,60}}{_T}(?:TRUE|FALSE){_T}\d{{1,12}}{_T}[\w.-]{{1,60}}{_T}",
+        rf"(?:TRUE|FALSE){TAB}/[^\s\\]{{0,60}}{TAB}(?:TRUE|FALSE){TAB}\d{{1,12}}{TAB}[\w.-]{{1,60}}{TAB}",
         r"[A-Za-z0-9_%.|:+/=-]{16,900}",
         random_value,
     ),

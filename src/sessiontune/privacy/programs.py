@@ -12,15 +12,13 @@ from typing import Any
 import re2
 
 from .checks import is_placeholder, is_small_word, judged_random, wordy
-from .rules import NL, UUID, Check, Rule, quick, secret_rule
+from .rules import IN_COMMAND, NL, UUID, B, Check, Q, Rule, S, quick, secret_rule
 from .values import typed
 
-#: The beginning of a word, also behind an escaped line end.
-_B = r"(?:\b|\\n)"
-_S = r"[ \t]"
-_QUOTE = r"(?:\\*[\"'])?"
-_VALUE = r"[^\s\"'`\\|;<>]"
-_REFERENCE = quick(r"\$|%[A-Z_(]|\{|\(|@|[A-Z][A-Z0-9]*_[A-Z0-9_]*\Z|[<\[]|-|\.{2}|/[a-z]")
+_REFERENCE = quick(
+    r"\$|%[A-Z_(]|\{|\(|@|[A-Z][A-Z0-9]*_[A-Z0-9_]*\Z|[<\[]|-|\.{2}|/[a-z]|"
+    r"(?:[\d.]{7,15}:)?\d{1,5}(?:-\d{1,5})?:\d{1,5}(?:-\d{1,5})?(?:/tcp|/udp)?\Z"  # ports of a container
+)
 #: A hole that a format fills.
 _FILLED = re2.compile(rb"\{[A-Za-z_]*\}|%[sv]")
 
@@ -88,7 +86,7 @@ def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _rule(
-    head: str, value: str = f"{_VALUE}{{3,200}}", tail: str = "", check: Check = given
+    head: str, value: str = f"{IN_COMMAND}{{3,200}}", tail: str = "", check: Check = given
 ) -> Rule:
     return secret_rule("password", head, value, check, tail)
 
@@ -102,8 +100,8 @@ _KEEPS = r"\bgcloud[ \t]+secrets|\b(?:docker|podman|gh|wrangler)[ \t]+secret[ \t
 _PIPED = rf"(?:{_KEEPS}|{_READS})"
 #: Patterns for Hyperscan: one for each program that stores a secret, without the pipe before it.
 _PIPED_FASTER = (
-    rf"\|{_S}*(?:{_READS})|\|{_S}*[a-z][^\n|;]*(?:{_READS})",
-    *(rf"{_S}{word}" for word in (r"secret[ \t]+create", r"secret[ \t]+set", r"secret[ \t]+put")),
+    rf"\|{S}*(?:{_READS})|\|{S}*[a-z][^\n|;]*(?:{_READS})",
+    *(rf"{S}{word}" for word in (r"secret[ \t]+create", r"secret[ \t]+set", r"secret[ \t]+put")),
     *(r"gcloud[ \t]+secrets", r"vault[ \t]+kv[ \t]+put", r"vault[ \t]+write"),
     *(r"create[ \t]+secret", r"pass[ \t]+insert"),
 )
@@ -114,43 +112,43 @@ _NL2 = rf"{NL}(?:[\w./-]{{1,80}}:\d{{1,6}}:|[ ]{{0,8}}\d{{1,6}}(?:\xe2\x86\x92|\
 RULES: tuple[Rule, ...] = (
     _rule(r"jdbc:oracle:(?:thin|oci8?):[^\s/@\"'<>$]{1,60}/", r"[^\s@\"'/\\]{3,80}", "@"),
     _rule(
-        rf"{_B}(?:sqlplus|sqlldr|expdp|impdp){_S}(?:-[A-Za-z]{{1,8}}{_S})?{_QUOTE}[A-Za-z0-9_.#]{{1,60}}/",
+        rf"{B}(?:sqlplus|sqlldr|expdp|impdp){S}(?:-[A-Za-z]{{1,8}}{S})?{Q}[A-Za-z0-9_.#]{{1,60}}/",
         r"[^\s@\"'/\\]{3,80}",
     ),
     _rule(
-        rf"{_B}(?:https?|xhs?){_S}(?:[^\n|;]{{0,60}}{_S})?(?:-a|--auth)[ =]{_QUOTE}[A-Za-z0-9_.@%+-]{{1,60}}:"
+        rf"{B}(?:https?|xhs?){S}(?:[^\n|;]{{0,60}}{S})?(?:-a|--auth)[ =]{Q}[A-Za-z0-9_.@%+-]{{1,60}}:"
     ),
-    _rule(rf"{_B}{_LDAP}\b[^\n|;]{{0,200}}{_S}-w{_S}{{0,2}}{_QUOTE}", check=mixed),
-    _rule(rf"{_S}-(?:store|key|srcstore|srckey|deststore|destkey)pass(?:word)?[ =]{_QUOTE}"),
-    _rule(rf"(?:{_S}-pass(?:in|out)?|{_S}--(?:ks|key)-pass)[ =]{_QUOTE}pass:"),
+    _rule(rf"{B}{_LDAP}\b[^\n|;]{{0,200}}{S}-w{S}{{0,2}}{Q}", check=mixed),
+    _rule(rf"{S}-(?:store|key|srcstore|srckey|deststore|destkey)pass(?:word)?[ =]{Q}"),
+    _rule(rf"(?:{S}-pass(?:in|out)?|{S}--(?:ks|key)-pass)[ =]{Q}pass:"),
     _rule(
-        rf"(?i:\bnet{_S}{{1,3}}use)\b[^\n|;]{{0,120}}/(?i:u(?:ser)?):{_VALUE}(?:{_VALUE}|\\)*{_S}{{1,3}}",
+        rf"(?i:\bnet{S}{{1,3}}use)\b[^\n|;]{{0,120}}/(?i:u(?:ser)?):{IN_COMMAND}(?:{IN_COMMAND}|\\)*{S}{{1,3}}",
         check=mixed,
     ),
     Rule(
         "password",
         "secrets",
         r"(?i:\bnet[ \t]{1,3}use)\b[^\n|;]*/(?i:user):",
-        rf"\\\\[^\s\\]+(?:\\+[^\s\\]+)+{_S}+([^\s\\/:\"'*]{{4,80}}){_S}+/(?i:user):",
+        rf"\\\\[^\s\\]+(?:\\+[^\s\\]+)+{S}+([^\s\\/:\"'*]{{4,80}}){S}+/(?i:user):",
         mixed,
         rank=3,
     ),
-    _rule(rf"{_B}(?:store|key)Password{_S}{{1,3}}\\*[\"']", r"[^\"'\\\n]{3,100}"),
+    _rule(rf"{B}(?:store|key)Password{S}{{1,3}}\\*[\"']", r"[^\"'\\\n]{3,100}"),
     _rule(
-        rf"{_B}(?:MYSQL_PWD|PGPASSWORD|SSHPASS|REDISCLI_AUTH|SQLCMDPASSWORD|LDAP_BINDPW|RESTIC_PASSWORD|BORG_PASSPHRASE|RCLONE_CONFIG_PASS|VAULT_TOKEN)={_QUOTE}"
+        rf"{B}(?:MYSQL_PWD|PGPASSWORD|SSHPASS|REDISCLI_AUTH|SQLCMDPASSWORD|LDAP_BINDPW|RESTIC_PASSWORD|BORG_PASSPHRASE|RCLONE_CONFIG_PASS|VAULT_TOKEN)={Q}"
     ),
     _rule(
-        rf"(?::\d{{2,5}}(?:\[\d{{1,2}}\])?> |\bredis-cli\b[^\n|;]{{0,100}}{_S})AUTH{_S}{{1,2}}{_QUOTE}(?:default{_S})?",
+        rf"(?::\d{{2,5}}(?:\[\d{{1,2}}\])?> |\bredis-cli\b[^\n|;]{{0,100}}{S})AUTH{S}{{1,2}}{Q}(?:default{S})?",
         check=mixed,
     ),
-    _rule(rf"{_B}redis-cli\b[^\n|;]{{0,100}}{_S}(?:-a|--pass){_S}{_QUOTE}"),
+    _rule(rf"{B}redis-cli\b[^\n|;]{{0,100}}{S}(?:-a|--pass){S}{Q}"),
     _rule(rf"USER [^\s\\]{{1,60}}{NL}(?:[^\n\\]{{0,100}}{NL})?PASS "),
     _rule(r"\bAUTH (?:PLAIN|LOGIN|XOAUTH2) ", r"[A-Za-z0-9+/]{12,900}={0,2}"),
     Rule(
         "password",
         "secrets",
-        rf"\|{_S}*{_PIPED}|\|{_S}*[a-z][^\n|;]*{_PIPED}",
-        rf"{_B}(?:echo|printf){_S}+(?:-[neE]+{_S}+|\\*[\"']%s\\*[\"']{_S}+)?{_QUOTE}([^\s\"'|\\]{{4,200}}){_QUOTE}{_S}*\|{_S}*[^\n|;]{{0,120}}{_PIPED}",
+        rf"\|{S}*{_PIPED}|\|{S}*[a-z][^\n|;]*{_PIPED}",
+        rf"{B}(?:echo|printf){S}+(?:-[neE]+{S}+|\\*[\"']%s\\*[\"']{S}+)?{Q}([^\s\"'|\\]{{4,200}}){Q}{S}*\|{S}*[^\n|;]{{0,120}}{_PIPED}",
         given,
         before=420,
         after=8,
@@ -158,33 +156,31 @@ RULES: tuple[Rule, ...] = (
         faster=_PIPED_FASTER,
     ),
     _rule(
-        rf"{_B}{_SMALL_P}\b[^\n|;]{{0,160}}{_S}(?:-u|--username|-U)[ =][^\n|;]{{1,80}}{_S}-p{_S}{{0,2}}{_QUOTE}",
+        rf"{B}{_SMALL_P}\b[^\n|;]{{0,160}}{S}(?:-u|--username|-U)[ =][^\n|;]{{1,80}}{S}-p{S}{{0,2}}{Q}",
         check=mixed,
     ),
-    _rule(rf"{_B}supabase{_S}[^\n|;]{{0,160}}{_S}-p{_S}{{0,2}}{_QUOTE}", check=mixed),
+    _rule(rf"{B}supabase{S}[^\n|;]{{0,160}}{S}-p{S}{{0,2}}{Q}", check=mixed),
     _rule(
-        rf"{_B}(?:conan{_S}user|security{_S}unlock-keychain|certutil){_S}-p{_S}{_QUOTE}",
+        rf"{B}(?:conan{S}user|security{S}unlock-keychain|certutil){S}-p{S}{Q}",
         check=mixed,
     ),
-    _rule(rf"\bauth-pass{_S}[\w.-]{{1,60}}{_S}{_QUOTE}", check=mixed),
+    _rule(rf"\bauth-pass{S}[\w.-]{{1,60}}{S}{Q}", check=mixed),
     _rule(
-        rf"{_B}(?:poetry|composer){_S}config{_S}(?:-\S{{1,20}}{_S})?http-basic\.\S{{1,40}}{_S}\S{{1,60}}{_S}{_QUOTE}"
+        rf"{B}(?:poetry|composer){S}config{S}(?:-\S{{1,20}}{S})?http-basic\.\S{{1,40}}{S}\S{{1,60}}{S}{Q}"
     ),
-    _rule(rf"{_B}(?:7z[ar]?|unrar|rar){_S}[^\n|;]{{0,160}}{_S}-h?p{_QUOTE}", check=mixed),
-    _rule(rf"{_PIPED}[^\n|;]{{0,160}}<<<{_S}?{_QUOTE}", check=mixed),
-    _rule(rf"{_B}openssl{_S}passwd{_S}(?:-[a-z0-9]{{1,10}}{_S})*{_QUOTE}", check=mixed),
+    _rule(rf"{B}(?:7z[ar]?|unrar|rar){S}[^\n|;]{{0,160}}{S}-h?p{Q}", check=mixed),
+    _rule(rf"{_PIPED}[^\n|;]{{0,160}}<<<{S}?{Q}", check=mixed),
+    _rule(rf"{B}openssl{S}passwd{S}(?:-[a-z0-9]{{1,10}}{S})*{Q}", check=mixed),
     _rule(
-        rf"{_B}set_network{_S}\d{{1,3}}{_S}(?:psk|(?:sae_)?password){_S}[\\\"']{{1,6}}",
+        rf"{B}set_network{S}\d{{1,3}}{S}(?:psk|(?:sae_)?password){S}[\\\"']{{1,6}}",
         check=mixed,
     ),
     _rule(
-        rf"{_B}(?:requirepass|masterauth){_S}{{1,4}}{_QUOTE}",
+        rf"{B}(?:requirepass|masterauth){S}{{1,4}}{Q}",
         r"[^\s\"'`\\|;<>.][^\s\"'`\\|;<>]{2,200}",
         check=mixed,
     ),
-    _rule(
-        rf"(?:\buser|\bSETUSER){_S}[\w.-]{{1,60}}{_S}on{_S}(?:[~&+-]\S{{1,40}}{_S})?>", check=mixed
-    ),
+    _rule(rf"(?:\buser|\bSETUSER){S}[\w.-]{{1,60}}{S}on{S}(?:[~&+-]\S{{1,40}}{S})?>", check=mixed),
     _rule(r"\btcp://[^\s\"'?]{3,100}\?auth=", r"[^\s\"'&\\]{4,200}", check=mixed),
     _rule(r"(?i:temporary password is generated for) [^\s:]{1,60}: ", r"[^\s\"\\]{8,40}"),
     _rule(
@@ -204,18 +200,18 @@ RULES: tuple[Rule, ...] = (
     ),
     secret_rule(
         "secret",
-        rf"\bdns{_S}(?:cloudflare|digitalocean|duckdns|gandi|hetzner|vultr|linode|netlify|porkbun|desec|namecheap|ovh){_S}",
+        rf"\bdns{S}(?:cloudflare|digitalocean|duckdns|gandi|hetzner|vultr|linode|netlify|porkbun|desec|namecheap|ovh){S}",
         r"[A-Za-z0-9_~.-]{16,200}",
         random_value,
     ),
-    _rule(rf"{_B}{_LARGE_P}{_S}[^\n|;]{{0,160}}-P{_S}{{0,2}}{_QUOTE}", check=mixed),
-    _rule(rf"{_S}-U{_S}?{_QUOTE}[A-Za-z0-9_.\\/@-]{{1,60}}%", check=mixed),
-    _rule(rf"\bput-parameter\b[^\n|;]{{0,200}}SecureString[^\n|;]{{0,120}}--value[ =]{_QUOTE}"),
+    _rule(rf"{B}{_LARGE_P}{S}[^\n|;]{{0,160}}-P{S}{{0,2}}{Q}", check=mixed),
+    _rule(rf"{S}-U{S}?{Q}[A-Za-z0-9_.\\/@-]{{1,60}}%", check=mixed),
+    _rule(rf"\bput-parameter\b[^\n|;]{{0,200}}SecureString[^\n|;]{{0,120}}--value[ =]{Q}"),
     Rule(
         "password",
         "secrets",
         r"\bput-parameter\b[^\n|;]{0,120}--value[ =][^\n|;]{4,300}SecureString",
-        rf"--value[ =]{_QUOTE}({_VALUE}{{4,300}})",
+        rf"--value[ =]{Q}({IN_COMMAND}{{4,300}})",
         given,
         before=480,
         after=8,
@@ -224,42 +220,40 @@ RULES: tuple[Rule, ...] = (
     _rule(r"\bPSK[ ]{1,4}\\*[\"']", r"[^\s\"'\\]{8,200}", check=mixed),
     secret_rule(
         "secret",
-        rf"{_B}(?:cargo|npm|gem|fly(?:ctl)?|vercel|netlify|railway|wandb|huggingface-cli|hf|vault|sentry-cli|pulumi|doppler|infisical|snyk){_S}(?:auth{_S})?(?:login|signin|auth){_S}{{1,2}}(?:--(?:relogin|token|auth-token)[ =])?{_QUOTE}",
+        rf"{B}(?:cargo|npm|gem|fly(?:ctl)?|vercel|netlify|railway|wandb|huggingface-cli|hf|vault|sentry-cli|pulumi|doppler|infisical|snyk){S}(?:auth{S})?(?:login|signin|auth){S}{{1,2}}(?:--(?:relogin|token|auth-token)[ =])?{Q}",
         r"[A-Za-z0-9_~.-]{20,300}",
         random_value,
     ),
     _rule(
-        rf"(?:\b|\\[nrt]|_)(?:psk(?:_?value)?|pre-shared-key)(?:\\*[\"'])?[ ]?[=:][ ]?{_QUOTE}",
-        rf"{_VALUE}{{8,63}}",
+        rf"(?:\b|\\[nrt]|_)(?:psk(?:_?value)?|pre-shared-key)(?:\\*[\"'])?[ ]?[=:][ ]?{Q}",
+        rf"{IN_COMMAND}{{8,63}}",
         check=_pre_shared,
     ),
-    _rule(rf"(?i:\bnet{_S}{{1,3}}user){_S}{{1,3}}[^\s/\\]{{1,40}}{_S}{{1,3}}{_QUOTE}", check=mixed),
+    _rule(rf"(?i:\bnet{S}{{1,3}}user){S}{{1,3}}[^\s/\\]{{1,40}}{S}{{1,3}}{Q}", check=mixed),
     _rule(r"(?:password|secret|key) 7 ", r"[0-9A-F]{8,80}"),
     _rule(r"\b(?:snmp-server community|r[ow]community6?) ", check=mixed),
-    _rule(rf"\bcreateUser{_S}\S{{1,40}}{_S}(?:MD5|SHA[\d-]*){_S}{_QUOTE}", check=mixed),
+    _rule(rf"\bcreateUser{S}\S{{1,40}}{S}(?:MD5|SHA[\d-]*){S}{Q}", check=mixed),
     _rule(
-        rf"\bcreateUser{_S}\S{{1,40}}{_S}(?:MD5|SHA[\d-]*){_S}\S{{4,80}}{_S}(?:DES|AES[\d-]*){_S}{_QUOTE}",
+        rf"\bcreateUser{S}\S{{1,40}}{S}(?:MD5|SHA[\d-]*){S}\S{{4,80}}{S}(?:DES|AES[\d-]*){S}{Q}",
         check=mixed,
     ),
-    _rule(rf"{_B}nmcli\b[^\n|;]{{0,120}}{_S}password{_S}{_QUOTE}"),
+    _rule(rf"{B}nmcli\b[^\n|;]{{0,120}}{S}password{S}{Q}"),
+    _rule(rf"{B}(?:bundle|composer)(?:r)?{S}config{S}[^\n|;]{{3,120}}{S}[A-Za-z0-9_.@%-]{{1,60}}:"),
+    _rule(rf"{B}lftp{S}[^\n|]{{0,120}}-u{S}?{Q}[A-Za-z0-9_.@-]{{1,60}},"),
     _rule(
-        rf"{_B}(?:bundle|composer)(?:r)?{_S}config{_S}[^\n|;]{{3,120}}{_S}[A-Za-z0-9_.@%-]{{1,60}}:"
+        rf"(?:{B}cmdkey{S}[^\n|;]{{0,120}}/pass(?:word)?:|\b[xw]freerdp{S}[^\n|;]{{0,120}}/p:){Q}"
     ),
-    _rule(rf"{_B}lftp{_S}[^\n|]{{0,120}}-u{_S}?{_QUOTE}[A-Za-z0-9_.@-]{{1,60}},"),
+    _rule(rf"{B}rabbitmqctl{S}(?:add_user|change_password){S}[^\s\\]{{1,60}}{S}{Q}"),
     _rule(
-        rf"(?:{_B}cmdkey{_S}[^\n|;]{{0,120}}/pass(?:word)?:|\b[xw]freerdp{_S}[^\n|;]{{0,120}}/p:){_QUOTE}"
-    ),
-    _rule(rf"{_B}rabbitmqctl{_S}(?:add_user|change_password){_S}[^\s\\]{{1,60}}{_S}{_QUOTE}"),
-    _rule(
-        rf"{_B}htpasswd{_S}-[A-Za-z]*b[A-Za-z]*{_S}(?:[^\s\\]{{1,80}}{_S})?[^\s\\]{{1,60}}{_S}{_QUOTE}",
+        rf"{B}htpasswd{S}-[A-Za-z]*b[A-Za-z]*{S}(?:[^\s\\]{{1,80}}{S})?[^\s\\]{{1,60}}{S}{Q}",
         check=mixed,
     ),
-    _rule(rf"{_B}ConvertTo-SecureString{_S}(?:-String{_S})?\\*[\"']", r"[^\"'\\\n$]{4,200}"),
+    _rule(rf"{B}ConvertTo-SecureString{S}(?:-String{S})?\\*[\"']", r"[^\"'\\\n$]{4,200}"),
     Rule(
         "secret",
         "secrets",
-        rf"{_B}oathtool\b[^\n|;]{{0,80}}{_S}(?:-b|--base32|--totp)",
-        rf"{_B}oathtool\b[^\n|;]{{0,100}}?{_S}{_QUOTE}([A-Za-z2-7]{{16,128}})",
+        rf"{B}oathtool\b[^\n|;]{{0,80}}{S}(?:-b|--base32|--totp)",
+        rf"{B}oathtool\b[^\n|;]{{0,100}}?{S}{Q}([A-Za-z2-7]{{16,128}})",
         random_value,
         before=120,
         after=160,
@@ -267,7 +261,7 @@ RULES: tuple[Rule, ...] = (
     ),
     secret_rule(
         "secret",
-        rf"{_S}--(?:auth|pat|bearer)[ =]{_QUOTE}",
+        rf"{S}--(?:auth|pat|bearer)[ =]{Q}",
         r"[A-Za-z0-9_~.+/=-]{16,900}",
         random_value,
     ),
@@ -284,40 +278,40 @@ RULES: tuple[Rule, ...] = (
         _license,
         r"(?:[^A-Za-z0-9-]|$)",
     ),
-    _rule(rf"\]:\d+{_S}+[^\s:\\]+:", check=mixed),
-    _rule(rf"{_B}(?:setenv|setx|ENV){_S}+[A-Z0-9_]+_(?:PASS|PWD|PW|PAT){_S}+{_QUOTE}", check=mixed),
+    _rule(rf"\]:\d+{S}+[^\s:\\]+:", check=mixed),
+    _rule(rf"{B}(?:setenv|setx|ENV){S}+[A-Z0-9_]+_(?:PASS|PWD|PW|PAT){S}+{Q}", check=mixed),
     _rule(
-        rf"(?i:identified{_S}+(?:with{_S}+\S+{_S}+)?by|(?:with|login|role{_S}+\w+){_S}+password){_S}+",
+        rf"(?i:identified{S}+(?:with{S}+\S+{S}+)?by|(?:with|login|role{S}+\w+){S}+password){S}+",
         r"[A-Za-z0-9][^\s\"'`;,()\\]{5,100}",
         check=_typed,
     ),
-    _rule(rf"(?i:identified{_S}+by){_S}+\\*\"", r"[^\s\"\\]{4,100}", r"\\*\""),
-    _rule(rf"(?:^|{_S})--?pass[ =]{_QUOTE}", check=_typed),
-    _rule(rf"{_B}ldappasswd\b[^\n|;]{{0,120}}{_S}-[as]{_S}{_QUOTE}", check=mixed),
+    _rule(rf"(?i:identified{S}+by){S}+\\*\"", r"[^\s\"\\]{4,100}", r"\\*\""),
+    _rule(rf"(?:^|{S})--?pass[ =]{Q}", check=_typed),
+    _rule(rf"{B}ldappasswd\b[^\n|;]{{0,120}}{S}-[as]{S}{Q}", check=mixed),
     _rule(
-        rf"{_B}security{_S}add-(?:generic|internet)-password\b[^\n|;]{{1,160}}{_S}-w{_S}{_QUOTE}",
+        rf"{B}security{S}add-(?:generic|internet)-password\b[^\n|;]{{1,160}}{S}-w{S}{Q}",
         check=mixed,
     ),
-    _rule(rf"{_B}ansible-vault{_S}encrypt_string{_S}(?:--\S{{1,40}}{_S})*{_QUOTE}", check=mixed),
+    _rule(rf"{B}ansible-vault{S}encrypt_string{S}(?:--\S{{1,40}}{S})*{Q}", check=mixed),
     # base64 of a password, in a dialogue with a mail server and in LDIF
     _rule(rf"334 UGFzc3dvcmQ6{NL}(?:[^\n\\]{{0,20}}> ?|C: ?)?", r"[A-Za-z0-9+/]{4,200}={0,2}"),
     _rule(r"(?i:userPassword|unicodePwd):: ", r"[A-Za-z0-9+/]{4,200}={0,2}"),
     *(
         secret_rule("secret", head, value, random_value)
         for head, value in (
-            (rf"\bkubeadm{_S}[^\n]{{0,200}}--token[ =]", r"[a-z0-9]{6}\.[a-z0-9]{16}"),
-            (rf"\bmicrok8s{_S}join{_S}[\w.:-]{{3,80}}/", "[0-9a-f]{32}(?:/[0-9a-f]{12})?"),
+            (rf"\bkubeadm{S}[^\n]{{0,200}}--token[ =]", r"[a-z0-9]{6}\.[a-z0-9]{16}"),
+            (rf"\bmicrok8s{S}join{S}[\w.:-]{{3,80}}/", "[0-9a-f]{32}(?:/[0-9a-f]{12})?"),
             (
-                rf"\bcloudflared{_S}[^\n|;]{{0,60}}service{_S}install{_S}",
+                rf"\bcloudflared{S}[^\n|;]{{0,60}}service{S}install{S}",
                 "[A-Za-z0-9+/_=-]{40,900}",
             ),
             (
-                rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}{_QUOTE}",
-                _VALUE + "{8,100}",
+                rf"\bmc{S}alias{S}set{S}[\w-]{{1,40}}{S}\S{{4,100}}{S}{Q}",
+                IN_COMMAND + "{8,100}",
             ),
             (
-                rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}\S{{3,100}}{_S}{_QUOTE}",
-                _VALUE + "{8,100}",
+                rf"\bmc{S}alias{S}set{S}[\w-]{{1,40}}{S}\S{{4,100}}{S}\S{{3,100}}{S}{Q}",
+                IN_COMMAND + "{8,100}",
             ),
         )
     ),

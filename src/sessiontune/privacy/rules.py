@@ -37,6 +37,14 @@ MORE = r"[A-Za-z0-9_+/=.%~-]*"
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 #: A line end, as it is or escaped in a JSON string.
 NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
+#: A blank; a tab, also escaped; where a word begins, also behind an escaped line end; a quote, also
+#: escaped or none; a character of a value in a command, and of base64.
+S = r"[ \t]"
+TAB = r"(?:\t|\\+t)"
+B = r"(?:\b|\\n)"
+Q = r"(?:\\*[\"'])?"
+IN_COMMAND = r"[^\s\"'`\\|;<>]"
+B64 = "[A-Za-z0-9+/]"
 #: By byte: 1 for an ASCII letter or digit, else 0.
 WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
 

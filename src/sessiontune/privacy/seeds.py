@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import is_placeholder, judged_random
+from .checks import count_digits, is_placeholder, judged_random
 from .rules import Rule, quick, secret_rule
 from .seedwords import WORDS
 
@@ -74,7 +74,7 @@ def _codes(data: bytes, end: int) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     while len(found) < 24 and (match := _CODE.match(data, end, end + 120)):
         code = match.group(1)
-        if not any(48 <= c <= 57 for c in code) or len(set(code)) < 4:
+        if not count_digits(code) or len(set(code)) < 4:
             break
         found.append(match.span(1))
         end = match.end()
@@ -99,7 +99,7 @@ def _bytes(data: bytes, match: Any) -> tuple[int, int] | None:
 def _lettered(data: bytes, match: Any) -> tuple[int, int] | None:
     """A licence key: letters and digits in groups."""
     value = match.group(1)
-    digits = sum(48 <= c <= 57 for c in value)
+    digits = count_digits(value)
     return _value(data, match) if digits and digits < len(value.replace(b"-", b"")) else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import both_cases, count_digits, is_placeholder, judged_random, numbered, wordy
 from .examples import is_published_example
 from .keynames import PASS_PARTS, dull, says_password
 from .rules import Rule, left_edge, quick
@@ -117,7 +117,7 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
             or typed(value)
             or chained(value)
             or (
-                any(48 <= c <= 57 for c in value)
+                count_digits(value) > 0
                 and value.isalnum()
                 and wordy(value) < 0.9
                 and not value.isdigit()
@@ -181,8 +181,8 @@ def _key_beside(data: bytes, match: Any) -> tuple[int, int] | None:
         name = last.group().strip() + b"_" + name
     if not left_edge(data, match.start()) or is_placeholder(value) or dull(name):
         return None
-    cased = value != value.lower() and value != value.upper()
-    if len(value) < 16 and not (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1):
+    cased = both_cases(value)
+    if len(value) < 16 and not numbered(value):
         return None
     if not _RUN.fullmatch(value) and not (cased and wordy(value) < 0.3 and b"/" not in value):
         return None

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import looks_random, wordy
+from .checks import count_digits, looks_random, wordy
 from .checks import no_stand_in as _value
-from .rules import NL, Check, Rule, secret_rule
+from .rules import B64, NL, Check, Rule, S, secret_rule
 from .values import numbered_words
 
-_S = r"[ \t]"
-_B64 = "[A-Za-z0-9+/]"
 _SALT = r"[A-Za-z0-9./]"
 _KEY_ID = r"(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{16}"
 
@@ -32,7 +30,7 @@ def _told(data: bytes, match: Any) -> tuple[int, int] | None:
     """`password V` alone on a line, with a digit in V that is no chain of words."""
     value = match.group(1)
     wordless = wordy(value) <= 0.6 or numbered_words(value)
-    if not any(48 <= c <= 57 for c in value) or not wordless or not value[:1].isalnum():
+    if not count_digits(value) or not wordless or not value[:1].isalnum():
         return None
     return _value(data, match)
 
@@ -65,12 +63,12 @@ _HASHES = (
     rf"\$5\$(?:rounds=\d{{1,9}}\$)?{_SALT}{{1,16}}\${_SALT}{{43}}",
     rf"\$6\$(?:rounds=\d{{1,9}}\$)?{_SALT}{{1,16}}\${_SALT}{{86}}",
     rf"\$(?:y|gy|7)\${_SALT}{{2,40}}\${_SALT}{{1,86}}\${_SALT}{{43}}",
-    rf"\$argon2(?:id|i|d)\$v=\d{{1,3}}\$m=\d{{1,9}},t=\d{{1,4}},p=\d{{1,3}}\${_B64}{{8,64}}={{0,2}}\${_B64}{{22,128}}",
-    rf"pbkdf2_sha(?:1|256|512)\$\d{{1,8}}\$[A-Za-z0-9./+=_-]{{1,64}}\${_B64}{{27,100}}={{0,2}}",
+    rf"\$argon2(?:id|i|d)\$v=\d{{1,3}}\$m=\d{{1,9}},t=\d{{1,4}},p=\d{{1,3}}\${B64}{{8,64}}={{0,2}}\${B64}{{22,128}}",
+    rf"pbkdf2_sha(?:1|256|512)\$\d{{1,8}}\$[A-Za-z0-9./+=_-]{{1,64}}\${B64}{{27,100}}={{0,2}}",
     rf"pbkdf2:sha(?:1|256|512)(?::\d{{1,8}})?\${_SALT}{{4,32}}\$[0-9a-f]{{40,128}}",
     rf"scrypt:\d{{1,8}}:\d{{1,3}}:\d{{1,3}}\${_SALT}{{4,32}}\$[0-9a-f]{{64,128}}",
-    rf"SCRAM-SHA-(?:1|256)\$\d{{1,8}}:{_B64}{{16,44}}={{0,2}}\${_B64}{{27,44}}={{0,2}}:{_B64}{{27,44}}={{0,2}}",
-    rf"\{{(?:S?SHA(?:256|384|512)?|SMD5)\}}{_B64}{{24,140}}={{0,2}}",
+    rf"SCRAM-SHA-(?:1|256)\$\d{{1,8}}:{B64}{{16,44}}={{0,2}}\${B64}{{27,44}}={{0,2}}:{B64}{{27,44}}={{0,2}}",
+    rf"\{{(?:S?SHA(?:256|384|512)?|SMD5)\}}{B64}{{24,140}}={{0,2}}",
 )
 
 RULES: tuple[Rule, ...] = (
@@ -121,17 +119,17 @@ RULES: tuple[Rule, ...] = (
     ),
     _after(
         "password",
-        rf"(?:^|\n|\\n|\x00){_S}*pass(?:word|wd)?{_S}{{1,12}}\\*[\"']?",
+        rf"(?:^|\n|\\n|\x00){S}*pass(?:word|wd)?{S}{{1,12}}\\*[\"']?",
         r"[^\s\"'\\]{6,200}",
         _told,
-        rf"\\*[\"']?{_S}*(?:[\r\n\\\"\x00]|$)",
+        rf"\\*[\"']?{S}*(?:[\r\n\\\"\x00]|$)",
     ),
     _after(
         "secret",
-        rf"(?:^|\n|\\n|\x00){_S}*[a-z_-]{{0,24}}(?:key|token|secret){_S}{{1,12}}",
+        rf"(?:^|\n|\\n|\x00){S}*[a-z_-]{{0,24}}(?:key|token|secret){S}{{1,12}}",
         r"[A-Za-z0-9_+/=.~-]{16,300}",
         _random,
-        rf"{_S}*(?:[\r\n\\\"\x00]|$)",
+        rf"{S}*(?:[\r\n\\\"\x00]|$)",
     ),
     _after(
         "vault-unseal-key",
@@ -141,8 +139,8 @@ RULES: tuple[Rule, ...] = (
     _after("jenkins-secret", r"\{", r"AQAAABAAAA[A-Za-z0-9+/]{16,900}={0,2}", _value, r"\}"),
     _after(
         "ansible-vault",
-        rf"\$ANSIBLE_VAULT;[0-9.]{{3,5}};AES(?:256)?(?:;[\w.-]{{0,40}})?{NL}{_S}*",
-        rf"[0-9a-f]{{32,80}}(?:{NL}{_S}*[0-9a-f]{{2,80}})*",
+        rf"\$ANSIBLE_VAULT;[0-9.]{{3,5}};AES(?:256)?(?:;[\w.-]{{0,40}})?{NL}{S}*",
+        rf"[0-9a-f]{{32,80}}(?:{NL}{S}*[0-9a-f]{{2,80}})*",
     ),
     _after(
         "django-secret-key",

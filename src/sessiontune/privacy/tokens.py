@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from .checks import counts_up, entropy, is_placeholder, wordy
+from .checks import count_digits, counts_up, entropy, is_placeholder, wordy
 from .examples import is_published_example
 from .rules import Rule, ends_with, left_edge, quick
 
@@ -63,7 +63,7 @@ _NONE = frozenset(
 def _values(data: bytes, end: int) -> list[tuple[int, int]]:
     """The token around a hit, which ends `_RUN` characters into its run."""
     run_start = end - _RUN
-    if not any(48 <= c <= 57 for c in data[run_start:end]):
+    if not count_digits(data[run_start:end]):
         return []
     start, floor = run_start, max(0, run_start - 48)
     while start > floor and data[start - 1] in _WORD:
@@ -120,7 +120,7 @@ def _machine_made(words: str, run: bytes) -> bool:
         return False
     if all(c in b"0123456789abcdef" for c in run) or all(c in b"0123456789ABCDEF" for c in run):
         return telling and parts[-1] != "key" and len(run) not in (32, 40, 64, 128)
-    digits = sum(48 <= c <= 57 for c in run)
+    digits = count_digits(run)
     if digits == len(run):
         return False
     if run.islower() or run.isupper():

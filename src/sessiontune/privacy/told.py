@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import IO
 
-from .checks import wordy
+from .checks import both_cases, count_digits, wordy
 from .kinds import is_secret
 from .prefilter import make_filter
 from .pseudonym import LETTERS
@@ -48,18 +48,16 @@ def _judge(kind: str) -> Callable[[bytes, int], bool] | None:
     """What says of a value (its first bytes) and its size whether the same bytes elsewhere are the
     same password, key, number, account or machine, and no word. None: nothing of this kind is."""
     if kind in _NUMBERS:
-        return lambda value, _: _digits(value) >= _LONG_NUMBER
+        return lambda value, _: count_digits(value) >= _LONG_NUMBER
     own: dict[str, Callable[[bytes, int], bool]] = {
         "password": lambda value, size: size >= _LONG_PASSWORD and typed(value),
-        "host": lambda value, size: size >= _LONG_NAME and (b"-" in value or _digits(value) > 0),
-        "user": lambda value, size: size > _LONG_NAME and _digits(value) > 0,
+        "host": lambda value, size: (
+            size >= _LONG_NAME and (b"-" in value or count_digits(value) > 0)
+        ),
+        "user": lambda value, size: size > _LONG_NAME and count_digits(value) > 0,
         "secret": lambda value, size: _random(value, size) if size >= _LONG else _short(value),
     }
     return own.get(kind) or (_random if is_secret(kind) else None)
-
-
-def _digits(value: bytes) -> int:
-    return len(value) - len(value.translate(None, b"0123456789"))
 
 
 def _random(value: bytes, size: int) -> bool:
@@ -69,7 +67,7 @@ def _random(value: bytes, size: int) -> bool:
 
 def _short(value: bytes) -> bool:
     """A password, as a rule, under another name."""
-    both = value != value.lower() and value != value.upper()
+    both = both_cases(value)
     return len(value) >= _SHORT_SECRET and both and typed(value)
 
 

@@ -10,11 +10,12 @@ code, versions and paths do not have. The weaker the word, the more is asked of 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import both_cases, count_digits, is_placeholder, judged_random, wordy
 from .examples import is_published_example
-from .rules import Rule, quick
-from .values import is_dull_value, numbered_words, run_together
+from .rules import Rule, quick, secret_rule
+from .values import cased, is_dull_value, numbered_words, run_together
 
 #: How far behind the word a password is looked for, in bytes, and how long one is at most.
 _REACH, _MOST = 60, 40
@@ -76,9 +77,8 @@ _FORM = quick(r"(?=.*[a-z])(?=.*[0-9])(?:.*[A-Z]|[a-z0-9]{8,}[!?#*$]?\Z)")
 def as_asked(value: bytes) -> bool:
     """True for letters of both cases, a digit and a sign, as servers ask for them, and no code."""
     return (
-        any(48 <= c <= 57 for c in value)
-        and value != value.lower()
-        and value != value.upper()
+        count_digits(value) > 0
+        and both_cases(value)
         and _SIGN.match(value) is not None
         and _CODE.match(value) is None
         and wordy(value) < 0.9
@@ -89,7 +89,7 @@ def as_asked(value: bytes) -> bool:
 @lru_cache(maxsize=4096)
 def _as_typed(value: bytes) -> bool:
     """True for words and a number, or for what a machine made of letters of both cases and digits."""
-    mixed = value.isalnum() and value != value.lower() and value != value.upper()
+    mixed = cased(value)
     return (
         numbered_words(value)
         or run_together(value)
@@ -160,8 +160,28 @@ def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
     return [match.span(1)] if match and as_asked(match.group(1)) else []
 
 
+#: The option for a password behind the one for a user, in a command of whatever program.
+_OPTIONS = (
+    r"[ \t](?:-[uU]|--user(?:name)?)[ =]{1,2}[^\s|;]{1,60}[ \t](?:[^\n\x00|;]{0,60}[ \t])?"
+    r"-(?:[pPw]|pw)[ =]\\*[\"']?"
+)
+
+
+def _option(data: bytes, match: Any) -> tuple[int, int] | None:
+    value = match.group(1)
+    return match.span(1) if as_asked(value) or _as_typed(value) else None
+
+
 RULES: tuple[Rule, ...] = (
     Rule("password", "secrets", _USE, "()", direct=_ahead, rank=1),
+    secret_rule(
+        "password",
+        _OPTIONS,
+        rf"{_SIGNS}{{8,{_MOST}}}",
+        _option,
+        r"(?:[\s\"'`)\\\x00]|$)",
+        rank=1,
+    ),
     *(
         Rule(
             "password",

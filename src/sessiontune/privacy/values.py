@@ -8,6 +8,8 @@ import re2
 
 from .checks import (
     as_servers_ask,
+    both_cases,
+    count_digits,
     entropy,
     even_case,
     is_limit,
@@ -73,7 +75,7 @@ DIGITS = re2.compile(rb"\d{6,13}")
 
 def cased(value: bytes) -> bool:
     """True for letters and digits alone, with letters of both cases."""
-    return value.isalnum() and value != value.lower() and value != value.upper()
+    return value.isalnum() and both_cases(value)
 
 
 @lru_cache(maxsize=8192)
@@ -214,7 +216,7 @@ def _camel_case(value: bytes) -> bool:
     """True for the name of a class (`GitLabOAuth2Adapter`): at most two digits, few capitals."""
     capitals = sum(65 <= c <= 90 for c in value)
     return (
-        sum(48 <= c <= 57 for c in value) <= 2
+        count_digits(value) <= 2
         and capitals <= 0.35 * len(value)
         and _HUMPS.fullmatch(value) is not None
     )
@@ -247,15 +249,15 @@ def _in_two(value: bytes) -> bool:
     return (
         len(value) >= 24
         and wordy(first) < (0.6 if even_case(first) else 0.3)
-        and (any(48 <= c <= 57 for c in first) or cased(first))
-        and sum(48 <= c <= 57 for c in second) >= 2
+        and (count_digits(first) > 0 or cased(first))
+        and count_digits(second) >= 2
         and wordy(second) < (0.6 if even_case(second) else 0.3)
     )
 
 
 def _mixed_signs(value: bytes) -> bool:
     """True for letters, digits and signs that are no expression: `Winter*4602`."""
-    if not any(48 <= c <= 57 for c in value) or not value[:1].isalnum():
+    if not count_digits(value) or not value[:1].isalnum():
         return False
     signs = {c for c in value if not (48 <= c <= 57 or 65 <= (c & 0xDF) <= 90)}
     many = len(signs) > 2 and not signs & _OF_CODE and len(value) >= 12 and wordy(value) < 0.4
@@ -323,9 +325,9 @@ def like_typed_secret(value: bytes, shown: bool) -> bool:
 def typed(value: bytes) -> bool:
     """True for a value that looks typed as a password, unlike the words and numbers of a sentence:
     a digit with a sign or with letters of both cases, or gibberish."""
-    digits = any(48 <= c <= 57 for c in value)
+    digits = count_digits(value) > 0
     signs = any(c in b"!@#$%^&*_-+=." for c in value)
-    both = value != value.lower() and value != value.upper()
+    both = both_cases(value)
     return (digits and (both or signs) and wordy(value) < 0.85) or is_gibberish(value)
 
 

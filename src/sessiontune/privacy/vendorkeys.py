@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from .checks import counts_up, even_case, is_example, wordy
+from .checks import count_digits, counts_up, even_case, is_example, wordy
 from .examples import is_published_example
 from .rules import MORE, WORD, Rule, left_edge, pattern, quick
 from .vendors import ANCHORS, FASTER, NEAR, formats, spelled
@@ -82,7 +82,7 @@ def _mixed(value: bytes) -> bool:
         return False
     if wordy(body) > 0.4 and not even_case(body):
         return False
-    return value[:2] != b"s." or (any(48 <= c <= 57 for c in body) and body != body.lower())
+    return value[:2] != b"s." or (count_digits(body) > 0 and body != body.lower())
 
 
 def _rules() -> Iterator[Rule]:

@@ -10,9 +10,8 @@ import re2
 
 from .checks import is_placeholder, judged_random
 from .checks import no_stand_in as _value
-from .rules import UUID, Rule, quick, secret_rule
+from .rules import UUID, Q, Rule, quick, secret_rule
 
-_QUOTE = r"(?:\\*[\"'])?"
 _W = "[A-Za-z0-9_-]"
 _IS_UUID = re2.compile(UUID.encode())
 
@@ -90,7 +89,7 @@ RULES: tuple[Rule, ...] = (
     ),
     secret_rule(
         "csrf-token",
-        rf"(?i:x-(?:csrf|xsrf)-?token|jenkins-crumb){_QUOTE}(?:: ?|=){_QUOTE}",
+        rf"(?i:x-(?:csrf|xsrf)-?token|jenkins-crumb){Q}(?:: ?|=){Q}",
         r"[A-Za-z0-9_+/=%.-]{20,300}",
         _random,
     ),
@@ -111,19 +110,19 @@ RULES: tuple[Rule, ...] = (
     secret_rule("authorization-code", r"[?&]code=", r"[A-Za-z0-9._~%/-]{20,500}", _random),
     secret_rule(
         "session",
-        rf"(?i:x-(?:[a-z]{{1,20}}-)?session(?:-?(?:id|token|key))?){_QUOTE}: ?{_QUOTE}",
+        rf"(?i:x-(?:[a-z]{{1,20}}-)?session(?:-?(?:id|token|key))?){Q}: ?{Q}",
         r"[A-Za-z0-9_+/=%.-]{20,900}",
         _random,
     ),
     secret_rule(
         "code-verifier",
-        rf"code_verifier{_QUOTE}(?:=|: ?){_QUOTE}",
+        rf"code_verifier{Q}(?:=|: ?){Q}",
         r"[A-Za-z0-9._~-]{43,128}",
         _random,
     ),
     secret_rule(
         "saml-message",
-        rf"SAML(?:Response|Request|art){_QUOTE}(?:=|: ?){_QUOTE}",
+        rf"SAML(?:Response|Request|art){Q}(?:=|: ?){Q}",
         r"[A-Za-z0-9+/%=]{60,1000}[A-Za-z0-9+/%=]{0,1000}[A-Za-z0-9+/%=]{0,1000}",
         _value,
     ),
