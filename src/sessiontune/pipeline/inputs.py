@@ -24,7 +24,7 @@ from .walking import Walked, below, place_of, utf8, walk
 _HEAD = 64 * 1024
 #: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed differently: all
 #: files are then indexed again.
-_RULES = 13
+_RULES = 14
 
 
 class Inputs(msgspec.Struct):
