@@ -134,6 +134,18 @@ def test_a_good_record_glued_to_a_cut_one_survives(tmp_path: Path, source: str) 
     assert [f.line for f in reading.ledger.faults] == [len(lines)]
 
 
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_good_record_after_a_cut_one_on_its_line_survives(tmp_path: Path, source: str) -> None:
+    lines = LINES[source]()
+    for at, line in enumerate(lines):
+        cut = b'{"type":"user","message":{"content":"' + MARK.encode()
+        data = b"\n".join([*lines[:at], cut + line, *lines[at + 1 :]])
+        reading = read_bytes(tmp_path, source, data)
+        survived(reading)
+        assert [f.line for f in reading.ledger.faults] == [at + 1]
+        assert reading.ledger.repairs["glued"] == 1
+
+
 NUMBERS = [b"NaN", b"Infinity", b"-Infinity", b"1e400", b"-1e400", b"1" * 30, b"-" + b"9" * 30]
 NUMBERS += [b"1" * 5000, b"18446744073709551616", b"0.1e-400", b"1" + b"0" * 400 + b".5"]
 

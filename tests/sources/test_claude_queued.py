@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.sources import test_claude as claude
-from tests.support import read, texts_of
+from tests.support import growth, read, texts_of
 
 SERVED = [f"msg_01{letter * 22}" for letter in "ABCD"]
 ASKED = "Only the files."
@@ -115,3 +115,49 @@ def test_a_longer_file_of_its_own_keeps_its_queue(tmp_path: Path) -> None:
     copy = talk("s2")
     sessions, _ = told(tmp_path, s1=talk("s1", *queued(), more=2000), s2=copy)
     assert sessions == [[*BEGUN, ASKED, *END]]
+
+
+def test_the_same_words_queued_often_cost_their_number(tmp_path: Path) -> None:
+    def repeated(count: int) -> Callable[[], None]:
+        rows: Rows = []
+        for nth in range(count):
+            given = {"type": "queued_command", "prompt": "continue"}
+            rows += [
+                {"type": "attachment", "uuid": f"q{nth}", "parentUuid": None, "attachment": given},
+                claude.user(f"u{nth}", f"q{nth}", "continue"),
+                claude.answer(f"a{nth}", f"u{nth}", f"m{nth}", claude.text("Going on.")),
+            ]
+            rows[-3]["parentUuid"] = f"a{nth - 1}" if nth else None
+        claude.write(tmp_path, "s.jsonl", rows)
+
+        def reading() -> None:
+            assert read("claude", tmp_path).ledger.drops == {"read/queued_twin": count}
+
+        return reading
+
+    assert growth(repeated, 200) < 24
+
+
+def test_words_that_were_queued_again_after_an_answer_are_told_again(tmp_path: Path) -> None:
+    rows = talk("s", *attached("Thanks."))
+    texts, dropped = told(tmp_path, s=rows)
+    assert dropped == {}
+    assert [words for session in texts for words in session].count("Thanks.") == 2
+
+
+def test_records_of_one_id_cost_their_number(tmp_path: Path) -> None:
+    def same(count: int) -> Callable[[], None]:
+        rows: Rows = []
+        for nth in range(count):
+            rows += [
+                claude.user("x", None, f"q{nth}"),
+                claude.answer("y", "x", "m", claude.text(f"a{nth}")),
+            ]
+        claude.write(tmp_path, "s.jsonl", rows)
+
+        def reading() -> None:
+            assert len(texts_of(read("claude", tmp_path).sessions)) == 2 * count
+
+        return reading
+
+    assert growth(same, 500) < 24

@@ -99,6 +99,9 @@ def test_a_damaged_line_ties_what_it_tied(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + rows[0] + rows[1] + b"\n" + rows[2])
     glued = registry.source("codex").index(str(path))
     assert (glued.ids, glued.links) == (whole.ids, whole.links)
+    path.write_bytes(rows[0] + b"\n" + rows[1].rstrip(b'}"') + rows[2])
+    cut = registry.source("codex").index(str(path))
+    assert (cut.ids, cut.links) == (whole.ids, whole.links)
 
 
 _DIGIT = st.sampled_from("0123456789abcdefABCDEF- \tg\u00e9")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -95,6 +96,34 @@ def test_what_is_no_file_is_a_fault(tmp_path: Path, kind: str) -> None:
         (b'{"a":1}{"b":2}', [{"a": 1}, {"b": 2}], {"glued"}),
         (b'{"a":1} [2] {"b":3}', [{"a": 1}, "not_an_object", {"b": 3}], {"glued"}),
         (b'{"a":1}{"b":', [{"a": 1}, "bad_json"], {"glued"}),
+        *[
+            (cut + b'{"b":{"c":2}}', ["bad_json", {"b": {"c": 2}}], {"glued"})
+            for cut in (
+                *(b"{", b'{"', b'{"a', b'{"a"', b'{"a":"x', b'{"a":"x\\', b'{"a":"x\\\\'),
+                *(b'{"a":"\\u0', b'{"a":"\\u00e', b'{"a":"x"', b'{"a":"x",', b'{"a":1', b'{"a":-'),
+                *(
+                    b'{"a":1.',
+                    b'{"a":1e-',
+                    b'{"a":fals',
+                    b'{"a":[tru',
+                    b'{"a":[{"d":1}',
+                    b'{"a":{"',
+                ),
+                *(b'{"a":"{\\"d\\":1}', b'{"a":"{\\"d'),
+            )
+        ],
+        (b'{"a":"\xe2\x80{"b":2}', ["bad_json", {"b": 2}], {"glued", "invalid_utf8"}),
+        (b'{"a":"x{"b":{"c{"d":3}{"e":4}', ["bad_json", "bad_json", {"d": 3}, {"e": 4}], {"glued"}),
+        (b'{"a":"x{"b":2}{"c', ["bad_json"], set()),
+        (b'{"a":"he said {"b":1} to me"}', ["bad_json"], set()),
+        (b'{"a":"he said {"b":1}', ["bad_json", {"b": 1}], {"glued"}),
+        (b'{"a":"{\\"b\\":1}', ["bad_json"], set()),
+        (b'{"a":1,"d":{"b":1}', ["bad_json"], set()),
+        (b'{"a":[{"b":1},{"b":2}', ["bad_json"], set()),
+        (b'{"a":"x,"d":{"b":1}}', ["bad_json"], set()),
+        (b'{"a":"x,"d":{"b":1}', ["bad_json"], set()),
+        (b'{"a":"x{"b":[1', ["bad_json"], set()),
+        (b'{"a{"' * 1000 + b'b":1}', ["bad_json"], set()),
         (b'{"a":"x\0y"}', [{"a": "xy"}], {"nul"}),
         (b'{"a":1,"a":2}', [{"a": 2}], set()),
         (b"42", ["not_an_object"], set()),
@@ -110,6 +139,19 @@ def test_values_of_a_damaged_line(raw: bytes, expected: list[object], repairs: s
     found = [v.reason if isinstance(v, LineFault) else v for v in values(raw, ledger)]
     assert found == expected
     assert set(ledger.repairs) == repairs
+
+
+def test_a_record_that_was_cut_anywhere_makes_up_none() -> None:
+    quoted = json.dumps({"b": [{"c": 1}], "d": '{"e":{}}'})
+    first = json.dumps({"a": {"b": quoted, "n": [1.5e-7, True, {"c": quoted}]}, "z": quoted})
+    other = {"b": {"c": quoted}}
+    for end in range(1, len(first)):
+        alone = values(first[:end].encode(), Ledger())
+        assert [type(value) for value in alone] == [LineFault]
+        fault, *rest = values((first[:end] + json.dumps(other)).encode(), Ledger())
+        assert isinstance(fault, LineFault)
+        assert rest in ([other], [])
+        assert rest or first[:end].rstrip()[-1] in ":,["  # it may belong to the first
 
 
 _json = st.recursive(

@@ -12,6 +12,7 @@ from tests.support import LOGS, Reading, growth, read
 
 from sessiontune.model import Session
 from sessiontune.sources.codex.source import _parents_first
+from sessiontune.sources.linear import parents_first
 
 THREAD = "019a0000-0000-7000-8000-000000000001"
 
@@ -221,9 +222,19 @@ def test_the_order_of_many_files_costs_their_number() -> None:
         """Each after the next, so that none is in its place."""
         ids = {f"{number:06}.jsonl": (f"{number}", f"{number + 1}", "") for number in range(count)}
 
+        heads = {path: (own, {parent}) for path, (own, parent, _) in ids.items()}
+
         def order() -> None:
             assert list(_parents_first(ids, list(ids))) == list(reversed(ids))
+            assert parents_first(heads) == list(reversed(ids))
 
         return order
 
     assert growth(backwards, 500) < 24
+
+
+def test_a_circle_of_sessions_begins_with_its_first() -> None:
+    heads = {"a": ("1", {"2"}), "b": ("2", {"1"}), "c": ("3", {"1", "?"}), "d": ("4", {"4"})}
+    assert parents_first(heads) == ["d", "a", "b", "c"]
+    again = {"a": ("1", {"2"}), "b": ("2", {"3"}), "c": ("2", set()), "d": ("3", {"2"})}
+    assert parents_first(again) == ["c", "a", "d", "b"]

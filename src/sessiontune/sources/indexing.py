@@ -18,7 +18,7 @@ import orjson
 
 from ..ledger import Ledger
 from ..ports import FileIndex, ReadOptions
-from .lines import gc_paused, read_lines, size_of, utc, values
+from .lines import LineFault, gc_paused, read_lines, size_of, utc, values
 
 
 class Seen(msgspec.Struct):
@@ -123,15 +123,15 @@ def unread(path: str, link: str) -> FileIndex:
 def _damaged(
     raw: bytes, decode: Callable[[memoryview], Any], note: Callable[[Any, Seen], None], seen: Seen
 ) -> None:
-    """Note what a line holds after it is mended; search its fields if it cannot be."""
-    found = [value for value in values(raw, Ledger()) if isinstance(value, dict)]
-    for value in found:
+    """Note what a line holds after it is mended; search its fields if any of it cannot be."""
+    for value in values(raw, Ledger()):
+        if isinstance(value, LineFault):
+            _search(raw, seen)
+            continue
         try:
             note(_decoded(value, decode), seen)
         except (msgspec.DecodeError, RecursionError, TypeError, ValueError, KeyError):
             _search(raw, seen)
-    if not found:
-        _search(raw, seen)
 
 
 _AT = re.compile(r"`\$((?:\.\w+)+)`$")

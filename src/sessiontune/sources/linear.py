@@ -289,17 +289,27 @@ def told_apart(files: Sequence[str], name: Callable[[str], str]) -> Iterator[tup
 def parents_first(heads: Mapping[str, tuple[str, set[str]]]) -> list[str]:
     """Names in order, each after those that it came from; a circle begins with its first name.
     `heads`: name -> its id, and the ids that it came from."""
-    waits = {own for own, _ in heads.values()}
-    todo, done = list(heads), list[str]()
-    while todo:
-        ready, later = list[str](), list[str]()
-        for name in todo:
-            own, above = heads[name]
-            (later if any(up in waits and up != own for up in above) else ready).append(name)
-        todo = later if ready else todo[1:]
-        done += ready or later[:1]
-        waits.difference_update(heads[name][0] for name in ready or later[:1])
-    return done
+    names, done = list(heads), dict[str, None]()
+    known = {own for own, _ in heads.values()}
+    missing = {name: (above & known) - {own} for name, (own, above) in heads.items()}
+    waiting: dict[str, list[str]] = {}  # id -> the names that wait for it
+    for name in names:
+        for own in missing[name]:
+            waiting.setdefault(own, []).append(name)
+    ready = [name for name in names if not missing[name]]
+    rank = {name: at for at, name in enumerate(names)}
+    for first in names:
+        while ready or first not in done:
+            told = ready or [first]
+            done |= dict.fromkeys(told)
+            ready = []
+            for own in dict.fromkeys(heads[name][0] for name in told):
+                for name in waiting.pop(own, ()):
+                    missing[name].discard(own)
+                    if not missing[name] and name not in done:
+                        ready.append(name)
+            ready.sort(key=rank.__getitem__)
+    return list(done)
 
 
 def depths(above: Mapping[str, str]) -> dict[str, int]:

@@ -238,29 +238,50 @@ def _integer(digits: str) -> int | str:
 
 
 _DECODER = json.JSONDecoder(strict=False, parse_int=_integer)
+#: Most records without an end on one line, after which others are looked for.
+_MOST_CUTS = 10
 
 
 def _split(text: str, repairs: set[str], listed: bool) -> list[dict[str, Any] | LineFault]:
     found: list[dict[str, Any] | LineFault] = []
     between = " \t\r\n," if listed else " \t\r\n"
     at = len(text) - len(text.lstrip(between))
-    while at < len(text):
+    cuts: list[int] = []  # numbers of values up to each that has no end
+    while 0 <= at < len(text):
         try:
             value, at = _DECODER.raw_decode(text, at)
             found.append(_checked(value, repairs))
         except RecursionError:
             found.append(LineFault("too_deep"))
             break
-        except ValueError:
+        except json.JSONDecodeError as error:
             found.append(LineFault("bad_json"))
-            break
+            cuts.append(len(found))
+            at = _begins_anew(text, at, error.pos) if len(cuts) < _MOST_CUTS else -1
         except LineFault as fault:
             found.append(fault)
-        while at < len(text) and text[at] in between:
+        while 0 <= at < len(text) and text[at] in between:
             at += 1
+    if cuts and isinstance(found[-1], LineFault):
+        del found[cuts[0] :]  # what may be a quotation in the first of them
     if len(found) > 1 and not listed:
         repairs.add("glued")
     return found or [LineFault("bad_json")]
+
+
+#: The rest of a word, a number or an escape that was cut, and the beginning of another record.
+_ANEW = re.compile(r"""\\?[\w.+-]{0,9}(?=\{")""")
+
+
+def _begins_anew(text: str, start: int, wrong: int) -> int:
+    """Where a record begins within the one from `start`, whose end was never written; -1 for
+    nowhere. JSON is `wrong` just there: a text that was cut ends with the first quotation mark of
+    the other record, as one within a text has a backslash before it. So what the record itself
+    holds, or quotes, is never taken for another."""
+    if text.startswith('{"', wrong - 2) and wrong - 2 > start:
+        return wrong - 2
+    rest = _ANEW.match(text, wrong)
+    return rest.end() if rest is not None and rest.end() > start else -1
 
 
 def _checked(value: Any, repairs: set[str]) -> dict[str, Any]:

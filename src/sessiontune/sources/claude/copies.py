@@ -21,6 +21,9 @@ from .text import classify
 from .wire import Block, Line, WireMessage
 
 _LOOK_BACK = 20
+#: Most records of one id with which another is compared: the latest. (Where ids were removed, all
+#: records may have the same.)
+_NAMESAKES = 200
 
 
 def copied_record(state: State, line: Line, moved: str | None) -> str:
@@ -28,18 +31,19 @@ def copied_record(state: State, line: Line, moved: str | None) -> str:
     gets a new id, and the result is "", as for the first one that has a place. `moved` is the new
     id of its parent, if that got one."""
     uuid = line.uuid or ""
-    others = state.others.get(uuid, [])
+    others = state.others.setdefault(uuid, [])
     if moved is None and _finds_its_call(state, line):
         return ""
     if moved is None or moved not in state.mine:  # below a new record all is new
-        for name in [uuid, *others] if moved is None else [*others, uuid]:
+        latest = others[-_NAMESAKES:]
+        for name in [uuid, *latest] if moved is None else [*latest, uuid]:
             line.uuid = name
             if is_copy(state, line) and not _stands_elsewhere(state, line):
                 if name != uuid:
                     state.renamed[uuid] = name
                 return name
     line.uuid = f"{uuid}~{state.stem}#{state.line}"
-    state.others[uuid] = [*others, line.uuid]
+    others.append(line.uuid)
     state.renamed[uuid] = line.uuid
     state.mine[line.uuid] = state.line
     return ""

@@ -8,7 +8,7 @@ write a prompt; then the queue tells nothing new.
 from __future__ import annotations
 
 from bisect import bisect_right
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 import msgspec
 
@@ -32,6 +32,7 @@ def take_queue(state: State, line: Line) -> None:
     """Note one record of the queue."""
     step = Queued(line.operation or "", _text(line), (state.line, state.nth))
     step.at, step.reason = line.timestamp or "", line.reason or ""
+    step.typed = _is_typed(step.text)
     state.queue.append(step)
 
 
@@ -51,6 +52,7 @@ def tell_queued(state: State) -> None:
             if (
                 step.operation == "remove"
                 and step.reason in _HANDED_OVER
+                and item.typed
                 and _is_prompt(item.text)
                 and (copied < step.place[0] < last or around(state, step.place[0]))
             ):
@@ -61,7 +63,7 @@ def _next(waiting: list[Queued], step: Queued, told: dict[str, list[_Told]]) -> 
     """What leaves the queue; without words if another record holds it."""
     while waiting:
         named = [n for n, item in enumerate(waiting) if step.text and item.text == step.text]
-        typed = [n for n, item in enumerate(waiting) if _is_typed(item.text)]
+        typed = [n for n, item in enumerate(waiting) if item.typed]
         item = waiting.pop((named or typed or [0])[0])  # notices may wait for ever
         places = told.get("\n".join(classify(item.text).texts).strip(), [])
         place = next((place for place in places if place[0] >= item.place[0]), None)
@@ -91,15 +93,14 @@ def _prompt(state: State, item: Queued, step: Queued) -> None:
     node = state.nodes.pop()
     node.places = [item.place]  # the record with the words, although the model got them later
     node.flags.append("queued")
-    at = bisect_right([other.line for other in state.nodes], node.line)
+    at = bisect_right(state.nodes, node.line, key=attrgetter("line"))
     state.nodes.insert(at, node)
     state.drop("queue-operation", count=-1)
 
 
 def _is_prompt(text: str) -> bool:
     """Whether the words are a person's to the model: no notice, no command to the program."""
-    typed = _is_typed(text) and not text.startswith("/")
-    return typed and classify(text).kind == "prompt"
+    return not text.startswith("/") and classify(text).kind == "prompt"
 
 
 def _is_typed(text: str) -> bool:

@@ -303,13 +303,14 @@ class _Twins:
 
     def __init__(self, nodes: list[Node], owner: dict[str, Node | None]) -> None:
         self.owner = owner
-        self.nodes = nodes
-        self.texts: dict[str, list[int]] = {}
-        self.at = {id(node): at for at, node in enumerate(nodes)}
-        if any("queued" in node.flags for node in nodes):
-            for at, node in enumerate(nodes):
-                if node.kind in ("prompt", "task") and "queued" not in node.flags:
-                    self.texts.setdefault(_joined(node), []).append(at)
+        self.after: dict[int, int] = {}  # node -> the number of answers before it
+        self.told: set[tuple[int, str]] = set()  # prompts that nobody queued, by that number
+        answers = 0
+        for node in nodes:
+            self.after[id(node)] = answers
+            answers += node.kind == "answer"
+            if node.kind in ("prompt", "task") and "queued" not in node.flags:
+                self.told.add((self.after[id(node)], _joined(node)))
 
     def has(self, node: Node, marks: list[str]) -> bool:
         """Whether another record holds the same words, without an answer between them."""
@@ -318,12 +319,7 @@ class _Twins:
             twin = self.owner.get(mark[1:])
             if twin is not None and twin is not node and _joined(twin) == text:
                 return True
-        here = self.at[id(node)]
-        for at in self.texts.get(text, ()):
-            first, last = sorted((at, here))
-            if not any(node.kind == "answer" for node in self.nodes[first:last]):
-                return True
-        return False
+        return (self.after[id(node)], text) in self.told
 
 
 def _joined(node: Node) -> str:

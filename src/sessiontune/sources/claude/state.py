@@ -60,6 +60,7 @@ class Queued(msgspec.Struct):
     place: Place
     at: str = ""
     reason: str = ""
+    typed: bool = False  # there is more than the program's words
 
 
 class State:
