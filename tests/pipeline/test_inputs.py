@@ -48,6 +48,20 @@ def test_an_index_made_by_former_rules_is_made_anew(tmp_path: Path, grown: bool)
     assert len(again.index.ids) == 8 * (3 if grown else 2)
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "taken"), [("s.jsonl", 100_000, 1), ("s.log", 100_000, 0)]
+)
+def test_a_log_whose_long_first_line_is_damaged_is_known_by_the_next(
+    tmp_path: Path, name: str, taken: int
+) -> None:
+    log = tmp_path / "logs" / name
+    log.parent.mkdir()
+    log.write_text("\ufffd" * 100_000 + "\n" + LINE % ("user", "u1") + LINE % ("assistant", "u2"))
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        rows = discover([log.parent], ["claude"], store, runner, verify=False).rows
+    assert len(rows) == taken
+
+
 def test_a_file_that_no_source_of_a_former_version_knew_is_looked_at_again(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "s.jsonl"
     log.parent.mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from .moving import Elsewhere, begins_as, tail_of
 from .walking import Walked, below, place_of, utf8, walk
 
 _HEAD = 64 * 1024
+#: How far the end of a first line is looked for.
+_FIRST_LINE = 16 << 20
 #: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed differently: all
 #: files are then indexed again.
 _RULES = 14
@@ -242,17 +244,16 @@ def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
     try:
         log = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            head = os.pread(log, _HEAD, 0)
+            name = _source_of(file.path, log, sources)
             tail = tail_of(log, file.size)
             grown = before is not None and _only_grew(before, file, log)
         finally:
             os.close(log)
     except OSError as error:
         return _Indexed(None, Fault("unreadable", file.path, detail=error.strerror or ""))
-    name = _recognise(file.path, head, sources)
+    if name is None:
+        return _Indexed(None, None)
     if not name:
-        if _recognise(file.path, head, [n for n in registry.source_names() if n not in sources]):
-            return _Indexed(None, None)  # a log of an agent that is not asked for
         return _Indexed(FileRow(file, tail, FileIndex(rules=_RULES)), None)
     named = msgspec.structs.replace(file, source=name)
     source = registry.source(name)
@@ -268,12 +269,30 @@ def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
     return _Indexed(FileRow(named, tail, index), None)
 
 
-def _recognise(path: str, head: bytes, sources: Sequence[str]) -> str:
-    head = head.removeprefix(BOM).lstrip(b"\0")  # what a crash may leave before it
-    for name in sources:
-        if registry.source(name).recognise(path, head):
-            return name
+def _source_of(path: str, log: int, sources: Sequence[str]) -> str | None:
+    """The first of the sources that takes a file; "" for none at all, None if another agent's does,
+    which is not asked for."""
+    others = [name for name in registry.source_names() if name not in sources]
+    for head in _heads(path, log):
+        head = head.removeprefix(BOM).lstrip(b"\0")  # what a crash may leave before it
+        for name in (*sources, *others):
+            if registry.source(name).recognise(path, head):
+                return name if name in sources else None
     return ""
+
+
+def _heads(path: str, log: int) -> Iterator[bytes]:
+    """The beginning of a file; then, if that is one long line of a log of lines, what follows this
+    line, since it may be damaged."""
+    head = os.pread(log, _HEAD, 0)
+    yield head
+    if len(head) < _HEAD or b"\n" in head or not path.endswith(".jsonl"):
+        return
+    for at in range(_HEAD, _FIRST_LINE, _HEAD):
+        end = os.pread(log, _HEAD, at).find(b"\n")
+        if end >= 0:
+            yield os.pread(log, _HEAD, at + end + 1)
+            return
 
 
 def _only_grew(before: FileRow, now: LogFile, fd: int) -> bool:
