@@ -327,6 +327,22 @@ def test_reload_and_back_lead_to_the_same_thread(world: World, opened: Opened, w
         page.locator("#found", has_text="410 threads").wait_for()
 
 
+def test_a_list_that_moves_while_a_button_is_down_takes_the_click(
+    world: World, opened: Opened, window: Any
+) -> None:
+    rows = (world.lines()[0] | {"thread": f"{n:016x}", "content": f"Number {n}"} for n in range(90))
+    world.raw.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    with running(world, opened(world)) as server, _page(window, server.url) as page:
+        page.locator("#list .row").nth(3).hover()
+        title = page.locator("#list .row").nth(3).locator(".title").inner_text()
+        page.mouse.down()
+        page.locator("#list").evaluate(
+            "e => new Promise(done => { e.scrollTop += 9; e.onscroll = () => setTimeout(done); })"
+        )
+        page.mouse.up()
+        _chosen(page, title)
+
+
 def test_a_list_of_a_server_that_has_gone_says_so(
     world: World, opened: Opened, window: Any
 ) -> None:

@@ -89,7 +89,7 @@ export class List {
     else this.part(Math.floor(this.at / PART)); // and then it is
   }
 
-  // Rows may be drawn anew while a button is down: then the click is the whole box's.
+  // A row may be drawn anew while a button is down: then the click is the whole box's.
   clicked({ target, clientY }) {
     const row = target.closest(".row");
     this.choose(row ? Number(row.id.slice(4)) : Math.floor((clientY - this.room.getBoundingClientRect().top) / HEIGHT));
@@ -104,19 +104,33 @@ export class List {
       if (!this.row(at)) this.part(Math.floor(at / PART));
       drawn.push(this.line(at));
     }
-    this.room.replaceChildren(...drawn);
+    this.put(drawn);
     if (this.at >= first && this.at < last) this.box.setAttribute("aria-activedescendant", `row-${this.at}`);
     else this.box.removeAttribute("aria-activedescendant");
   }
 
+  // A row that is the same stays the same element: one that goes while a button is down takes the
+  // click with it.
+  put(drawn) {
+    for (const old of [...this.room.children]) if (!drawn.includes(old)) old.remove();
+    drawn.forEach((line, n) => {
+      if (this.room.children[n] !== line) this.room.insertBefore(line, this.room.children[n] ?? null);
+    });
+  }
+
+  // The element of a row: the one that stands there, if it shows the same.
   line(at) {
     const row = this.row(at);
+    const shown = { row, total: this.total, chosen: at === this.at };
+    const old = document.getElementById(`row-${at}`);
+    if (old && Object.entries(shown).every(([name, value]) => old.shown[name] === value)) return old;
     const values = {
       id: `row-${at}`, role: "option", class: `row ${row?.decision ?? ""}`,
       "aria-selected": String(at === this.at), "aria-posinset": at + 1, "aria-setsize": this.total,
     };
     const line = make("div", values, ...(row ? inside(row) : ["…"]));
     line.style.transform = `translateY(${at * HEIGHT}px)`;
+    line.shown = shown;
     return line;
   }
 }
