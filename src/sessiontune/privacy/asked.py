@@ -71,12 +71,12 @@ def _host(data: bytes, match: Any) -> tuple[int, int] | None:
 def _rule(
     kind: str, anchor: str, exact: str, check: Any, shape: str = "", after: int = 110
 ) -> Rule:
-    return Rule(kind, "places", anchor, exact, check, shape or kind, 120, after, rank=2)
+    return Rule(kind, anchor, exact, check, shape or kind, window=(120, after), rank=2)
 
 
 RULES: tuple[Rule, ...] = (
     *(
-        Rule(kind, "places", _ASKED, "()", None, kind, direct=partial(_answers, kind=kind), rank=2)
+        Rule(kind, _ASKED, shape=kind, direct=partial(_answers, kind=kind), rank=2)
         for kind in ("user", "host")
     ),
     _rule("user", r"\b[UG]id: \( ", rf"\b[UG]id: \( {{1,8}}\d{{1,8}}/ {{0,8}}({_USER})\)", _user),

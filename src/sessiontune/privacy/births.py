@@ -54,12 +54,9 @@ _ANY = quick(r"\d{4}[-/.]0?1[-/.]0?1\Z|0?1[-/.]0?1[-/.]\d{4}\Z")
 def _rule(words: str, date: str = _DATE) -> Rule:
     return Rule(
         "birth-date",
-        "personal",
-        rf"(?i:{words})(?:{date})",
         rf"(?i:{words})({date})",
-        _lived,
-        before=120,
-        after=16,
+        check=_lived,
+        window=(120, 16),
         rank=2,
     )
 

@@ -123,25 +123,19 @@ def _set_by_somebody(value: bytes, told: bool) -> bool:
 RULES: tuple[Rule, ...] = (
     Rule(
         "kubernetes-secret",
-        "secrets",
         r"(?i)(?:^|[\n\x00]|\\n)[ \t]*[\\\"']*kind[\\\"']*:[ \t]*[\\\"']*secret[\"']*[ \t]*(?:[\r\n\\\x00]|$)",
-        "()",
         direct=_kube,
         rank=3,
     ),
     Rule(
         "kubernetes-secret",
-        "secrets",
         rf"[\n\x00 \tn\"']stringData[\"']?:[ \t]*{NL}|^[\"']?stringData[\"']?:[ \t]*{NL}",
-        "()",
         direct=_strings,
         rank=3,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"(?i)(?:[\s\"'._\x00-]|\\n)(?:credentials|passwords|users)\\*[\"']?:[ \t]*{NL}[ \t-]|^(?:credentials|passwords|users):[ \t]*{NL}[ \t-]",
-        "()",
         direct=_credentials,
         rank=2,
     ),

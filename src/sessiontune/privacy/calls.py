@@ -118,17 +118,13 @@ def _given(data: bytes, end: int) -> list[tuple[int, int]]:
 RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
-        "secrets",
         rf"(?:{_OPENED})[^()\x00]*[\"'][A-Za-z0-9_.-]{{{_SIZE}}}",
-        "()",
         direct=_opening,
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"[A-Za-z0-9_)]\(\\*[\"'][A-Za-z0-9_.-]{{{_SIZE}}}",
-        "()",
         near=no_name,
         direct=_given,
         rank=1,
@@ -138,22 +134,18 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "secret",
-        "secrets",
         rf"(?:{_SIGNS}){_B_QUOTE}{_LITERAL}{{8}}",
         rf"(?:{_SIGNS}){_B_QUOTE}({_LITERAL}{{8,900}})\\*[\"'`]",
         _signing,
-        before=160,
-        after=960,
+        window=(160, 960),
         rank=3,
     ),
     Rule(
         "password",
-        "secrets",
         r"\"\.toCharArray\(",
         r"\"([^\s\"\\<>$]{6,200})\\*\"\.toCharArray\(",
         _signing,
-        before=240,
-        after=4,
+        window=(240, 4),
         rank=3,
     ),
 )

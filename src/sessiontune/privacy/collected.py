@@ -106,24 +106,20 @@ def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
 def _login(lead: str) -> Rule:
     return Rule(
         "password",
-        "secrets",
         rf"{lead}{_MARKS}{_SIGN}{{3}}",
         rf"{lead}{_MARKS}({_SIGN}{{6,80}})",
         _signs_in,
         near=said_follows,
-        before=160,
-        after=120,
+        window=(160, 120),
         rank=1,
     )
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("secret", "secrets", rf"{_NAMES}{_OPENS}", "()", direct=_collected, rank=2),
+    Rule("secret", rf"{_NAMES}{_OPENS}", direct=_collected, rank=2),
     Rule(
         "secret",
-        "secrets",
         rf"(?:^|[\n\x00\"]|\\n)\[{_NAMES}\][ \t]*{NL}",
-        "()",
         direct=_collected,
         rank=2,
     ),

@@ -84,12 +84,10 @@ _WHO = r"\S{1,60}?"
 RULES: tuple[Rule, ...] = (
     Rule(
         "curl-password",
-        "secrets",
         r"[ \t](?:-u|--user)[ =]{1,3}\\*[\"']?[^\s\"'\\:$]{6}[^\s\"'\\:$]*:(?:x-oauth-basic|[xX])?[\s\"'\\]",
         r"[ \t](?:-u|--user)[ =]{1,3}\\*[\"']?([^\s\"'\\:$]{6,200}):(?:x-oauth-basic|[xX])?[\s\"'\\]",
         _only_user,
-        before=240,
-        after=20,
+        window=(240, 20),
         rank=3,
         faster=tuple(
             rf"{option}[ =]{{1,3}}\\*[\"']?[^\s\"'\\:$]{{6}}[^\s\"'\\:$]*:(?:x-oauth-basic|[xX])?[\s\"'\\]"
@@ -98,23 +96,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "curl-password",
-        "secrets",
         r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}\\*[\"']?[^\s\"'\\:]{0,80}[\"']?:[\"']?[^\s\"':/]{3}",
         r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}\\*[\"']?([^\s\"'\\:`]{0,80}[\"']?:[\"']?[^\s\"'\\`]{3,120})",
         _curl_user,
-        before=200,
-        after=200,
+        window=(200, 200),
         rank=3,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"(?:{_SETS})[ \t]+{WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}",
         rf"(?:{_SETS})[ \t]+{QUOTE}?({WORDS}){_SET_TO}{QUOTE}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
         option,
         near=key_or_password_follows,
-        before=160,
-        after=960,
+        window=(160, 960),
         rank=2,
         faster=tuple(
             rf"(?:{sets})[ \t]+{WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}" for sets in _SETTERS
@@ -122,7 +116,6 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "password",
-        "secrets",
         r"\bdocker[ \t]+login[^\n]{0,120}[ ](?:-p|--password)[ =]{1,2}\\*[\"']?[^\s\"'$\\-]{4}|"
         r"\b(?:sqlcmd|bcp|isql|tsql)\b[^\n]{0,160}[ ]-P[ ]?\\*[\"']?[^\s\"'<$-]{4}|\bnet(?:\.exe)?[ ]user[ ][^\s/]{1,40}[ ][^\s/*]{4,40}[ ]/|"
         r"\bredis-cli[^\n]{0,120}[ ](?:-a|--pass)[ =]{1,2}\\*[\"']?[^\s\"'$\\-]{4}|"
@@ -131,48 +124,39 @@ RULES: tuple[Rule, ...] = (
         r"(?:[ ]-P[ ]?|\bnet(?:\.exe)?[ ]user[ ][^\s/]{1,40}[ ]|[ ](?:-p|--password|-a|--pass|-k)[ =]{1,2}|[ ]-pass(?:in|out)?[ ]pass:|"
         r"htpasswd[ ]+-[A-Za-z]{1,9}[ ]+\S{1,60}[ ]+\S{1,40}[ ]+)\\*[\"']?([^\s\"'<$\\-][^\s\"'\\]{3,200})",
         whole,
-        before=240,
-        after=220,
+        window=(240, 220),
         rank=3,
     ),
     Rule(
         "password",
-        "secrets",
         r"(?i:identified[ \t]+(?:with[ \t]+\S+[ \t]+)?by|(?-i:\bPASSWORD)[ ]?\(|(?:with|login|role[ \t]+\w+|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password(?:[ \t]+for[ \t]+[^\n=;]{1,80})?[ \t]*=)[ \t]*(?i:password[ \t]+)?'[^'\s]{3}",
         r"(?i:by|(?-i:\bPASSWORD)[ ]?\(|password|=)[ \t]*(?i:password[ \t]+)?'([^'\s]{3,200})'",
         whole,
-        before=64,
-        after=220,
+        window=(64, 220),
         rank=3,
     ),
     Rule(
         "password",
-        "secrets",
         r"\bsshpass[ \t]+-p[ \t]{0,2}[^\s-]{3}",
         r"sshpass[ \t]+-p[ \t]{0,2}\\*[\"']?([^\s\"'\\]{3,200})",
         whole,
-        before=40,
-        after=220,
+        window=(40, 220),
         rank=3,
     ),
     Rule(
         "password",
-        "secrets",
         r"\bmysql(?:dump|admin)?\b[^\n]{0,120}[ ]-p(?:\\*[\"'])?[^\s\"'$\\-][^\s]{3}",
         r" -p(?:\\*[\"'])?([^\s\"'$<\\-][^\s\"'<\\]{3,100})",
         whole,
-        before=200,
-        after=120,
+        window=(200, 120),
         rank=3,
     ),
     Rule(
         "password",
-        "secrets",
         rf"(?i)\blogin{_W}{_WHO}{_W}(?:account{_W}{_WHO}{_W})?password[ \t]+\S{{4}}|\buser(?:name)?[ \t]+{_WHO}{_W}pass(?:word)?[ \t]+\S{{4}}",
         rf"(?i)(?:login|user(?:name)?){_W}({_WHO}){_W}(?:account{_W}{_WHO}{_W})?pass(?:word)?[ \t]+\\*[\"']?([^\s\"'\\]{{3,199}}[^\s\"'\\,;])",
         _netrc,
-        before=120,
-        after=220,
+        window=(120, 220),
         rank=3,
     ),
 )

@@ -119,21 +119,17 @@ def _entered(data: bytes, end: int) -> list[tuple[int, int]]:
 _KEY_HEAD = rf"{_AS}(?:{_PASSWORD}|(?i:wlan|wi-?fi)-?(?i:schl\xc3\xbcssel|key))"
 
 RULES: tuple[Rule, ...] = (
-    Rule("password", "secrets", rf"{_PASSWORD}[^\n?\x00]{{0,80}}\?", "()", direct=_answer, rank=1),
-    Rule("password", "secrets", _KEY_HEAD, "()", direct=partial(_used_as, head=_KEY_HEAD), rank=1),
+    Rule("password", rf"{_PASSWORD}[^\n?\x00]{{0,80}}\?", direct=_answer, rank=1),
+    Rule("password", _KEY_HEAD, direct=partial(_used_as, head=_KEY_HEAD), rank=1),
     Rule(
         "password",
-        "secrets",
         r"(?i:passw(?:or)?d|pwd|passphrase|passcode)[\w \]\\\"'=*-]{0,24}\"[ ]?,\s{0,20}\\*\"(?:ref|text|value|target|submit|type|slowly)\\*\"",
-        "()",
         direct=_entered,
         rank=1,
     ),
     Rule(
         "password",
-        "secrets",
         r"(?i:users|logins|passwords|creds)\\*[\"']?[ ]?(?::|=|=>|:=)[ ]?\{(?:\s|\\+[nrt]){0,20}\\*[\"']\w",
-        "()",
         direct=_of_users,
         rank=1,
     ),

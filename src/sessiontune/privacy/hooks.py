@@ -109,12 +109,9 @@ def _in_host(form: str, host: str) -> Rule:
     """A rule for a key that is the first label of a host's name."""
     return Rule(
         "webhook-key",
-        "secrets",
-        rf"/{form}\.{host}",
         rf"/({form})\.{host}",
-        _value,
-        before=64,
-        after=8,
+        check=_value,
+        window=(64, 8),
         rank=8,
     )
 

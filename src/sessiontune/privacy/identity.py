@@ -104,12 +104,9 @@ def _number(data: bytes, match: Any) -> tuple[int, int] | None:
 RULES: tuple[Rule, ...] = tuple(
     Rule(
         "national-id",
-        "personal",
-        f"{spoken}{_IS}(?:{form})",
         f"{spoken}{_IS}({form})",
-        _number,
-        before=100,
-        after=24,
+        check=_number,
+        window=(100, 24),
         rank=3,
     )
     for spoken, form in ((words.replace(" ", "[ _-]?"), form) for words, form in _FORMS)

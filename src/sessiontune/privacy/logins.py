@@ -123,13 +123,11 @@ def _following(lead: str, before: int, check: Check = _beside) -> Rule:
     """A rule for a password right behind `lead`, which is at most `before` bytes long."""
     return Rule(
         kind="password",
-        layer="secrets",
         anchor=rf"{lead}{BEGIN}{FIRST}{REST}{{3}}",
         exact=rf"{lead}{BEGIN}({FIRST}{REST}{{7,200}})",
         check=check,
         near=said_follows,
-        before=before,
-        after=240,
+        window=(before, 240),
         rank=1,
     )
 
@@ -150,13 +148,11 @@ RULES: tuple[Rule, ...] = (
     _following(_IN_PAIR, before=32),
     Rule(
         kind="password",
-        layer="secrets",
         anchor=_HOST,  # the same as in the rule for IPv4 addresses, so the prefilter looks for it once
         exact=rf"{_HOST}{_BEHIND}{BEGIN}({FIRST}{REST}{{7,200}})",
         check=_at_host,
         near=lambda data, end: _LOGIN_BEHIND.match(data, end, end + 60) is not None,
-        before=16,
-        after=280,
+        window=(16, 280),
         rank=1,
     ),
     _following(
@@ -167,12 +163,10 @@ RULES: tuple[Rule, ...] = (
     _following(f"{_SIGN_IN}{BEGIN}{_USER}", before=120),
     Rule(
         kind="password",
-        layer="secrets",
         anchor=_IS_THE,
         exact=rf"(?:^|[\s`'\"(])({FIRST}{REST}{{7,64}})[`'\"]{{0,3}}{_IS_THE}",
         check=_ahead,
-        before=180,
-        after=8,
+        window=(180, 8),
         rank=1,
     ),
 )

@@ -241,13 +241,11 @@ def _labelled_iban(data: bytes, match: Any) -> tuple[int, int] | None:
 RULES: tuple[Rule, ...] = (
     Rule(
         "card",
-        "personal",
         r"[2-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d|3\d{3}[ -]\d{6}[ -]\d{4}",
         _CARD,
         _card,
         near=_may_be_card,
-        before=32,
-        after=32,
+        window=(32, 32),
         rank=3,
         faster=(
             r"\d{13}",
@@ -257,23 +255,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "iban",
-        "personal",
         r"[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}",
         _IBAN,
         _iban,
         near=_of_a_country,
-        before=32,
-        after=48,
+        window=(32, 48),
         rank=3,
     ),
     Rule(
         "iban",
-        "personal",
         r"(?i)iban[^\n\d]{0,16}[a-z]{2}\d{2}",
         _LABELLED_IBAN,
         _labelled_iban,
-        before=32,
-        after=120,
+        window=(32, 120),
         rank=2,
     ),
 )

@@ -294,23 +294,19 @@ _LINK = r"(?i)href=\\*[\"']tel:[^\"'<>\n]{7,40}\\*[\"'][^<>\n]{0,80}>[ ]{0,2}"
 RULES: tuple[Rule, ...] = (
     Rule(
         "phone",
-        "personal",
         rf"{_LINK}{_START}[\d ()./-]{{7}}",
         rf"{_LINK}({_NUMBER})",
         _linked,
-        before=180,
-        after=32,
+        window=(180, 32),
         rank=1,
     ),
     Rule(
         "phone",
-        "personal",
         r"\+[1-9]\d{0,2}[ .()-]{0,2}\(?\d{1,4}\)?[ .-]?\d{2,5}[ .-]?\d{2}|\(\d{3}\) ?\d{3}[ .-]\d{4}"
         r"|\b\d{3}[.-]\d{3}[.-]\d{4}\b",
         _PLUS,
         _phone,
-        before=40,
-        after=40,
+        window=(40, 40),
         rank=1,
         faster=(
             r"\+[1-9][\d .()-]{5}",
@@ -319,7 +315,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     *(
-        Rule("phone", "personal", anchor, "()", direct=_behind_label, rank=1)
+        Rule("phone", anchor, direct=_behind_label, rank=1)
         for anchor in (
             *(
                 rf"(?i)(?:{part})[^\n\d\x00]{{0,40}}{_START}[\d ()./-]{{7}}"
@@ -330,23 +326,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "phone",
-        "personal",
         rf"(?i){_REQUESTS}{_START}[\d ()./-]{{7}}",
         rf"(?i){_REQUESTS}({_NUMBER})",
         _requested,
-        before=80,
-        after=32,
+        window=(80, 32),
         rank=1,
     ),
     *(
         Rule(
             "phone",
-            "personal",
             rf"{lead}{start}[\d ()./-]{{7}}",
             rf"{lead}({_NUMBER})",
             _of_someone,
-            before=160,
-            after=32,
+            window=(160, 32),
             rank=1,
             faster=faster,
         )

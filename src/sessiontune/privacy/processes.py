@@ -48,9 +48,7 @@ RULES: tuple[Rule, ...] = (
     *(
         Rule(
             "user",
-            "places",
             head,
-            "()",
             shape="user",
             direct=partial(_accounts, row=quick(row)),
             rank=2,
@@ -59,13 +57,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "user",
-        "places",
         r"\bAccount Name:(?:[ \t]|\\+t)",
         rf"\bAccount Name:(?:[ \t]|\\+t){{1,8}}{_USER}(?:[\s\\\"]|$)",
         _person,
         "user",
-        before=40,
-        after=60,
+        window=(40, 60),
         rank=2,
     ),
 )

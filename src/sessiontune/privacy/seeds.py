@@ -147,15 +147,13 @@ _SAID_SO = quick(r"[:=]|[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)\b")
 _LICENCE = r"(?i:licen[cs]e|product|serial|activation|registration|cd)[ _-]?(?i:key|code|number)"
 
 RULES: tuple[Rule, ...] = (
-    Rule("wallet-phrase", "secrets", _SPOKEN_OF, "()", direct=_phrases, rank=8),
+    Rule("wallet-phrase", _SPOKEN_OF, direct=_phrases, rank=8),
     Rule(
         "solana-key",
-        "secrets",
         r"(?i:id\.json|keypair|solana|phantom|secret_?key|private_?key)[^\[\n]{0,60}(?:\n|\\n)?[^\[\n]{0,20}\[[0-9]{1,3}, ?[0-9]{1,3},",
         r"(\[[0-9]{1,3}(?:, ?[0-9]{1,3}){63}\])",
         _key_bytes,
-        before=20,
-        after=420,
+        window=(20, 420),
         rank=8,
     ),
     secret_rule(
@@ -163,9 +161,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "recovery-code",
-        "secrets",
         r"(?i)(?:recovery|backup|emergency|scratch|one-time)[ _-]codes?[\"']?[ \t]{0,2}:",
-        "()",
         direct=_codes,
         rank=3,
     ),

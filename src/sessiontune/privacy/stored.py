@@ -46,9 +46,7 @@ def _random(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _hashed(form: str) -> Rule:
-    return Rule(
-        "password-hash", "secrets", form, f"({form})", accepted_hash, before=260, after=200, rank=7
-    )
+    return Rule("password-hash", f"({form})", check=accepted_hash, window=(260, 200), rank=7)
 
 
 def _after(kind: str, head: str, value: str, check: Check = _value, tail: str = "") -> Rule:
@@ -75,12 +73,10 @@ RULES: tuple[Rule, ...] = (
     *(_hashed(form) for form in _HASHES),
     Rule(
         "password-hash",
-        "secrets",
         r"\$krb5(?:asrep|tgs|pa)\$\d{1,2}\$[A-Za-z0-9*@.$:/_-]{40}",
         r"(\$krb5(?:asrep|tgs|pa)\$\d{1,2}\$[A-Za-z0-9*@.$:/_-]{40,9000})",
         _ticket,
-        before=260,
-        after=8000,
+        window=(260, 8000),
         first=1200,
         rank=7,
     ),

@@ -173,7 +173,7 @@ def _option(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("password", "secrets", _USE, "()", direct=_ahead, rank=1),
+    Rule("password", _USE, direct=_ahead, rank=1),
     secret_rule(
         "password",
         _OPTIONS,
@@ -185,9 +185,7 @@ RULES: tuple[Rule, ...] = (
     *(
         Rule(
             "password",
-            "secrets",
             rf"(?:{words})[^\n\x00]{{0,{_REACH}}}(?:[A-Za-z!#$%^&*?@+_~-][0-9]|[0-9][A-Za-z])",
-            "()",
             near=_may_be_typed,
             direct=_behind,
             rank=1,
