@@ -1,4 +1,4 @@
-"""Secrets on command lines and in statements: `curl -u`, `mysql -p`, `ENV NAME value`, SQL, netrc."""
+"""Secrets on command lines and in statements: `curl -u`, `ENV NAME value`, SQL, netrc."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -8,36 +8,23 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random
 from .looks import key_or_password_follows
-from .rules import Rule
+from .rules import Rule, secret_rule
 from .structured import QUOTE, WORDS, option, whole
 from .values import typed
 
+#: Signs of templates, of variables of a shell, of a choice in a manual.
+_FILLED = (b"$(", b"${", b"`", b"**", b"{{", b"%(", b"<", b">", b"[", b"]")
+
 
 def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
     raw = match.group(1)
     user, _, password = raw.strip(b"\"'").partition(b":")
-    if (
-        (not password and not user)
-        or b"$" in raw[:1]
-        or b"$(" in raw
-        or b"${" in raw
-        or b"`" in raw
-    ):
+    if raw[:1] == b"$" or password[:1] == b"$" or any(sign in raw for sign in _FILLED):
         return None
     if is_placeholder(password) and (is_placeholder(user) or not password):
         return None
-    if (
-        any(c in b"<>[]" for c in raw)
-        or b"**" in raw
-        or b"{{" in raw
-        or password[:1] == b"$"
-        or b"%(" in raw
-    ):
-        return None
-    if b"x" * 3 in password.lower() or b"y" * 3 in password.lower():
-        return None
-    return start, end
+    low = password.lower()
+    return None if b"xxx" in low or b"yyy" in low else match.span(1)
 
 
 def _only_user(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -114,42 +101,12 @@ RULES: tuple[Rule, ...] = (
             rf"(?:{sets})[ \t]+{WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}" for sets in _SETTERS
         ),
     ),
-    Rule(
+    secret_rule(
         "password",
-        r"\bdocker[ \t]+login[^\n]{0,120}[ ](?:-p|--password)[ =]{1,2}\\*[\"']?[^\s\"'$\\-]{4}|"
-        r"\b(?:sqlcmd|bcp|isql|tsql)\b[^\n]{0,160}[ ]-P[ ]?\\*[\"']?[^\s\"'<$-]{4}|\bnet(?:\.exe)?[ ]user[ ][^\s/]{1,40}[ ][^\s/*]{4,40}[ ]/|"
-        r"\bredis-cli[^\n]{0,120}[ ](?:-a|--pass)[ =]{1,2}\\*[\"']?[^\s\"'$\\-]{4}|"
-        r"\bopenssl[^\n]{0,160}[ ](?:-k[ ]|-pass(?:in|out)?[ ]pass:)\\*[\"']?[^\s\"'$\\-]{4}|"
-        r"\bhtpasswd[ ]+-[A-Za-z]{0,4}b[A-Za-z]{0,4}[ ]+\S{1,60}[ ]+\S{1,40}[ ]+\\*[\"']?[^\s\"'$\\-]{4}",
-        r"(?:[ ]-P[ ]?|\bnet(?:\.exe)?[ ]user[ ][^\s/]{1,40}[ ]|[ ](?:-p|--password|-a|--pass|-k)[ =]{1,2}|[ ]-pass(?:in|out)?[ ]pass:|"
-        r"htpasswd[ ]+-[A-Za-z]{1,9}[ ]+\S{1,60}[ ]+\S{1,40}[ ]+)\\*[\"']?([^\s\"'<$\\-][^\s\"'\\]{3,200})",
+        r"(?i:identified[ \t]+(?:with[ \t]+\S+[ \t]+)?by|(?-i:\bPASSWORD)[ ]?\(|(?:with|login|role[ \t]+\w+|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password(?:[ \t]+for[ \t]+[^\n=;]{1,80})?[ \t]*=)[ \t]*(?i:password[ \t]+)?'",
+        r"[^'\s]{3,200}",
         whole,
-        window=(240, 220),
-        rank=3,
-    ),
-    Rule(
-        "password",
-        r"(?i:identified[ \t]+(?:with[ \t]+\S+[ \t]+)?by|(?-i:\bPASSWORD)[ ]?\(|(?:with|login|role[ \t]+\w+|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password(?:[ \t]+for[ \t]+[^\n=;]{1,80})?[ \t]*=)[ \t]*(?i:password[ \t]+)?'[^'\s]{3}",
-        r"(?i:by|(?-i:\bPASSWORD)[ ]?\(|password|=)[ \t]*(?i:password[ \t]+)?'([^'\s]{3,200})'",
-        whole,
-        window=(64, 220),
-        rank=3,
-    ),
-    Rule(
-        "password",
-        r"\bsshpass[ \t]+-p[ \t]{0,2}[^\s-]{3}",
-        r"sshpass[ \t]+-p[ \t]{0,2}\\*[\"']?([^\s\"'\\]{3,200})",
-        whole,
-        window=(40, 220),
-        rank=3,
-    ),
-    Rule(
-        "password",
-        r"\bmysql(?:dump|admin)?\b[^\n]{0,120}[ ]-p(?:\\*[\"'])?[^\s\"'$\\-][^\s]{3}",
-        r" -p(?:\\*[\"'])?([^\s\"'$<\\-][^\s\"'<\\]{3,100})",
-        whole,
-        window=(200, 120),
-        rank=3,
+        "'",
     ),
     Rule(
         "password",

@@ -147,16 +147,29 @@ def _in_state(data: bytes, end: int) -> list[tuple[int, int]]:
     return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
 
 
+#: `kubectl create secret` before its values, of which there may be many in the line.
+_OF_SECRET = quick(r"\bsecret[^\n]{1,900}\Z")
+_ENDS_COMMAND = quick(r"[\n|;]|\\n|\Z")
+_PUT = quick(rf"[ \t][\w.-]{{1,60}}={Q}({IN_COMMAND}{{6,900}})")
+
+
+def _put(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The values of `vault kv put PATH name=V name=V`."""
+    stop = _ENDS_COMMAND.search(data, end, min(len(data), end + 2000)).start()  # type: ignore[union-attr]
+    found = (_set(data, pair) for pair in _PUT.finditer(data, end, stop))
+    return [span for span in found if span is not None]
+
+
 RULES: tuple[Rule, ...] = (
     # ------------------------------------------------------------ command lines
-    _rule(
+    secret_rule(
         "secret",
-        rf"\bsecret[^\n]{{1,200}}--from-literal[= ]{Q}[\w.-]{{1,60}}=",
+        rf"--from-literal[= ]{Q}[\w.-]{{1,60}}=",
         rf"{IN_COMMAND}{{6,900}}",
+        _set,
+        near=lambda data, end: _OF_SECRET.search(data, max(0, end - 900), end) is not None,
     ),
-    _rule(
-        "secret", rf"\bkv put{S}[^\n|;]{{1,120}}{S}[\w.-]{{1,60}}={Q}", rf"{IN_COMMAND}{{6,900}}"
-    ),
+    Rule("secret", rf"\bkv put{S}", direct=_put, rank=3),
     _rule("password", rf"\bssh-keygen\b[^\n|;]{{0,120}}{S}-[NP]{S}?{Q}", rf"{IN_COMMAND}{{4,100}}"),
     _rule(
         "secret",

@@ -165,25 +165,33 @@ def least(source: str) -> str:
     return source
 
 
+#: A wide gap in a head: `[^\n|;]{0,160}`.
+_GAP = re.compile(r"(?<=\])\{\d+,(?:[89]\d|\d{3,})\}")
+
+
 def secret_rule(
     kind: str,
     head: str,
     value: str,
-    check: Check,
+    check: Check | None,
     tail: str = "",
     rank: int = 3,
     faster: tuple[str, ...] = (),
+    near: Near | None = None,
+    before: int = 320,
 ) -> Rule:
     """A rule for a value that follows `head` and may need `tail` behind it. The prefilter looks for
-    the head with the first bytes of the value (or for the heads in `faster` in place of it)."""
+    the head with the first bytes of the value (or for the heads in `faster` in place of it). A wide
+    gap in the head ends as early as it can: of two commands in one line of JSON, both are found."""
     return Rule(
         kind=kind,
         anchor=f"{head}(?:{least(value)})",
-        exact=f"{head}({value}){tail}",
+        exact=_GAP.sub(lambda gap: gap[0] + "?", head) + f"({value}){tail}",
         check=check,
-        window=(320, 1200),
+        window=(before, 1200),
         rank=rank,
         faster=tuple(f"{head}(?:{least(value)})" for head in faster),
+        near=near,
     )
 
 
