@@ -16,7 +16,7 @@ from .checks import is_placeholder, judged_random, wordy
 from .judge import judge
 from .keynames import says_password
 from .pseudonym import inside_pseudonym
-from .rules import NL, Rule
+from .rules import NL, Rule, secret_rule
 from .structured import WORDS
 from .typedin import as_asked
 from .values import is_dull_value, is_gibberish, typed
@@ -160,28 +160,26 @@ def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(
+    secret_rule(
         "password",
-        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?{_ALONE}{{6}}",
-        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
+        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?",
+        rf"{_ALONE}{{6,120}}",
         _printed,
-        window=(320, 140),
-        rank=3,
+        rf"\\*[\"']?{_ENDS}",
     ),
-    Rule(
+    secret_rule(
         "secret",
-        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']{_ALONE}{{16}}",
-        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']({_ALONE}{{16,900}})\\*[\"']",
+        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']",
+        rf"{_ALONE}{{16,900}}",
         _alone,
-        window=(320, 960),
+        r"\\*[\"']",
         rank=2,
     ),
-    Rule(
+    secret_rule(
         "secret",
-        rf"form-data; name=\\*\"{WORDS}\\*\"{NL}{NL}[^\s\"\\]{{4}}",
-        rf"form-data; name=\\*\"({WORDS})\\*\"{NL}{NL}([^\s\"\\]{{4,900}})",
+        rf"form-data; name=\\*\"({WORDS})\\*\"{NL}{NL}",
+        r"[^\s\"\\]{4,900}",
         _inner,
-        window=(160, 960),
         rank=2,
     ),
     Rule(

@@ -12,7 +12,7 @@ from typing import Any
 from .checks import count_digits, is_placeholder, judged_random, numbered, wordy
 from .keynames import vendor_of
 from .nearby import HEX, no_name, whole_key
-from .rules import Rule, quick
+from .rules import Rule, quick, secret_rule
 from .values import typed
 
 #: Characters of a value that the prefilter asks for.
@@ -132,13 +132,12 @@ RULES: tuple[Rule, ...] = (
             rf"\({quote}[A-Za-z0-9_.-]{{{_SIZE}}}" for quote in ('"', "'", r"\\+\"", r"\\+'")
         ),
     ),
-    Rule(
+    secret_rule(
         "secret",
-        rf"(?:{_SIGNS}){_B_QUOTE}{_LITERAL}{{8}}",
-        rf"(?:{_SIGNS}){_B_QUOTE}({_LITERAL}{{8,900}})\\*[\"'`]",
+        rf"(?:{_SIGNS}){_B_QUOTE}",
+        rf"{_LITERAL}{{8,900}}",
         _signing,
-        window=(160, 960),
-        rank=3,
+        r"\\*[\"'`]",
     ),
     Rule(
         "password",

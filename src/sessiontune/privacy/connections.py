@@ -10,7 +10,7 @@ import re2
 
 from .checks import is_placeholder
 from .editing import is_sought, put_there
-from .rules import Rule
+from .rules import Rule, secret_rule
 from .structured import QUOTE, whole
 from .values import is_gibberish
 
@@ -51,20 +51,17 @@ RULES: tuple[Rule, ...] = (
         window=(200, 220),
         rank=4,
     ),
-    Rule(
+    secret_rule(
         "docker-auth",
-        rf"{QUOTE}auth{QUOTE}:[ ]{{0,2}}{QUOTE}[A-Za-z0-9+/]{{8}}",
-        rf"{QUOTE}auth{QUOTE}:[ ]{{0,2}}{QUOTE}([A-Za-z0-9+/]{{8,400}}={{0,2}})",
+        rf"{QUOTE}auth{QUOTE}:[ ]{{0,2}}{QUOTE}",
+        r"[A-Za-z0-9+/]{8,400}={0,2}",
         whole,
-        window=(90, 420),
-        rank=3,
     ),
-    Rule(
+    secret_rule(
         "connection-secret",
-        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=[^;\s\"'<>{}$%]{4}",
-        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=([^;\s\"'<>{}$%&]{4,400})[;\"']",
+        r"(?i:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=",
+        r"[^;\s\"'<>{}$%&]{4,400}",
         _connection,
-        window=(60, 420),
-        rank=3,
+        r"[;\"']",
     ),
 )
