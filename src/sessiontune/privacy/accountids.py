@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from .checks import counts_up
-from .rules import Rule
+from .rules import UUID, Rule
 
 #: The beginning of a UUID, less those of our own pseudonyms (`5e55....-....-8`).
 _NOT_MADE_UUID = (
@@ -29,7 +29,6 @@ def _account(data: bytes, match: Any) -> tuple[int, int] | None:
     return None if counts_up(match.group(1), (0, 1)) > 0.7 else match.span(1)
 
 
-_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _ACCOUNT = (
     r"(?i:account|organi[sz]ation|org|user|owner|tenant|customer|subscription|workspace|installation|"
     r"device|machine|profile|member|hardware|provisioning)[ _-]?(?i:uuid|id)"
@@ -82,7 +81,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "account",
         rf"(?:{_ACCOUNT}[\\\"']{{0,66}} {{0,2}}[:=] {{0,2}}[\\\"']{{0,66}}|{_AZURE}){_NOT_MADE_UUID}",
-        rf"(?:{_ACCOUNT}{_QUOTED}|{_AZURE})({_UUID})",
+        rf"(?:{_ACCOUNT}{_QUOTED}|{_AZURE})({UUID})",
         _account,
         "uuid",
         window=(160, 40),
@@ -91,7 +90,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "account",
         rf"{_LISTED_BY_AZURE}{_NOT_MADE_UUID}",
-        rf"{_LISTED_BY_AZURE}({_UUID})",
+        rf"{_LISTED_BY_AZURE}({UUID})",
         _account,
         "uuid",
         window=(160, 40),

@@ -50,7 +50,7 @@ def is_person(name: bytes) -> bool:
     )
 
 
-def _account(data: bytes, match: Any) -> tuple[int, int] | None:
+def account(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     return (start, end) if is_person(match.group(1)) else None
 
@@ -131,7 +131,7 @@ def _in_settings(data: bytes, match: Any) -> bool:
 
 
 def _configured(data: bytes, match: Any) -> tuple[int, int] | None:
-    return _account(data, match) if _in_settings(data, match) else None
+    return account(data, match) if _in_settings(data, match) else None
 
 
 def _host_set(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -180,7 +180,7 @@ RULES: tuple[Rule, ...] = (
     # logs of servers: who signed in, and from where
     name_rule("host", rf"<\d{{1,3}}>1 {_TIME}[A-Za-z]", rf"{_TIME}({_NAME}) ", _machine, 64),
     *(
-        name_rule("user", f"{head}[a-z_]", rf"{head}({_USER}){tail}", _account, 48)
+        name_rule("user", f"{head}[a-z_]", rf"{head}({_USER}){tail}", account, 48)
         for head, tail in (
             (
                 r"\b(?:Accepted|Failed) (?:password|publickey|none|hostbased|keyboard-interactive|gssapi)[a-z/-]{0,12} for (?:invalid user )?",
@@ -197,7 +197,7 @@ RULES: tuple[Rule, ...] = (
         "user",
         rf" - {_USER} \[\d\d/[A-Z][a-z]{{2}}/\d{{4}}:",
         rf" - ({_USER}) \[\d\d/",
-        _account,
+        account,
         4,
     ),
     name_rule(
@@ -218,14 +218,14 @@ RULES: tuple[Rule, ...] = (
         "user",
         rf"\bhost=[\w.:-]{{3,60}}{NL}username=[A-Za-z0-9]",
         rf"{NL}username=([A-Za-z0-9][\w.-]{{1,38}})(?:[\r\n\\\"]|$)",
-        _account,
+        account,
         48,
     ),
     name_rule(
         "user",
         r"Logged in to [a-z0-9.-]{4,60} (?:account|as) [A-Za-z0-9]",
         r"Logged in to [a-z0-9.-]{4,60} (?:account|as) ([A-Za-z0-9][A-Za-z0-9-]{1,38})[ \r\n\\(]",
-        _account,
+        account,
         48,
     ),
     name_rule(
@@ -274,7 +274,7 @@ RULES: tuple[Rule, ...] = (
         "user",
         rf"\bssh[ ]-l[ ]{{1,2}}{_USER}",
         rf"\bssh[ ]-l[ ]{{1,2}}({_USER})[ ]",
-        _account,
+        account,
         "user",
         window=(60, 40),
         rank=2,
@@ -290,7 +290,7 @@ RULES: tuple[Rule, ...] = (
         "user",
         _AT_HOST,
         rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ](?:[^\n|;<>@]{{0,100}}[ '\"=])?|(?:ssh|scp|sftp|rsync|smb)://)({_USER})@[A-Za-z0-9]",
-        _account,
+        account,
         "user",
         window=(150, 4),
         rank=2,
@@ -299,7 +299,7 @@ RULES: tuple[Rule, ...] = (
         "user",
         rf"{_START}(?:USER|LOGNAME|USERNAME|SUDO_USER)={_USER}|[ \t\"';](?:LOGNAME|SUDO_USER)={_USER}",
         rf"(?:USER|LOGNAME|USERNAME|SUDO_USER)=({_USER})(?:[\s\"'\\\x00]|$)",
-        _account,
+        account,
         "user",
         window=(60, 40),
         rank=2,
@@ -308,7 +308,7 @@ RULES: tuple[Rule, ...] = (
         "user",
         rf"{_START}{_USER} +(?:pts/|tty)\d",
         rf"({_USER}) +(?:pts/|tty)\d",
-        _account,
+        account,
         "user",
         window=(60, 8),
         rank=2,
@@ -317,7 +317,7 @@ RULES: tuple[Rule, ...] = (
         "user",
         rf"\b(?:[ug]id|groups)=\d{{1,7}}\({_USER}",
         rf"(?:[ug]id|groups)=\d{{1,7}}\(({_USER})\)",
-        _account,
+        account,
         "user",
         window=(60, 40),
         rank=2,

@@ -63,7 +63,6 @@ def _rule(words: str, date: str = _DATE) -> Rule:
 
 #: Fields that may hold a date without marks.
 _FIELDS = (
-    r"(?-i:BDAY)(?:;[a-z=-]{1,30})?:|"
     r"(?-i:dob|birth_?[dD]ate|birthday|date_of_birth|dateOfBirth)[\\\"']{1,3}:[ ]?[\\\"']{0,3}"
 )
 

@@ -15,7 +15,7 @@ from .decoders import QUAD
 from .examples import is_published_example
 from .keyblocks import BEGIN
 from .pseudonym import LETTERS, without_pseudonyms
-from .rules import Rule, quick
+from .rules import Rule, quick, secret_rule
 from .structured import QUOTE, whole
 
 
@@ -72,10 +72,8 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _header(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
-    value = match.group(1)
-    while value and value[-1:] in (b",", b";", b")", b".", b"\\"):
-        value, end = value[:-1], end - 1
+    value = match.group(1).rstrip(b",;).\\")
+    start, end = match.start(1), match.start(1) + len(value)
     if len(value) < 6 or is_placeholder(value) or any(c in b"{}<>$()[]*" for c in value):
         return None
     if data[end : end + 1] == b"(":
@@ -203,13 +201,11 @@ RULES: tuple[Rule, ...] = (
         window=(24, 1100),
         rank=3,
     ),
-    Rule(
+    secret_rule(
         "authorization",
-        rf"-(?:H|-header)[ =]{{1,4}}{QUOTE}{_AUTH}:[ ]{{0,4}}{_VALUE}{{6}}",
-        rf"-(?:H|-header)[ =]{{1,4}}{QUOTE}{_AUTH}:[ ]{{0,4}}({_VALUE}{{6,1000}})",
+        rf"-(?:H|-header)[ =]{{1,4}}{QUOTE}{_AUTH}:[ ]{{0,4}}",
+        rf"{_VALUE}{{6,1000}}",
         _header,
-        window=(160, 1100),
-        rank=3,
     ),
     Rule(
         "authorization",

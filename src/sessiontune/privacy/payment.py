@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .checks import digits_of
 from .examples import is_published_example
 from .rules import Rule, left_edge, pattern, quick
 
@@ -43,7 +44,7 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     if data[start - 1 : start] == b"%":  # %20 before the number
         start += 2
     value = data[start:end]
-    digits = bytes(c for c in value if 48 <= c <= 57)
+    digits = digits_of(value)
     if not left_edge(data, start) or data[end : end + 1].isalnum():
         return None
     odd = data[start - 1 : start] in (b".", b"-", b"_", b"+", b"/") or (
@@ -186,25 +187,6 @@ def _of_a_country(data: bytes, end: int) -> bool:
     )
 
 
-def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
-    start = match.start(1)
-    size = _IBAN_SIZES.get(match.group(1)[:2])
-    if size is None:
-        return None
-    end, seen = start, 0
-    for char in match.group(1):
-        if seen == size:
-            break
-        seen += char != 32
-        end += 1
-    value = data[start:end]
-    if not left_edge(data, start):
-        return None
-    if seen != size or data[end : end + 1].isalnum() or not _of_someone(value):
-        return None
-    return start, end
-
-
 def _of_someone(value: bytes) -> bool:
     """True for an IBAN with the right check digits that is no example of the registry's."""
     return iban(value) and not is_published_example(value.replace(b" ", b"").upper())
@@ -223,7 +205,7 @@ def iban(value: bytes) -> bool:
     return int(number) % 97 == 1
 
 
-def _labelled_iban(data: bytes, match: Any) -> tuple[int, int] | None:
+def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     size = _IBAN_SIZES.get(match.group(1)[:2].upper())
     if size is None or not left_edge(data, start):
@@ -266,7 +248,7 @@ RULES: tuple[Rule, ...] = (
         "iban",
         r"(?i)iban[^\n\d]{0,16}[a-z]{2}\d{2}",
         _LABELLED_IBAN,
-        _labelled_iban,
+        _iban,
         window=(32, 120),
         rank=2,
     ),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import counts_up
+from .checks import counts_up, digits_of
 from .pseudonym import inside_pseudonym
 from .rules import Rule, after_escapes, left_edge, pattern, quick, windowed
 
@@ -43,7 +43,7 @@ _DIGITS = quick(r"\d+")
 def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     value = match.group(1)
-    digits = bytes(c for c in value if 48 <= c <= 57)
+    digits = digits_of(value)
     if not 8 <= len(digits) <= 15 or len(set(digits)) < 4:
         return None
     before = data[start - 1 : start]
@@ -238,10 +238,10 @@ def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] 
     value = data[start:end]
     if value[:3].upper() == b"%2B":
         start, value = start + 3, value[3:]
-    digits = bytes(c for c in value if 48 <= c <= 57)
+    digits = digits_of(value)
     if len(digits) > 15 and b" / " in value:  # two numbers
         value = value[: value.index(b" / ")]
-        end, digits = start + len(value), bytes(c for c in value if 48 <= c <= 57)
+        end, digits = start + len(value), digits_of(value)
     after = data[end : end + 1]
     if not 8 <= len(digits) <= 15 or len(set(digits)) < 4 or _made_up(digits):
         return None
