@@ -49,20 +49,14 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
     """The password in `scheme://user:password@host`."""
     start, end = match.span(2)
     user, password = match.group(1), match.group(2)
-    if is_placeholder(password) or password in (b"pass", b"pw", b"PASSWORD", b"tiger", user):
+    if is_placeholder(password) or password == user:
         return None
     if any(c in b"{}<>$*" for c in password) or (password.isupper() and password.isalpha()):
         return None
     if user and _PORT.match(password):
         return None  # a port and a path: `http://localhost:9001/users/anna@...`
     low = password.lower()
-    if low.startswith((b"your", b"my-", b"my_", b"some")) or low in (
-        b"port",
-        b"pwd",
-        b"p",
-        b"x",
-        b"y",
-    ):
+    if low.startswith((b"your", b"my-", b"my_", b"some")) or low == b"port":
         return None
     if password.isdigit() and len(password) < 6 and not user:
         return None
@@ -102,26 +96,27 @@ _FIELDS = re2.compile(rb"[A-Za-z_]+=|[A-Z0-9]+(?:-[A-Z0-9]+)+")
 _FIELD = re2.compile(rb"[a-z_]+=")
 
 
-def _stand_in_pair(value: bytes) -> bool:
-    """True where the base64 of Basic authorization holds a stand-in, as `user:password` in manuals."""
-    if b":" in value:
-        user, _, password = value.partition(b":")
-        return is_placeholder(user) and is_placeholder(password)
+def _login(value: bytes) -> tuple[bytes, bytes] | None:
+    """The user and the password of Basic authorization, in base64 or as they are."""
     try:
-        user, colon, password = base64.b64decode(value, validate=True).partition(b":")
+        plain = value if b":" in value else base64.b64decode(value, validate=True)
     except binascii.Error:
-        return False
-    return bool(colon) and is_placeholder(user) and is_placeholder(password)
+        return None
+    user, colon, password = plain.partition(b":")
+    return (user, password) if colon else None
+
+
+def _stand_in_pair(value: bytes) -> bool:
+    """True for a login of stand-ins, such as `user:password` in manuals."""
+    login = _login(value)
+    return login is not None and all(map(is_placeholder, login))
 
 
 def _user_and_password(data: bytes, match: Any) -> tuple[int, int] | None:
     """`Basic V` anywhere, if V decodes to a user and a password."""
     value = match.group(1)
-    try:
-        user, colon, password = base64.b64decode(value, validate=True).partition(b":")
-    except binascii.Error:
-        return None
-    plain = colon and user.isascii() and user.decode("ascii").isprintable() and len(password) > 3
+    user, password = _login(value) or (b"", b"")
+    plain = user.isascii() and user.decode("ascii").isprintable() and len(password) > 3
     shown = _stand_in_pair(value) or is_published_example(value)
     return match.span(1) if plain and user and not shown else None
 

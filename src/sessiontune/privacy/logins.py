@@ -28,8 +28,9 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
         or _USER_SAID.search(data, max(0, start - 80), start)
     ):
         most = 0.9
-    good = len(value) >= 8 and (typed(value) or _typed_low(value, most)) and wordy(value) < most
-    good = good or (most > 0.8 and chained(value)) or (not call and numbered_words(value))
+    clear = most > 0.8  # then letters and two digits are enough: `maple71river`
+    good = len(value) >= 8 and (typed(value) or (clear and numbered(value))) and wordy(value) < most
+    good = good or (clear and chained(value)) or (not call and numbered_words(value))
     return (start, start + len(value)) if good else None
 
 
@@ -57,11 +58,6 @@ def _at_host(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 _MARKS = re2.compile(rb"[A-Za-z0-9!@#$%^&*_+~]{8,40}")
-
-
-def _typed_low(value: bytes, most: float) -> bool:
-    """True for letters and two digits or more (`maple71river`), where the context is clear (`most`)."""
-    return most > 0.8 and numbered(value)
 
 
 def _between_quotes(data: bytes, start: int, value: bytes) -> bool:

@@ -148,7 +148,7 @@ def _in_state(data: bytes, end: int) -> list[tuple[int, int]]:
 
 
 #: `kubectl create secret` before its values, of which there may be many in the line.
-_OF_SECRET = quick(r"\bsecret[^\n]{1,900}\Z")
+_OF_SECRET = quick(r"(?:\b|(?<=\\[nrt]))secret[^\n]{1,900}\Z")
 _ENDS_COMMAND = quick(r"[\n|;]|\\n|\Z")
 _PUT = quick(rf"[ \t][\w.-]{{1,60}}={Q}({IN_COMMAND}{{6,900}})")
 
