@@ -12,14 +12,14 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import judged_random, wordy
 from .judge import judge
 from .keynames import says_password
 from .pseudonym import inside_pseudonym
 from .rules import NL, Rule, secret_rule
 from .structured import WORDS
 from .typedin import as_asked
-from .values import is_dull_value, is_gibberish, typed
+from .values import is_gibberish, no_secret, typed
 
 #: The end of a name with a word for a secret, loosely, for the prefilter.
 _SAYS = r"(?i:pass(?:word|wd|phrase|code)|pwd|secret|token|key|credentials?)[A-Za-z0-9_.-]*"
@@ -81,7 +81,7 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     """A value alone on the line below its name: a random one, or one that looks like a password."""
     start, end = match.span(1)
     value = match.group(1)
-    if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
+    if no_secret(value) or _HASHING.search(match.group(0)):
         return None
     told = _TELLING.finditer(data, match.start(), start)
     if all(inside_pseudonym(data, *one.span()) for one in told):
@@ -148,13 +148,7 @@ _ASKS_KEY = rf"{_PROMPT} [^\n\\]{{0,80}}(?i:secret|token|api_?key)[A-Za-z0-9_]{{
 def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     value = match.group(1)
-    if (
-        is_placeholder(value)
-        or is_dull_value(value)
-        or value.isalpha()
-        or _NAMES.fullmatch(value)
-        or value[-1:] in b":("
-    ):
+    if no_secret(value) or value.isalpha() or _NAMES.fullmatch(value) or value[-1:] in b":(":
         return None
     return start, end
 

@@ -8,7 +8,7 @@ import re2
 
 from .checks import count_digits, is_placeholder, wordy
 from .rules import NL, Rule, quick
-from .values import is_dull_value, like_password
+from .values import like_password, no_secret
 
 _DATA = re2.compile(
     rb"(?:^|[\n\x00\"]|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)"
@@ -115,8 +115,7 @@ def _set_by_somebody(value: bytes, told: bool) -> bool:
         and (told or (value.lower() != value and wordy(value) < 0.7))
         and value.upper() != value
         and like_password(value, False, False)
-        and not is_dull_value(value)
-        and not is_placeholder(value)
+        and not no_secret(value)
     )
 
 

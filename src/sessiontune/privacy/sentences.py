@@ -9,10 +9,9 @@ from typing import Any
 import re2
 
 from .checks import both_cases, count_digits, is_placeholder, judged_random, numbered, wordy
-from .examples import is_published_example
 from .keynames import PASS_PARTS, dull, says_password
 from .rules import Rule, left_edge, quick
-from .values import is_dull_value, is_gibberish, like_key, no_names, typed
+from .values import is_gibberish, like_key, no_names, no_secret, typed
 
 #: What a sentence calls a secret: `the password`, `API_KEY`, in the languages of `PASS_WORDS`.
 _SAID = (
@@ -85,9 +84,7 @@ def told_value(data: bytes, match: Any) -> tuple[int, bytes] | None:
             and not (judged_random(value, 20) or _signed(value))
             and not no_names(value)
         )
-        or is_placeholder(value)
-        or is_dull_value(value)
-        or is_published_example(value)
+        or no_secret(value)
         or _ALGORITHM.fullmatch(value)
     ):
         return None
