@@ -62,7 +62,7 @@ def _entries(data: bytes, at: int, high: int, indent: int) -> list[tuple[int, in
 
 #: A line of a block: indent, name and value, perhaps with a comment behind them.
 _YAML_LINE = quick(
-    r"([ \t]*(?:- )?)\\*+[\"']?([A-Za-z0-9_.@-]{1,60})\\*+[\"']?:[ \t]*\\*+[\"']?"
+    r"([ \t]*(?:- )?)(?:\\*+[\"'])?([A-Za-z0-9_.@-]{1,60})(?:\\*+[\"'])?:[ \t]*(?:\\*+[\"'])?"
     r"((?:[^\s\"'#\\]|\\(?!\\{0,8}[rn\"']))*+)(?:\\++[\"']|[\"'])?[ \t]*(?:#[^\n\\]*)?"
     rf"(?:{NL}|\\*[\"']|\Z)"
 )
