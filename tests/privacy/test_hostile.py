@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 from planted import ALNUM, carrier, survives
+from taking import AUDITOR, REDACTOR
 
 from sessiontune.privacy import blocks, processes, tables
 from sessiontune.privacy.audit import Auditor
@@ -17,9 +18,6 @@ from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.joined import LONG
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
-
-REDACTOR = Redactor(b"hostile", Vocabulary(), PrivacyOptions())
-AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt")
 
 #: Text that almost is something, over and over.
 NEAR_MISSES = {
