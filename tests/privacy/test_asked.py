@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from taking import check_taken
+from taking import REDACTOR, check_taken
 
-from sessiontune.privacy.engine import Redactor
-from sessiontune.privacy.options import PrivacyOptions
-from sessiontune.privacy.vocabulary import Vocabulary
-
-REDACTOR = Redactor(b"asked", Vocabulary(), PrivacyOptions())
 NAME = "q[a-z]{4}berg"
 
 

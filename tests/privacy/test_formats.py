@@ -8,12 +8,7 @@ from random import Random
 import pytest
 from keycases import ASSIGNED, NAMED, PLACED, SIGNED, written
 from planted import survives
-
-from sessiontune.privacy.engine import Redactor
-from sessiontune.privacy.options import PrivacyOptions
-from sessiontune.privacy.vocabulary import Vocabulary
-
-REDACTOR = Redactor(b"formats", Vocabulary(), PrivacyOptions())
+from taking import REDACTOR
 
 
 def test_the_tables_are_wide() -> None:

@@ -9,17 +9,15 @@ from random import Random
 
 import pytest
 from planted import ALNUM, carrier, survives
+from taking import AUDITOR, REDACTOR
 
-from sessiontune.privacy import blocks, tables
+from sessiontune.privacy import blocks, processes, tables
 from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.decoders import RULES, lettered, lettered_view
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.joined import LONG
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
-
-REDACTOR = Redactor(b"hostile", Vocabulary(), PrivacyOptions())
-AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt")
 
 #: Text that almost is something, over and over.
 NEAR_MISSES = {
@@ -149,6 +147,27 @@ def test_blocks_in_blocks_of_credentials_are_each_looked_through_once(
     block = "".join(" " * i + "credentials:\n" for i in range(60)) + " " * 60 + "ada: b\n"
     REDACTOR.text(block * 50)
     assert looks == [b"b"] * 50
+
+
+def test_an_escaped_line_end_begins_no_line_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each of these would be a block with all the others in it."""
+    read = []
+    line = blocks._YAML_LINE
+    looks = type("", (), {"match": lambda self, *at: read.append(1) or line.match(*at)})()
+    monkeypatch.setattr(blocks, "_YAML_LINE", looks)
+    text = "\\ncredentials\\:\t\\\\\\\\r\\\\n " * 200
+    assert REDACTOR.text(text) == text
+    assert len(read) < 1000
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\\n"])
+def test_a_listing_ends_where_the_next_begins(
+    monkeypatch: pytest.MonkeyPatch, line_end: str
+) -> None:
+    asked: list[bytes] = []
+    monkeypatch.setattr(processes, "is_person", lambda name: bool(asked.append(name)))
+    REDACTOR.text(f"USER   PID %CPU{line_end}ada    12   0.1{line_end}" * 50)
+    assert asked == [b"ada"] * 50
 
 
 def test_a_head_of_one_name_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from taking import check_taken
-
-from sessiontune.privacy.engine import Redactor
-from sessiontune.privacy.options import PrivacyOptions
-from sessiontune.privacy.vocabulary import Vocabulary
-
-REDACTOR = Redactor(b"identity", Vocabulary(), PrivacyOptions())
+from taking import REDACTOR, check_taken
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 from planted import real
+from taking import REDACTOR
 
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
-
-REDACTOR = Redactor(b"salt", Vocabulary(), PrivacyOptions())
 
 BORDER = "[[8.12345, 50.12345], [8.92345, 50.12345], [8.92345, 50.91234], [8.12345, 50.12345]]"
 KEPT = [

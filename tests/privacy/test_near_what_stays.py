@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from taking import REDACTOR, TYPED, check_taken
 
@@ -84,3 +86,53 @@ def test_it_is_taken(text: str, form: str) -> None:
 )
 def test_what_they_are_like_stays(text: str) -> None:
     assert REDACTOR.text(text) == text
+
+
+@pytest.mark.parametrize("command", ["redis-cli -h db -p 6379 -a {}", "docker login -p {} -u 6379"])
+def test_another_option_of_the_command_stays(command: str) -> None:
+    word = "sun" + "flower"
+    head, tail = command.split("{}")
+    clean = REDACTOR.text(command.format(word))
+    assert clean.startswith(head + "REDACTED_")
+    assert clean.endswith(tail)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "openssl version; curl -k https://api.tradewind.io/v1",
+        "docker login ghcr.io && docker run -p 8080:80 shop",
+        "redis-cli info | tee -a /var/log/redis.log",
+        "mysql -uroot shop < dump.sql && cp -preserve /a /b",
+    ],
+)
+def test_the_same_option_of_the_next_command_stays(text: str) -> None:
+    assert REDACTOR.text(text) == text
+
+
+def test_a_sign_in_quotes_ends_no_command() -> None:
+    word = "sun" + "flower"
+    clean = REDACTOR.text(f'mysql -e "show tables; exit" -u root -p{word} shop')
+    assert clean.startswith('mysql -e "show tables; exit" -u root -pREDACTED_')
+
+
+ONE, TWO, THREE = "Kbwd482" + "QZab3", "Xmpt917" + "HRqw5", "Pltz553" + "GGxy8"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kubectl create secret generic x" + 3 * " --from-literal=a={}",
+        "vault kv put secret/app a={} b={} c={}",
+        # several commands, which JSON writes into one line
+        "unzip -P {} a.zip\nunzip -P {} b.zip\nunzip -P {} c.zip",
+        "7z x a.7z -p{}\n7z x b.7z -p{}\n7z x c.7z -p{}",
+        "mysql -u ada -p{} a\nmysql -u ada -p{} b\nmysql -u ada -p{} c",
+        "lftp -u ada,{} a\nlftp -u ada,{} b\nlftp -u ada,{} c",
+    ],
+)
+def test_each_of_several_is_taken(line: str) -> None:
+    text = line.format(ONE, TWO, THREE)
+    for clean in (REDACTOR.text(text), REDACTOR.text(json.dumps(text))):
+        assert not any(value in clean for value in (ONE, TWO, THREE))
+        assert clean.count("REDACTED_") == 3

@@ -6,15 +6,11 @@ import json
 from collections.abc import Callable
 
 import pytest
-from taking import REDACTOR
+from taking import AUDITOR, REDACTOR
 from tests.support import growth
 
-from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.nearby import _AFTER, _BEFORE
-from sessiontune.privacy.options import PrivacyOptions
-from sessiontune.privacy.vocabulary import Vocabulary
 
-GATE = Auditor(PrivacyOptions(), Vocabulary(), b"nearby")
 MIXED = "Vq7Lr2Xw9Tz4" + "Kp8Bn3Hd6Mj5Gs1F"
 HEX = "9c1e07b4d2f8" + "43a6be5d70129fc83a64"
 UUID = "7c1e9a52-0b3d-" + "4f86-a1c7-5e2d9048fb63"
@@ -52,7 +48,7 @@ def test_told_by_the_words_around(text: str, value: str) -> None:
     clean = REDACTOR.text(said)
     assert value[-12:] not in clean
     assert REDACTOR.text(clean) == clean
-    assert GATE.scan(json.dumps({"content": said}).encode(), "rows")
+    assert AUDITOR.scan(json.dumps({"content": said}).encode(), "rows")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +67,7 @@ def test_told_by_the_words_around(text: str, value: str) -> None:
 def test_given_with_no_name(text: str) -> None:
     said = text.format(v=MIXED)
     assert MIXED not in REDACTOR.text(said)
-    assert GATE.scan(json.dumps({"content": said}).encode(), "rows")
+    assert AUDITOR.scan(json.dumps({"content": said}).encode(), "rows")
 
 
 def test_all_values_of_a_list() -> None:

@@ -11,15 +11,12 @@ from random import Random
 
 import pytest
 from planted import real
+from taking import AUDITOR, REDACTOR
 
-from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.payment import _IBAN_SIZES
 from sessiontune.privacy.vocabulary import Vocabulary
-
-REDACTOR = Redactor(b"salt of the tests", Vocabulary(), PrivacyOptions())
-AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt of the tests")
 
 
 @pytest.mark.parametrize(

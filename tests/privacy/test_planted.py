@@ -11,15 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import CUTTING, KINDS, PLACES, PREFIXED, carrier, survives
-
-from sessiontune.privacy.audit import Auditor
-from sessiontune.privacy.engine import Redactor
-from sessiontune.privacy.options import PrivacyOptions
-from sessiontune.privacy.vocabulary import Vocabulary
-
-OPTIONS = PrivacyOptions()
-REDACTOR = Redactor(b"salt of the tests", Vocabulary(), OPTIONS)
-AUDITOR = Auditor(OPTIONS, Vocabulary(), b"salt")
+from taking import AUDITOR, REDACTOR
 
 
 def unfold(text: str, depth: int = 3) -> str:

@@ -8,15 +8,9 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from taking import AUDITOR, REDACTOR
 from tests.support import growth
 
-from sessiontune.privacy.audit import Auditor
-from sessiontune.privacy.engine import Redactor
-from sessiontune.privacy.options import PrivacyOptions
-from sessiontune.privacy.vocabulary import Vocabulary
-
-REDACTOR = Redactor(b"services", Vocabulary(), PrivacyOptions())
-AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt")
 RNG = Random(20)
 HEX = "0123456789abcdef"
 MIXED = string.ascii_letters + string.digits

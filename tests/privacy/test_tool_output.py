@@ -12,15 +12,10 @@ from typing import Any
 
 import pytest
 from making import made
-from taking import REDACTOR, TYPED, H, N, check_taken
+from taking import AUDITOR, REDACTOR, TYPED, H, N, check_taken
 
 from sessiontune.privacy import tables
-from sessiontune.privacy.audit import Auditor
-from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.ruleset import all_rules
-from sessiontune.privacy.vocabulary import Vocabulary
-
-AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt")
 
 LONG = f"{N}{{12}}[0-9][a-z][A-Z][0-9]{N}{{12}}[0-9][A-Z]"
 GROUPS = "[a-z]{4} [a-z2-7]{3}[k-p] [a-z2-7]{3}[q-v] [2-7][a-z2-7]{3}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from .checks import counts_up
-from .rules import Rule
+from .rules import UUID, Rule
 
 #: The beginning of a UUID, less those of our own pseudonyms (`5e55....-....-8`).
 _NOT_MADE_UUID = (
@@ -29,7 +29,6 @@ def _account(data: bytes, match: Any) -> tuple[int, int] | None:
     return None if counts_up(match.group(1), (0, 1)) > 0.7 else match.span(1)
 
 
-_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _ACCOUNT = (
     r"(?i:account|organi[sz]ation|org|user|owner|tenant|customer|subscription|workspace|installation|"
     r"device|machine|profile|member|hardware|provisioning)[ _-]?(?i:uuid|id)"
@@ -47,74 +46,54 @@ _LISTED_BY_AZURE = r"enantId\\*\": \\*\"[0-9a-f-]{36}\\*\",(?:\s|\\n){1,20}\\*\"
 RULES: tuple[Rule, ...] = (
     Rule(
         "cloud-account",
-        "places",
-        r"\barn:aws[a-z-]{0,8}:[a-z0-9-]{1,30}:[a-z0-9-]{0,20}:\d{12}",
         r"\barn:aws[a-z-]{0,8}:[a-z0-9-]{1,30}:[a-z0-9-]{0,20}:(\d{12})",
-        _aws,
-        before=100,
-        after=8,
+        check=_aws,
+        window=(100, 8),
         rank=2,
     ),
     Rule(
         "cloud-account",
-        "places",
-        rf"{_AWS_ID}(?:\d{{12}}|[0-9a-f]{{32}})\b",
         rf"{_AWS_ID}(\d{{12}}|[0-9a-f]{{32}})\b",
-        _aws,
-        before=64,
-        after=4,
+        check=_aws,
+        window=(64, 4),
         rank=2,
     ),
     Rule(
         "account",
-        "places",
-        r"(?i)\"user_?id\\*\": ?\\*\"[0-9a-f]{64}\b",
         r"(?i)\"user_?id\\*\": ?\\*\"([0-9a-f]{64})\b",
-        _account,
-        before=100,
-        after=4,
+        check=_account,
+        window=(100, 4),
         rank=2,
     ),
     Rule(
         "cloud-account",
-        "places",
-        r"\b\d{12}\.dkr\.ecr\.",
         r"\b(\d{12})\.dkr\.ecr\.",
-        _aws,
-        before=32,
-        after=8,
+        check=_aws,
+        window=(32, 8),
         rank=2,
     ),
     Rule(
         "organisation",
-        "places",
-        r"\borg-[A-Za-z0-9]{24}\b",
         r"\b(org-[A-Za-z0-9]{24})\b",
-        None,
-        before=32,
-        after=8,
+        window=(32, 8),
         rank=2,
     ),
     Rule(
         "account",
-        "places",
         rf"(?:{_ACCOUNT}[\\\"']{{0,66}} {{0,2}}[:=] {{0,2}}[\\\"']{{0,66}}|{_AZURE}){_NOT_MADE_UUID}",
-        rf"(?:{_ACCOUNT}{_QUOTED}|{_AZURE})({_UUID})",
+        rf"(?:{_ACCOUNT}{_QUOTED}|{_AZURE})({UUID})",
         _account,
         "uuid",
-        before=160,
-        after=40,
+        window=(160, 40),
         rank=2,
     ),
     Rule(
         "account",
-        "places",
         rf"{_LISTED_BY_AZURE}{_NOT_MADE_UUID}",
-        rf"{_LISTED_BY_AZURE}({_UUID})",
+        rf"{_LISTED_BY_AZURE}({UUID})",
         _account,
         "uuid",
-        before=160,
-        after=40,
+        window=(160, 40),
         rank=2,
     ),
 )

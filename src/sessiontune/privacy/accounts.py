@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from .checks import count_digits
-from .places import host_name, prompt_user
+from .places import host_name, name_rule, prompt_user
 from .rules import NL, Rule, quick
 from .vocabulary import is_generic
 
@@ -50,7 +50,7 @@ def is_person(name: bytes) -> bool:
     )
 
 
-def _account(data: bytes, match: Any) -> tuple[int, int] | None:
+def account(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     return (start, end) if is_person(match.group(1)) else None
 
@@ -87,10 +87,6 @@ def _inner_host(data: bytes, end: int) -> list[tuple[int, int]]:
     if name.endswith(_EVERYWHERE) or before in (b"_", b"$", b"\\") or before >= b"\x80":
         return []
     return [(start, end)]
-
-
-def _prompt(kind: str, anchor: str, exact: str, check: Any, after: int) -> Rule:
-    return Rule(kind, "places", anchor, exact, check, kind, before=110, after=after, rank=3)
 
 
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{1,60}"
@@ -135,7 +131,7 @@ def _in_settings(data: bytes, match: Any) -> bool:
 
 
 def _configured(data: bytes, match: Any) -> tuple[int, int] | None:
-    return _account(data, match) if _in_settings(data, match) else None
+    return account(data, match) if _in_settings(data, match) else None
 
 
 def _host_set(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -163,7 +159,7 @@ _WRITER = r"(?:(?:[A-Za-z][\w./-]{0,40})?[a-z]\[\d{1,7}\]|kernel|sudo): "
 
 
 RULES: tuple[Rule, ...] = (
-    _prompt(
+    name_rule(
         "host",
         _AT_HOST,
         rf"{_REMOTES}(?:[^\n|;<>@]{{0,100}}[ '\"=])?{_USER}@([A-Za-z0-9](?:[A-Za-z0-9.-]{{0,60}}[A-Za-z0-9])?)",
@@ -172,21 +168,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "host",
-        "places",
         rf"{_LOGGED}[A-Za-z][\w.-]{{0,62}} {_WRITER}",
         rf"{_LOGGED}([A-Za-z][\w.-]{{1,62}}) {_WRITER}",
         _logging,
         "host",
-        before=160,
-        after=4,
+        window=(160, 4),
         rank=3,
         # what follows the host, because looking for twelve months costs more
         faster=(r"[a-z]\[\d{1,7}\]: ", " kernel: ", " sudo: "),
     ),
     # logs of servers: who signed in, and from where
-    _prompt("host", rf"<\d{{1,3}}>1 {_TIME}[A-Za-z]", rf"{_TIME}({_NAME}) ", _machine, 64),
+    name_rule("host", rf"<\d{{1,3}}>1 {_TIME}[A-Za-z]", rf"{_TIME}({_NAME}) ", _machine, 64),
     *(
-        _prompt("user", f"{head}[a-z_]", rf"{head}({_USER}){tail}", _account, 48)
+        name_rule("user", f"{head}[a-z_]", rf"{head}({_USER}){tail}", account, 48)
         for head, tail in (
             (
                 r"\b(?:Accepted|Failed) (?:password|publickey|none|hostbased|keyboard-interactive|gssapi)[a-z/-]{0,12} for (?:invalid user )?",
@@ -199,52 +193,52 @@ RULES: tuple[Rule, ...] = (
             (r"'su [a-z_]\S{1,31}' failed for ", " on "),
         )
     ),
-    _prompt(
+    name_rule(
         "user",
         rf" - {_USER} \[\d\d/[A-Z][a-z]{{2}}/\d{{4}}:",
         rf" - ({_USER}) \[\d\d/",
-        _account,
+        account,
         4,
     ),
-    _prompt(
+    name_rule(
         "host",
         r"\bconnect from [A-Za-z0-9][A-Za-z0-9.-]{3,80}\[\d",
         r"\bconnect from ([A-Za-z0-9][A-Za-z0-9-]*\.[A-Za-z0-9.-]{3,80})\[\d",
         _machine,
         4,
     ),
-    _prompt(
+    name_rule(
         "host",
         r"\bDHCP[A-Z]{3,8} [^\n]{7,80} \([A-Za-z]",
         r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2} \(([A-Za-z][\w.-]{2,62})\)",
         host_name,
         70,
     ),
-    _prompt(
+    name_rule(
         "user",
         rf"\bhost=[\w.:-]{{3,60}}{NL}username=[A-Za-z0-9]",
         rf"{NL}username=([A-Za-z0-9][\w.-]{{1,38}})(?:[\r\n\\\"]|$)",
-        _account,
+        account,
         48,
     ),
-    _prompt(
+    name_rule(
         "user",
         r"Logged in to [a-z0-9.-]{4,60} (?:account|as) [A-Za-z0-9]",
         r"Logged in to [a-z0-9.-]{4,60} (?:account|as) ([A-Za-z0-9][A-Za-z0-9-]{1,38})[ \r\n\\(]",
-        _account,
+        account,
         48,
     ),
-    _prompt(
+    name_rule(
         "host", r"Static hostname: [A-Za-z0-9]", r"Static hostname: ([\w.-]{2,62})", host_name, 64
     ),
-    _prompt(
+    name_rule(
         "host",
         r"\.c[a-z0-9]{11}\.[a-z0-9-]{6,24}\.rds\.amazonaws\.com",
         r"\b([a-z][a-z0-9-]{0,62}\.c[a-z0-9]{11})\.[a-z0-9-]{6,24}\.rds",
         host_name,
         4,
     ),
-    _prompt(
+    name_rule(
         "user",
         rf"(?:^|[\n\x00]|\\n)(?:[ ]{{1,8}}|\t|\\t)User[ \t]{{1,8}}{_USER}",
         rf"[ t\t]User[ \t]{{1,8}}({_USER})(?:[\s\\]|$)",
@@ -252,24 +246,24 @@ RULES: tuple[Rule, ...] = (
         48,
     ),
     # the prompts of Kali and of Git for Windows
-    _prompt("user", rf"\({_NAME}\xe3\x89\xbf", rf"\(({_NAME})\xe3\x89\xbf", prompt_user, 4),
-    _prompt("host", r"\xe3\x89\xbf[A-Za-z0-9]", rf"\xe3\x89\xbf({_NAME})\)", host_name, 64),
-    _prompt(
+    name_rule("user", rf"\({_NAME}\xe3\x89\xbf", rf"\(({_NAME})\xe3\x89\xbf", prompt_user, 4),
+    name_rule("host", r"\xe3\x89\xbf[A-Za-z0-9]", rf"\xe3\x89\xbf({_NAME})\)", host_name, 64),
+    name_rule(
         "user",
         r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ",
         rf"\b({_NAME})@{_NAME} MINGW",
         prompt_user,
         4,
     ),
-    _prompt("host", r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ", rf"@({_NAME}) MINGW", host_name, 4),
-    _prompt(
+    name_rule("host", r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ", rf"@({_NAME}) MINGW", host_name, 4),
+    name_rule(
         "host",
         r"\bCOMPUTERNAME=[A-Za-z0-9]",
         r"\bCOMPUTERNAME=([A-Za-z0-9][A-Za-z0-9-]{1,62})",
         host_name,
         64,
     ),
-    _prompt(
+    name_rule(
         "host",
         r"[A-Za-z0-9]\.fritz\.box\b",
         r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.fritz\.box",
@@ -278,87 +272,69 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "user",
-        "places",
         rf"\bssh[ ]-l[ ]{{1,2}}{_USER}",
         rf"\bssh[ ]-l[ ]{{1,2}}({_USER})[ ]",
-        _account,
+        account,
         "user",
-        before=60,
-        after=40,
+        window=(60, 40),
         rank=2,
     ),
     Rule(
         "user",
-        "places",
         r"[d-]r[w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]? {1,6}\d{1,7} {1,6}[A-Za-z_]",
-        "()",
-        None,
-        "user",
+        shape="user",
         direct=_owners,
         rank=1,
     ),
     Rule(
         "user",
-        "places",
         _AT_HOST,
         rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ](?:[^\n|;<>@]{{0,100}}[ '\"=])?|(?:ssh|scp|sftp|rsync|smb)://)({_USER})@[A-Za-z0-9]",
-        _account,
+        account,
         "user",
-        before=150,
-        after=4,
+        window=(150, 4),
         rank=2,
     ),
     Rule(
         "user",
-        "places",
         rf"{_START}(?:USER|LOGNAME|USERNAME|SUDO_USER)={_USER}|[ \t\"';](?:LOGNAME|SUDO_USER)={_USER}",
         rf"(?:USER|LOGNAME|USERNAME|SUDO_USER)=({_USER})(?:[\s\"'\\\x00]|$)",
-        _account,
+        account,
         "user",
-        before=60,
-        after=40,
+        window=(60, 40),
         rank=2,
     ),
     Rule(
         "user",
-        "places",
         rf"{_START}{_USER} +(?:pts/|tty)\d",
         rf"({_USER}) +(?:pts/|tty)\d",
-        _account,
+        account,
         "user",
-        before=60,
-        after=8,
+        window=(60, 8),
         rank=2,
     ),
     Rule(
         "user",
-        "places",
         rf"\b(?:[ug]id|groups)=\d{{1,7}}\({_USER}",
         rf"(?:[ug]id|groups)=\d{{1,7}}\(({_USER})\)",
-        _account,
+        account,
         "user",
-        before=60,
-        after=40,
+        window=(60, 40),
         rank=2,
     ),
     Rule(
         "host",
-        "places",
         r"\bHostName[ \t]{1,8}[A-Za-z0-9]",
         r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){0,5})(?:[\s\"'\\]|$)",
         _host_set,
         "host",
-        before=32,
-        after=160,
+        window=(32, 160),
         rank=2,
     ),
     Rule(
         "host",
-        "places",
         r"\d[A-Za-z0-9.-]*\.(?:internal|corp|lan|intranet|local)",
-        "()",
-        None,
-        "host",
+        shape="host",
         direct=_inner_host,
         rank=1,
     ),

@@ -12,14 +12,14 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import judged_random, wordy
 from .judge import judge
 from .keynames import says_password
 from .pseudonym import inside_pseudonym
-from .rules import NL, Rule
+from .rules import NL, Rule, secret_rule
 from .structured import WORDS
 from .typedin import as_asked
-from .values import is_dull_value, is_gibberish, typed
+from .values import is_gibberish, no_secret, typed
 
 #: The end of a name with a word for a secret, loosely, for the prefilter.
 _SAYS = r"(?i:pass(?:word|wd|phrase|code)|pwd|secret|token|key|credentials?)[A-Za-z0-9_.-]*"
@@ -81,7 +81,7 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     """A value alone on the line below its name: a random one, or one that looks like a password."""
     start, end = match.span(1)
     value = match.group(1)
-    if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
+    if no_secret(value) or _HASHING.search(match.group(0)):
         return None
     told = _TELLING.finditer(data, match.start(), start)
     if all(inside_pseudonym(data, *one.span()) for one in told):
@@ -124,12 +124,10 @@ def _below(line: str, end: str) -> Rule:
     head = rf"{line}[ \t]*{end}(?:[ \t]*{end})?(?:{_FENCE}{end})?[ \t]*"
     return Rule(
         "secret",
-        "secrets",
         rf"{head}{_ALONE}{{8,}}{_ENDS}",
         rf"{head}({_ALONE}{{8,900}}){_ENDS}",
         _alone,
-        before=1200,
-        after=960,
+        window=(1200, 960),
         rank=2,
     )
 
@@ -150,83 +148,61 @@ _ASKS_KEY = rf"{_PROMPT} [^\n\\]{{0,80}}(?i:secret|token|api_?key)[A-Za-z0-9_]{{
 def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     value = match.group(1)
-    if (
-        is_placeholder(value)
-        or is_dull_value(value)
-        or value.isalpha()
-        or _NAMES.fullmatch(value)
-        or value[-1:] in b":("
-    ):
+    if no_secret(value) or value.isalpha() or _NAMES.fullmatch(value) or value[-1:] in b":(":
         return None
     return start, end
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(
+    secret_rule(
         "password",
-        "secrets",
-        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?{_ALONE}{{6}}",
-        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
+        rf"{_PRINTS}{NL}{_ANSWERS}\\*[\"']?",
+        rf"{_ALONE}{{6,120}}",
         _printed,
-        before=320,
-        after=140,
-        rank=3,
+        rf"\\*[\"']?{_ENDS}",
     ),
-    Rule(
+    secret_rule(
         "secret",
-        "secrets",
-        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']{_ALONE}{{16}}",
-        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']({_ALONE}{{16,900}})\\*[\"']",
+        rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']",
+        rf"{_ALONE}{{16,900}}",
         _alone,
-        before=320,
-        after=960,
+        r"\\*[\"']",
         rank=2,
     ),
-    Rule(
+    secret_rule(
         "secret",
-        "secrets",
-        rf"form-data; name=\\*\"{WORDS}\\*\"{NL}{NL}[^\s\"\\]{{4}}",
-        rf"form-data; name=\\*\"({WORDS})\\*\"{NL}{NL}([^\s\"\\]{{4,900}})",
+        rf"form-data; name=\\*\"({WORDS})\\*\"{NL}{NL}",
+        r"[^\s\"\\]{4,900}",
         _inner,
-        before=160,
-        after=960,
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"{_SAYS}\s*{_LESS}/[\w:.-]+{_MORE}{_GAP}{_LESS}[\w:.-]+[^<>&]*{_MORE}\s*{_PLAIN}{{4}}",
         rf"{_MORE}\s{{0,20}}({WORDS})\s{{0,20}}{_LESS}/[\w:.-]{{1,60}}{_MORE}{_GAP}{_LESS}([\w:.-]{{1,60}})[^<>&]{{0,80}}{_MORE}\s{{0,40}}({_PLAIN}{{4,900}})",
         _cell,
-        before=340,
-        after=960,
+        window=(340, 960),
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"&lt;[A-Za-z0-9_.-]*{_SAYS}&gt;{_PLAIN}{{4}}|<(?i:pwd|pw|passwd)>{_PLAIN}{{4}}",
         rf"(?:&lt;|<)({WORDS}|(?i:pwd|pw|passwd))(?:&gt;|>)({_PLAIN}{{4,900}})(?:&lt;|<)/",
         _inner,
-        before=120,
-        after=960,
+        window=(120, 960),
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"\d\) \\*\"[A-Za-z0-9_.-]*(?:{_SAYS}|requirepass|masterauth)\\*\"(?:\s|\\+n)*\d+\) \\*\"[^\s\"\\]{{4}}",
         rf"\d\) \\*\"({WORDS}|requirepass|masterauth)\\*\"(?:\s|\\+n){{1,8}}\d{{1,6}}\) \\*\"([^\s\"\\]{{4,900}})\\*\"",
         _inner,
-        before=160,
-        after=960,
+        window=(160, 960),
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"{_FIELD}\\*[\"']?[ ]?{_NAMED_SO}",
-        "()",
         direct=_around,
         rank=2,
         # one pattern for each mark behind `key` and the like, which alone are in many texts
@@ -236,12 +212,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "secret",
-        "secrets",
         rf"{_SAYS}\\*[\"'](?:\s*:\s*\{{|\s*,)[^{{}}]*\"(?i:value|default|defaultvalue)\\*\"\s*:\s*\\*\"[^\s\"\\<$]{{4}}",
         rf"({WORDS})\\*[\"'](?:\s{{0,8}}:\s{{0,8}}\{{|\s{{0,8}},)[^{{}}]{{0,400}}\"(?i:value|default|defaultvalue)\\*\"\s{{0,8}}:\s{{0,8}}\\*\"([^\s\"\\<$]{{4,900}})\\*\"",
         _inner,
-        before=540,
-        after=960,
+        window=(540, 960),
         rank=2,
     ),
     *(

@@ -24,7 +24,7 @@ def _rule(
     """A rule for a value behind `head`, which begins with `anchor`. The prefilter looks for the anchor
     alone, because names of programs are rare."""
     exact = rf"{head}({value}){tail}"
-    return Rule("password", "secrets", anchor, exact, check, before=120, after=480, rank=3)
+    return Rule("password", anchor, exact, check, window=(120, 480), rank=3)
 
 
 _RADIUS = rf"\brad(?:test|client){S}(?:-\w{S}{{1,2}}\S{{1,20}}{S})?{Q}{_WHO}{Q}{S}{Q}"

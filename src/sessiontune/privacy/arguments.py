@@ -11,7 +11,7 @@ import re2
 from .checks import count_digits, is_placeholder, judged_random, numbered, wordy
 from .judge import judge
 from .keynames import says_password
-from .rules import Rule, left_edge, quick
+from .rules import Rule, left_edge, quick, secret_rule
 from .structured import WORDS, whole
 from .values import is_dull_value, is_gibberish, like_password, typed
 
@@ -97,73 +97,62 @@ _REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")
 _TEXT = r"\\*[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
 #: From one argument to the next, perhaps on a new line.
 _NEXT = r",(?:\s|\\n){0,40}"
-_ARGUMENT = r"[^\s\"'$<>{}()]"
-_PLAIN = r"[^\s\"'$<>{}()\\]"
+#: A character of a literal that no variable begins, and one of any literal.
+_PLAIN, _ANY = r"[^\s\"'$<>{}()\\]", r"[^\s\"'<>{}()\\]"
 _Q = r"\\*[\"']"
-
+#: A password of four characters or more, and one of six.
+_FOUR, _SIX = rf"{_PLAIN}{_ANY}{{3,200}}", rf"{_PLAIN}{_ANY}{{5,200}}"
+#: From its end to the next argument, or to the end of the call.
+_MORE = rf"{_Q}[ ]?[,)]"
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
-        "secrets",
         rf",[ ]?(?:forK|k)ey:[ ]?{_Q}{WORDS}{_Q}",
         rf"\([ ]?{_Q}({_PLAIN}{{8,300}}){_Q},[ ]?(?:forK|k)ey:[ ]?{_Q}({WORDS}){_Q}",
         _kept,
-        before=400,
-        after=40,
+        window=(400, 40),
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"(?i)(?:{_CALLED})\w*{_CALL}\\*[\"'`]{_LITERAL}{{8}}",
         rf"(?i)([\w.-]*(?:{_CALLED})\w*){_CALL}\\*[\"'`]({_LITERAL}{{8,900}})\\*[\"'`]",
         _called,
         near=_literal_follows,
-        before=200,
-        after=960,
+        window=(200, 960),
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?[\"`]?(?:[ ]{2,60}|\t{1,8}|[,;]|[ ]*\|[^|\n]*\|)[ \t]*[\"'`]?[A-Za-z0-9_+/=.~-]{16}",
         r"([A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?)[\"`]?(?:[ ]{2,60}|\t{1,8}|[,;]|[ ]{0,40}\|[^|\n]{0,120}\|)[ \t]*[\"'`]?([A-Za-z0-9_+/=.~-]{16,900})",
         _listed,
-        before=320,
-        after=960,
+        window=(320, 960),
         rank=2,
     ),
-    Rule(
+    secret_rule(
         "password",
-        "secrets",
-        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\boci_?(?:p?connect|logon)|[uU]ser(?:name)?Password\w*|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
-        rf"[\[( ]{_TEXT}(?:Some\()?\\*[\"']({_PLAIN}(?:{_PLAIN}|\$){{3,200}})\\*[\"'](?:[ ]?[\],)]|\s|$)",
+        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\boci_?(?:p?connect|logon)|[uU]ser(?:name)?Password\w*|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]{_TEXT}(?:Some\()?{_Q}",
+        _FOUR,
         _argument,
-        before=140,
-        after=220,
-        rank=3,
+        rf"{_Q}(?:[ ]?[\],)]|\s|$)",
     ),
-    Rule(
+    secret_rule(
         "password",
-        "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|imap_open|odbc_connect|ldap_(?:simple_)?bind(?:_s)?|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
-        rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|imap_open|odbc_connect|ldap_(?:simple_)?bind(?:_s)?|(?i:mqtt)\w*\.connect)[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}",
+        _FOUR,
         _argument,
-        before=320,
-        after=220,
-        rank=3,
+        _MORE,
     ),
     # calls in which more than a user stands before the password
     *(
         Rule(
             "password",
-            "secrets",
             rf"\b{call}\(",
-            rf"\b{call}\((?:\s|\\n){{0,40}}(?:[^,()\n]{{1,80}}{_NEXT}){{{number}}}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
+            rf"\b{call}\((?:\s|\\n){{0,40}}(?:[^,()\n]{{1,80}}{_NEXT}){{{number}}}{_Q}({_FOUR}){_Q}[ ]?[,)]",
             check,
-            before=60,
-            after=600,
+            window=(60, 600),
             rank=3,
         )
         for call, number, check in (
@@ -172,94 +161,62 @@ RULES: tuple[Rule, ...] = (
             (r"FinTS3?\w*Client", 2, whole),
         )
     ),
-    Rule(
+    secret_rule(
         "password",
-        "secrets",
-        rf"\bjdbc:[a-z][^\"'\n]*[\"']{_NEXT}[\w.\"'\\]+{_NEXT}{_Q}{_PLAIN}{{4}}",
-        rf"\bjdbc:[a-z][^\"'\n]{{1,200}}[\"']{_NEXT}[\w.\"'\\]{{1,60}}{_NEXT}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
+        rf"\bjdbc:[a-z][^\"'\n]{{1,200}}[\"']{_NEXT}[\w.\"'\\]{{1,60}}{_NEXT}{_Q}",
+        rf"{_PLAIN}{{4}}{_ANY}{{0,200}}",
         _argument,
+        _MORE,
         before=420,
-        after=220,
-        rank=3,
     ),
     Rule(
         "password",
-        "secrets",
         rf"@[A-Za-z0-9.-]+\.[a-z]+{_Q}(?:\.\w+\(\))?,[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
-        rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
+        rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_SIX}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
         _behind_address,
-        before=400,
-        after=220,
+        window=(400, 220),
         rank=3,
     ),
-    Rule(
+    secret_rule(
         "password",
-        "secrets",
-        rf"[.:](?:connect|auth|credentials?)\((?:[\w.\"'\\-]+,[ ]?){{0,4}}{_Q}[\w.@-]{{2,40}}{_Q},[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
-        rf"[.:](?:connect|auth|credentials?)\((?:[\w.\"'\\-]{{1,60}},[ ]?){{0,4}}{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}[ ]?[,)]",
+        rf"[.:](?:connect|auth|credentials?)\((?:[\w.\"'\\-]{{1,60}},[ ]?){{0,4}}{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}",
+        _SIX,
         _behind_user,
-        before=240,
-        after=220,
-        rank=3,
+        _MORE,
     ),
-    Rule(
+    secret_rule(
+        "password", rf"[.:]auth\({_Q}", rf"{_PLAIN}{{6,200}}", _behind_address, rf"{_Q}[ ]?\)"
+    ),
+    secret_rule(
         "password",
-        "secrets",
-        rf"[.:]auth\({_Q}{_PLAIN}{{6}}",
-        rf"[.:]auth\({_Q}({_PLAIN}{{6,200}}){_Q}[ ]?\)",
+        rf"(?:{_HASHES})\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}",
+        rf"{_PLAIN}{{6}}{_ANY}{{0,200}}",
         _behind_address,
-        before=20,
-        after=220,
-        rank=3,
+        _Q,
     ),
-    Rule(
+    secret_rule(
         "password",
-        "secrets",
-        rf"(?:{_HASHES})\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}{_PLAIN}{{6}}",
-        rf"(?:{_HASHES})\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}",
-        _behind_address,
-        before=100,
-        after=220,
-        rank=3,
-    ),
-    Rule(
-        "password",
-        "secrets",
-        rf"(?i:passw|pwd|[#\"'=_-]pass|[\"'=]pw)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
-        rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]({_PLAIN}(?:{_PLAIN}|\$){{3,200}})(?:\{{[a-zA-Z]{{2,12}}\}})?\\*[\"'`]",
+        r"(?i:passw|pwd|[#\"'=_-]pass|[\"'=]pw)[^\n\"'`]{0,30}[\"'`][\])]{0,3}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]",
+        _FOUR,
         _argument,
-        before=80,
-        after=220,
-        rank=3,
+        r"(?:\{[a-zA-Z]{2,12}\})?\\*[\"'`]",
     ),
-    Rule(
+    secret_rule(
         "password",
-        "secrets",
-        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill[_ ]in[( ]){_Q}[^\"'\n]*(?i:passw|pwd|[#=_-]pass)[^\"'\n]*[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
-        rf"[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}",
+        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill[_ ]in[( ]){_Q}[^\"'\n]*(?i:passw|pwd|[#=_-]pass)[^\"'\n]*[\"'](?:,[ ]?(?:with: )?|[ ]with[ ]){_Q}",
+        _FOUR,
         _argument,
-        before=24,
-        after=220,
-        rank=3,
+        _Q,
     ),
     Rule(
         "password",
-        "secrets",
         r"[A-Za-z0-9]@(?:tcp|unix|udp)\(",
         r"[A-Za-z0-9_.-]{1,60}:([^\s:/\"'`@$<{%]{4,100})@(?:tcp|unix|udp)\(",
         whole,
-        before=200,
-        after=8,
+        window=(200, 8),
         rank=3,
     ),
-    Rule(
-        "secret",
-        "secrets",
-        r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'[^'\n]{40}",
-        r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'([^'\n]{40,90})'",
-        None,
-        before=100,
-        after=60,
-        rank=3,
+    secret_rule(
+        "secret", r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'", r"[^'\n]{40,90}", None, "'"
     ),
 )

@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .accounts import is_person
-from .places import is_machine
+from .accounts import account, is_person
+from .places import host_name, is_machine
 from .rules import NL, Rule, quick
 
 _USER = r"[A-Za-z_][\w.-]{1,31}"
@@ -53,10 +53,6 @@ def _answers(data: bytes, end: int, kind: str) -> list[tuple[int, int]]:
     return found
 
 
-def _user(data: bytes, match: Any) -> tuple[int, int] | None:
-    return match.span(1) if is_person(match.group(1)) else None
-
-
 def _users(data: bytes, match: Any) -> tuple[int, int] | None:
     """The account of a line of /etc/passwd, if its number is one of those that people get."""
     return (
@@ -64,40 +60,40 @@ def _users(data: bytes, match: Any) -> tuple[int, int] | None:
     )
 
 
-def _host(data: bytes, match: Any) -> tuple[int, int] | None:
-    return match.span(1) if is_machine(match.group(1)) else None
-
-
 def _rule(
     kind: str, anchor: str, exact: str, check: Any, shape: str = "", after: int = 110
 ) -> Rule:
-    return Rule(kind, "places", anchor, exact, check, shape or kind, 120, after, rank=2)
+    return Rule(kind, anchor, exact, check, shape or kind, window=(120, after), rank=2)
 
 
 RULES: tuple[Rule, ...] = (
     *(
-        Rule(kind, "places", _ASKED, "()", None, kind, direct=partial(_answers, kind=kind), rank=2)
+        Rule(kind, _ASKED, shape=kind, direct=partial(_answers, kind=kind), rank=2)
         for kind in ("user", "host")
     ),
-    _rule("user", r"\b[UG]id: \( ", rf"\b[UG]id: \( {{1,8}}\d{{1,8}}/ {{0,8}}({_USER})\)", _user),
-    _rule("user", r"\bCRON\[\d", rf"\bCRON\[\d{{1,8}}\]: \(({_USER})\) ", _user),
-    _rule("user", r"\bRegistered Owner: ", rf"\bRegistered Owner:[ ]{{2,20}}({_USER})", _user),
+    _rule("user", r"\b[UG]id: \( ", rf"\b[UG]id: \( {{1,8}}\d{{1,8}}/ {{0,8}}({_USER})\)", account),
+    _rule("user", r"\bCRON\[\d", rf"\bCRON\[\d{{1,8}}\]: \(({_USER})\) ", account),
+    _rule("user", r"\bRegistered Owner: ", rf"\bRegistered Owner:[ ]{{2,20}}({_USER})", account),
     _rule(
         "user",
         r":x:\d{3,5}:\d",
         rf"(?:^|[\n\x00\"']|\\n)({_USER}):x:(\d{{3,5}}):\d{{1,5}}:",
         _users,
     ),
-    _rule("user", r"linkedin\.com/in/", r"linkedin\.com/in/([A-Za-z0-9][\w%-]{2,98})", _user),
-    _rule("host", r"\bHost Name:  ", rf"\bHost Name:[ ]{{2,20}}({_HOST})(?:{NL}|\"|$)", _host),
-    _rule("host", r"\bLogon Server: ", rf"\bLogon Server:[ ]{{2,20}}\\{{2,16}}({_HOST})", _host),
-    _rule("host", r"\b_HOSTNAME(?:=|\\|\")", rf"\b_HOSTNAME(?:=|\\*\":[ ]?\\*\")({_HOST})", _host),
-    _rule("host", r" Darwin Kernel Version ", rf"\bDarwin ({_HOST}) \d", _host),
+    _rule("user", r"linkedin\.com/in/", r"linkedin\.com/in/([A-Za-z0-9][\w%-]{2,98})", account),
+    _rule("host", r"\bHost Name:  ", rf"\bHost Name:[ ]{{2,20}}({_HOST})(?:{NL}|\"|$)", host_name),
+    _rule(
+        "host", r"\bLogon Server: ", rf"\bLogon Server:[ ]{{2,20}}\\{{2,16}}({_HOST})", host_name
+    ),
+    _rule(
+        "host", r"\b_HOSTNAME(?:=|\\|\")", rf"\b_HOSTNAME(?:=|\\*\":[ ]?\\*\")({_HOST})", host_name
+    ),
+    _rule("host", r" Darwin Kernel Version ", rf"\bDarwin ({_HOST}) \d", host_name),
     _rule(
         "host",
         r"\bLinux [A-Za-z0-9.-]{1,60} \d\.\d{1,2}\.\d{1,3}[A-Za-z0-9._+-]{0,40} #",
         r"\bLinux ([A-Za-z0-9][A-Za-z0-9.-]{1,62})",
-        _host,
+        host_name,
     ),
     _rule(
         "cloud-account",

@@ -54,19 +54,15 @@ _ANY = quick(r"\d{4}[-/.]0?1[-/.]0?1\Z|0?1[-/.]0?1[-/.]\d{4}\Z")
 def _rule(words: str, date: str = _DATE) -> Rule:
     return Rule(
         "birth-date",
-        "personal",
-        rf"(?i:{words})(?:{date})",
         rf"(?i:{words})({date})",
-        _lived,
-        before=120,
-        after=16,
+        check=_lived,
+        window=(120, 16),
         rank=2,
     )
 
 
 #: Fields that may hold a date without marks.
 _FIELDS = (
-    r"(?-i:BDAY)(?:;[a-z=-]{1,30})?:|"
     r"(?-i:dob|birth_?[dD]ate|birthday|date_of_birth|dateOfBirth)[\\\"']{1,3}:[ ]?[\\\"']{0,3}"
 )
 

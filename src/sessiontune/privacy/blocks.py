@@ -8,7 +8,7 @@ import re2
 
 from .checks import count_digits, is_placeholder, wordy
 from .rules import NL, Rule, quick
-from .values import is_dull_value, like_password
+from .values import like_password, no_secret
 
 _DATA = re2.compile(
     rb"(?:^|[\n\x00\"]|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)"
@@ -62,7 +62,7 @@ def _entries(data: bytes, at: int, high: int, indent: int) -> list[tuple[int, in
 
 #: A line of a block: indent, name and value, perhaps with a comment behind them.
 _YAML_LINE = quick(
-    r"([ \t]*(?:- )?)\\*+[\"']?([A-Za-z0-9_.@-]{1,60})\\*+[\"']?:[ \t]*\\*+[\"']?"
+    r"([ \t]*(?:- )?)(?:\\*+[\"'])?([A-Za-z0-9_.@-]{1,60})(?:\\*+[\"'])?:[ \t]*(?:\\*+[\"'])?"
     r"((?:[^\s\"'#\\]|\\(?!\\{0,8}[rn\"']))*+)(?:\\++[\"']|[\"'])?[ \t]*(?:#[^\n\\]*)?"
     rf"(?:{NL}|\\*[\"']|\Z)"
 )
@@ -115,33 +115,26 @@ def _set_by_somebody(value: bytes, told: bool) -> bool:
         and (told or (value.lower() != value and wordy(value) < 0.7))
         and value.upper() != value
         and like_password(value, False, False)
-        and not is_dull_value(value)
-        and not is_placeholder(value)
+        and not no_secret(value)
     )
 
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "kubernetes-secret",
-        "secrets",
         r"(?i)(?:^|[\n\x00]|\\n)[ \t]*[\\\"']*kind[\\\"']*:[ \t]*[\\\"']*secret[\"']*[ \t]*(?:[\r\n\\\x00]|$)",
-        "()",
         direct=_kube,
         rank=3,
     ),
     Rule(
         "kubernetes-secret",
-        "secrets",
         rf"[\n\x00 \tn\"']stringData[\"']?:[ \t]*{NL}|^[\"']?stringData[\"']?:[ \t]*{NL}",
-        "()",
         direct=_strings,
         rank=3,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"(?i)(?:[\s\"'._\x00-]|\\n)(?:credentials|passwords|users)\\*[\"']?:[ \t]*{NL}[ \t-]|^(?:credentials|passwords|users):[ \t]*{NL}[ \t-]",
-        "()",
         direct=_credentials,
         rank=2,
     ),

@@ -49,4 +49,4 @@ def _listed(data: bytes, end: int) -> list[tuple[int, int]]:
     return [match.span(1)] if _random(numbers) else []
 
 
-RULES: tuple[Rule, ...] = (Rule("secret", "secrets", _HEAD, "()", direct=_listed, rank=3),)
+RULES: tuple[Rule, ...] = (Rule("secret", _HEAD, direct=_listed, rank=3),)

@@ -12,7 +12,7 @@ from typing import Any
 from .checks import count_digits, is_placeholder, judged_random, numbered, wordy
 from .keynames import vendor_of
 from .nearby import HEX, no_name, whole_key
-from .rules import Rule, quick
+from .rules import Rule, quick, secret_rule
 from .values import typed
 
 #: Characters of a value that the prefilter asks for.
@@ -118,17 +118,13 @@ def _given(data: bytes, end: int) -> list[tuple[int, int]]:
 RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
-        "secrets",
         rf"(?:{_OPENED})[^()\x00]*[\"'][A-Za-z0-9_.-]{{{_SIZE}}}",
-        "()",
         direct=_opening,
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"[A-Za-z0-9_)]\(\\*[\"'][A-Za-z0-9_.-]{{{_SIZE}}}",
-        "()",
         near=no_name,
         direct=_given,
         rank=1,
@@ -136,24 +132,19 @@ RULES: tuple[Rule, ...] = (
             rf"\({quote}[A-Za-z0-9_.-]{{{_SIZE}}}" for quote in ('"', "'", r"\\+\"", r"\\+'")
         ),
     ),
-    Rule(
+    secret_rule(
         "secret",
-        "secrets",
-        rf"(?:{_SIGNS}){_B_QUOTE}{_LITERAL}{{8}}",
-        rf"(?:{_SIGNS}){_B_QUOTE}({_LITERAL}{{8,900}})\\*[\"'`]",
+        rf"(?:{_SIGNS}){_B_QUOTE}",
+        rf"{_LITERAL}{{8,900}}",
         _signing,
-        before=160,
-        after=960,
-        rank=3,
+        r"\\*[\"'`]",
     ),
     Rule(
         "password",
-        "secrets",
         r"\"\.toCharArray\(",
         r"\"([^\s\"\\<>$]{6,200})\\*\"\.toCharArray\(",
         _signing,
-        before=240,
-        after=4,
+        window=(240, 4),
         rank=3,
     ),
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -139,6 +140,11 @@ def count_digits(value: bytes) -> int:
     return len(value) - len(value.translate(None, b"0123456789"))
 
 
+def digits_of(value: bytes) -> bytes:
+    """The digits of a value, without what stands between them."""
+    return bytes(c for c in value if 48 <= c <= 57)
+
+
 def both_cases(value: bytes) -> bool:
     return value != value.lower() and value != value.upper()
 
@@ -247,6 +253,13 @@ def no_stand_in(data: bytes, match: Any) -> tuple[int, int] | None:
     """A rule's check: accepts a value that is no placeholder and has six different bytes or more."""
     value = match.group(1)
     return None if is_placeholder(value) or len(set(value)) < 6 else match.span(1)
+
+
+def random_of(least: int) -> Callable[[bytes, Any], tuple[int, int] | None]:
+    """A rule's check: accepts what `no_stand_in` does, if a machine made it (`looks_random`)."""
+    return lambda data, match: (
+        no_stand_in(data, match) if judged_random(match.group(1), least) else None
+    )
 
 
 def _is_template(value: bytes) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import is_placeholder, numbered, wordy
+from .checks import numbered, wordy
 from .nearby import HEX, whole_key
 from .rules import NL, Rule, quick
 from .sentences import said_follows
-from .values import HASHES, is_dull_value, typed
+from .values import HASHES, no_secret, typed
 
 _NAMES = r"(?i:passwords|passwd|users|accounts|logins|credentials|creds|tokens|secrets|api_?keys|cookies)"
 _OPENS = r"\\*[\"']?(?:\]|: ?[A-Za-z\[\], |]{1,24})?[ ]?(?:=|:|=>)[ ]?[\[{(]"
@@ -67,8 +67,7 @@ def _set_by_somebody(value: bytes) -> bool:
     return (
         typed(value)
         and wordy(value) < 0.85
-        and not is_placeholder(value)
-        and not is_dull_value(value)
+        and not no_secret(value)
         and not HASHES.match(value)
         and not _CODE.match(value)
         and not any(c in b"/@:<>{}()[]" for c in value[1:-1])
@@ -97,8 +96,7 @@ def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
         and (typed(value) or numbered(value))
         and wordy(value) < 0.9
         and not any(c in b"/){}[]|<>," for c in value)
-        and not is_placeholder(value)
-        and not is_dull_value(value)
+        and not no_secret(value)
     )
     return (start, start + len(value)) if good else None
 
@@ -106,24 +104,20 @@ def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
 def _login(lead: str) -> Rule:
     return Rule(
         "password",
-        "secrets",
         rf"{lead}{_MARKS}{_SIGN}{{3}}",
         rf"{lead}{_MARKS}({_SIGN}{{6,80}})",
         _signs_in,
         near=said_follows,
-        before=160,
-        after=120,
+        window=(160, 120),
         rank=1,
     )
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("secret", "secrets", rf"{_NAMES}{_OPENS}", "()", direct=_collected, rank=2),
+    Rule("secret", rf"{_NAMES}{_OPENS}", direct=_collected, rank=2),
     Rule(
         "secret",
-        "secrets",
         rf"(?:^|[\n\x00\"]|\\n)\[{_NAMES}\][ \t]*{NL}",
-        "()",
         direct=_collected,
         rank=2,
     ),

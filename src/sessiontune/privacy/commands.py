@@ -1,4 +1,4 @@
-"""Secrets on command lines and in statements: `curl -u`, `mysql -p`, `ENV NAME value`, SQL, netrc."""
+"""Secrets on command lines and in statements: `curl -u`, `ENV NAME value`, SQL, netrc."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -8,36 +8,23 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random
 from .looks import key_or_password_follows
-from .rules import Rule
+from .rules import Rule, secret_rule
 from .structured import QUOTE, WORDS, option, whole
 from .values import typed
 
+#: Signs of templates, of variables of a shell, of a choice in a manual.
+_FILLED = (b"$(", b"${", b"`", b"**", b"{{", b"%(", b"<", b">", b"[", b"]")
+
 
 def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
     raw = match.group(1)
     user, _, password = raw.strip(b"\"'").partition(b":")
-    if (
-        (not password and not user)
-        or b"$" in raw[:1]
-        or b"$(" in raw
-        or b"${" in raw
-        or b"`" in raw
-    ):
+    if raw[:1] == b"$" or password[:1] == b"$" or any(sign in raw for sign in _FILLED):
         return None
     if is_placeholder(password) and (is_placeholder(user) or not password):
         return None
-    if (
-        any(c in b"<>[]" for c in raw)
-        or b"**" in raw
-        or b"{{" in raw
-        or password[:1] == b"$"
-        or b"%(" in raw
-    ):
-        return None
-    if b"x" * 3 in password.lower() or b"y" * 3 in password.lower():
-        return None
-    return start, end
+    low = password.lower()
+    return None if b"xxx" in low or b"yyy" in low else match.span(1)
 
 
 def _only_user(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -84,12 +71,10 @@ _WHO = r"\S{1,60}?"
 RULES: tuple[Rule, ...] = (
     Rule(
         "curl-password",
-        "secrets",
         r"[ \t](?:-u|--user)[ =]{1,3}\\*[\"']?[^\s\"'\\:$]{6}[^\s\"'\\:$]*:(?:x-oauth-basic|[xX])?[\s\"'\\]",
         r"[ \t](?:-u|--user)[ =]{1,3}\\*[\"']?([^\s\"'\\:$]{6,200}):(?:x-oauth-basic|[xX])?[\s\"'\\]",
         _only_user,
-        before=240,
-        after=20,
+        window=(240, 20),
         rank=3,
         faster=tuple(
             rf"{option}[ =]{{1,3}}\\*[\"']?[^\s\"'\\:$]{{6}}[^\s\"'\\:$]*:(?:x-oauth-basic|[xX])?[\s\"'\\]"
@@ -98,81 +83,37 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "curl-password",
-        "secrets",
         r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}\\*[\"']?[^\s\"'\\:]{0,80}[\"']?:[\"']?[^\s\"':/]{3}",
         r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}\\*[\"']?([^\s\"'\\:`]{0,80}[\"']?:[\"']?[^\s\"'\\`]{3,120})",
         _curl_user,
-        before=200,
-        after=200,
+        window=(200, 200),
         rank=3,
     ),
     Rule(
         "secret",
-        "secrets",
         rf"(?:{_SETS})[ \t]+{WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}",
         rf"(?:{_SETS})[ \t]+{QUOTE}?({WORDS}){_SET_TO}{QUOTE}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
         option,
         near=key_or_password_follows,
-        before=160,
-        after=960,
+        window=(160, 960),
         rank=2,
         faster=tuple(
             rf"(?:{sets})[ \t]+{WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}" for sets in _SETTERS
         ),
     ),
-    Rule(
+    secret_rule(
         "password",
-        "secrets",
-        r"\bdocker[ \t]+login[^\n]{0,120}[ ](?:-p|--password)[ =]{1,2}\\*[\"']?[^\s\"'$\\-]{4}|"
-        r"\b(?:sqlcmd|bcp|isql|tsql)\b[^\n]{0,160}[ ]-P[ ]?\\*[\"']?[^\s\"'<$-]{4}|\bnet(?:\.exe)?[ ]user[ ][^\s/]{1,40}[ ][^\s/*]{4,40}[ ]/|"
-        r"\bredis-cli[^\n]{0,120}[ ](?:-a|--pass)[ =]{1,2}\\*[\"']?[^\s\"'$\\-]{4}|"
-        r"\bopenssl[^\n]{0,160}[ ](?:-k[ ]|-pass(?:in|out)?[ ]pass:)\\*[\"']?[^\s\"'$\\-]{4}|"
-        r"\bhtpasswd[ ]+-[A-Za-z]{0,4}b[A-Za-z]{0,4}[ ]+\S{1,60}[ ]+\S{1,40}[ ]+\\*[\"']?[^\s\"'$\\-]{4}",
-        r"(?:[ ]-P[ ]?|\bnet(?:\.exe)?[ ]user[ ][^\s/]{1,40}[ ]|[ ](?:-p|--password|-a|--pass|-k)[ =]{1,2}|[ ]-pass(?:in|out)?[ ]pass:|"
-        r"htpasswd[ ]+-[A-Za-z]{1,9}[ ]+\S{1,60}[ ]+\S{1,40}[ ]+)\\*[\"']?([^\s\"'<$\\-][^\s\"'\\]{3,200})",
+        r"(?i:identified[ \t]+(?:with[ \t]+\S+[ \t]+)?by|(?-i:\bPASSWORD)[ ]?\(|(?:with|login|role[ \t]+\w+|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password(?:[ \t]+for[ \t]+[^\n=;]{1,80})?[ \t]*=)[ \t]*(?i:password[ \t]+)?'",
+        r"[^'\s]{3,200}",
         whole,
-        before=240,
-        after=220,
-        rank=3,
+        "'",
     ),
     Rule(
         "password",
-        "secrets",
-        r"(?i:identified[ \t]+(?:with[ \t]+\S+[ \t]+)?by|(?-i:\bPASSWORD)[ ]?\(|(?:with|login|role[ \t]+\w+|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password(?:[ \t]+for[ \t]+[^\n=;]{1,80})?[ \t]*=)[ \t]*(?i:password[ \t]+)?'[^'\s]{3}",
-        r"(?i:by|(?-i:\bPASSWORD)[ ]?\(|password|=)[ \t]*(?i:password[ \t]+)?'([^'\s]{3,200})'",
-        whole,
-        before=64,
-        after=220,
-        rank=3,
-    ),
-    Rule(
-        "password",
-        "secrets",
-        r"\bsshpass[ \t]+-p[ \t]{0,2}[^\s-]{3}",
-        r"sshpass[ \t]+-p[ \t]{0,2}\\*[\"']?([^\s\"'\\]{3,200})",
-        whole,
-        before=40,
-        after=220,
-        rank=3,
-    ),
-    Rule(
-        "password",
-        "secrets",
-        r"\bmysql(?:dump|admin)?\b[^\n]{0,120}[ ]-p(?:\\*[\"'])?[^\s\"'$\\-][^\s]{3}",
-        r" -p(?:\\*[\"'])?([^\s\"'$<\\-][^\s\"'<\\]{3,100})",
-        whole,
-        before=200,
-        after=120,
-        rank=3,
-    ),
-    Rule(
-        "password",
-        "secrets",
         rf"(?i)\blogin{_W}{_WHO}{_W}(?:account{_W}{_WHO}{_W})?password[ \t]+\S{{4}}|\buser(?:name)?[ \t]+{_WHO}{_W}pass(?:word)?[ \t]+\S{{4}}",
         rf"(?i)(?:login|user(?:name)?){_W}({_WHO}){_W}(?:account{_W}{_WHO}{_W})?pass(?:word)?[ \t]+\\*[\"']?([^\s\"'\\]{{3,199}}[^\s\"'\\,;])",
         _netrc,
-        before=120,
-        after=220,
+        window=(120, 220),
         rank=3,
     ),
 )

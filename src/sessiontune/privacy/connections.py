@@ -10,7 +10,7 @@ import re2
 
 from .checks import is_placeholder
 from .editing import is_sought, put_there
-from .rules import Rule
+from .rules import Rule, secret_rule
 from .structured import QUOTE, whole
 from .values import is_gibberish
 
@@ -45,32 +45,23 @@ _WORDS_OF_IT = re2.compile(
 RULES: tuple[Rule, ...] = (
     Rule(
         "bundler-credential",
-        "secrets",
         r"BUNDLE_[A-Z0-9_]{4,60}[\\\"']*[ ]{0,2}[:=][ ]{0,2}[\\\"']*[^\s\"':$<{\\]{2,80}:[^\s\"':$<{/\\]{4}",
         r"BUNDLE_[A-Z0-9_]{4,60}[\\\"']*[ ]{0,2}[:=][ ]{0,2}[\\\"']*([^\s\"':$<{\\]{2,80}:[^\s\"'\\]{4,200})",
         whole,
-        before=200,
-        after=220,
+        window=(200, 220),
         rank=4,
     ),
-    Rule(
+    secret_rule(
         "docker-auth",
-        "secrets",
-        rf"{QUOTE}auth{QUOTE}:[ ]{{0,2}}{QUOTE}[A-Za-z0-9+/]{{8}}",
-        rf"{QUOTE}auth{QUOTE}:[ ]{{0,2}}{QUOTE}([A-Za-z0-9+/]{{8,400}}={{0,2}})",
+        rf"{QUOTE}auth{QUOTE}:[ ]{{0,2}}{QUOTE}",
+        r"[A-Za-z0-9+/]{8,400}={0,2}",
         whole,
-        before=90,
-        after=420,
-        rank=3,
     ),
-    Rule(
+    secret_rule(
         "connection-secret",
-        "secrets",
-        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=[^;\s\"'<>{}$%]{4}",
-        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=([^;\s\"'<>{}$%&]{4,400})[;\"']",
+        r"(?i:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=",
+        r"[^;\s\"'<>{}$%&]{4,400}",
         _connection,
-        before=60,
-        after=420,
-        rank=3,
+        r"[;\"']",
     ),
 )

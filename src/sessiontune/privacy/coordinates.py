@@ -151,11 +151,11 @@ def _whole(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _rule(anchor: str, exact: str, check: Any, shape: str, before: int, after: int) -> Rule:
-    return Rule("gps", "personal", anchor, exact, check, shape, before=before, after=after, rank=1)
+    return Rule("gps", anchor, exact, check, shape, window=(before, after), rank=1)
 
 
 def _direct(anchor: str, find: Any) -> Rule:
-    return Rule("gps", "personal", anchor, "()", None, "degree", direct=find, rank=1)
+    return Rule("gps", anchor, shape="degree", direct=find, rank=1)
 
 
 RULES: tuple[Rule, ...] = (

@@ -325,29 +325,23 @@ def _any(texts: Sequence[bytes]) -> str:
 RULES = (
     Rule(
         "base64",
-        "secrets",
         BASE64_ANCHOR,
-        "()",
         near=ends_with(BASE64_ANCHOR, 20),
         faster=(RUN_ANCHOR,),
     ),
     Rule(
         "hex",
-        "secrets",
         HEX_ANCHOR,
-        "()",
         near=ends_with(HEX_ANCHOR, 28),
         faster=(RUN_ANCHOR,),
     ),
-    Rule("escape", "secrets", ESCAPE_ANCHOR, "()"),
-    Rule("mark", "secrets", MARK_ANCHOR, "()"),
-    Rule("quoted", "secrets", QUOTED_ANCHOR, "()"),
-    Rule("letter", "secrets", LETTER_ANCHOR, "()"),
+    Rule("escape", ESCAPE_ANCHOR),
+    Rule("mark", MARK_ANCHOR),
+    Rule("quoted", QUOTED_ANCHOR),
+    Rule("letter", LETTER_ANCHOR),
     Rule(
         "wrap",
-        "secrets",
         _any(_BEGINNINGS),
-        "()",
         near=run_on(_BEGINNINGS),
         faster=(
             _any([text for text in _BEGINNINGS if text not in _ENDINGS]),

@@ -134,16 +134,17 @@ class Detector:
             self._direct(rule, data, ends, spans)
             return
         search, check = windowed(rule.exact).search, rule.check
+        before, after = rule.window
         position, size = 0, len(data)
         for end in ends:
-            position = max(position, end - rule.before)
-            limit = min(size, end + (rule.first or rule.after))
+            position = max(position, end - before)
+            limit = min(size, end + (rule.first or after))
             while position < end:
                 match = search(data, position, limit)
                 if match is None or match.start() >= end:
                     break
-                if rule.first and match.end() == limit < min(size, end + rule.after):
-                    limit = min(size, end + rule.after)
+                if rule.first and match.end() == limit < min(size, end + after):
+                    limit = min(size, end + after)
                     continue
                 found = check(data, match) if check else match.span(1)
                 if found is None:

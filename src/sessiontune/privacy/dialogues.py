@@ -11,13 +11,12 @@ from itertools import islice
 
 from .blocks import stands_beside
 from .checks import is_placeholder, numbered, wordy
-from .examples import is_published_example
 from .keynames import says_password
 from .lines import around, below, unlisted
 from .pseudonym import inside_pseudonym
 from .rules import Rule, quick
 from .sentences import chained
-from .values import is_dull_value, like_password, typed
+from .values import like_password, no_secret, typed
 
 _PASSWORD = r"(?i:passw(?:or)?d|passphrase|passwort|kennwort|\bpw\b|\bpwd\b|mot de passe|contrase|senha|wachtwoord|\bheslo|\bhas\xc5\x82o|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb(?:\xd1\x8c)?|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89)"
 #: A line with nothing but an answer, perhaps behind the time and the name of who said it.
@@ -50,9 +49,7 @@ def _by_somebody(value: bytes, most: float = 0.8) -> bool:
         and wordy(value) < most
         and not _NAME_OF_CODE.match(value, 0, len(value))
         and (chained(value) or not _NAME_OF_THING.match(value, 0, len(value)))
-        and not is_dull_value(value)
-        and not is_placeholder(value)
-        and not is_published_example(value)
+        and not no_secret(value)
         and not says_password(value)
     )
 
@@ -119,21 +116,17 @@ def _entered(data: bytes, end: int) -> list[tuple[int, int]]:
 _KEY_HEAD = rf"{_AS}(?:{_PASSWORD}|(?i:wlan|wi-?fi)-?(?i:schl\xc3\xbcssel|key))"
 
 RULES: tuple[Rule, ...] = (
-    Rule("password", "secrets", rf"{_PASSWORD}[^\n?\x00]{{0,80}}\?", "()", direct=_answer, rank=1),
-    Rule("password", "secrets", _KEY_HEAD, "()", direct=partial(_used_as, head=_KEY_HEAD), rank=1),
+    Rule("password", rf"{_PASSWORD}[^\n?\x00]{{0,80}}\?", direct=_answer, rank=1),
+    Rule("password", _KEY_HEAD, direct=partial(_used_as, head=_KEY_HEAD), rank=1),
     Rule(
         "password",
-        "secrets",
         r"(?i:passw(?:or)?d|pwd|passphrase|passcode)[\w \]\\\"'=*-]{0,24}\"[ ]?,\s{0,20}\\*\"(?:ref|text|value|target|submit|type|slowly)\\*\"",
-        "()",
         direct=_entered,
         rank=1,
     ),
     Rule(
         "password",
-        "secrets",
         r"(?i:users|logins|passwords|creds)\\*[\"']?[ ]?(?::|=|=>|:=)[ ]?\{(?:\s|\\+[nrt]){0,20}\\*[\"']\w",
-        "()",
         direct=_of_users,
         rank=1,
     ),

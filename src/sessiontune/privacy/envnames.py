@@ -108,7 +108,7 @@ _CAPITALS = ascii_uppercase + "0123456789_"
 _NAMES_ONE = rf"[:=] ?\\*[\"']?[A-Z0-9_]{{3,60}}\\*[\"']?,?(?:\s|\\+[nr]){{1,40}}\\*\"?value\\*\"?[ ]?[:=] ?\\*[\"']?{_VALUE}"
 
 RULES: tuple[Rule, ...] = tuple(
-    Rule("secret", "secrets", anchor, "()", direct=_under, rank=1, faster=faster)
+    Rule("secret", anchor, direct=_under, rank=1, faster=faster)
     for anchor, faster in (
         (
             rf"[A-Z0-9_](?:=\\*[\"']?| = \\*[\"']){_VALUE}",

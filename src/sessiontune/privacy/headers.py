@@ -15,7 +15,7 @@ from .decoders import QUAD
 from .examples import is_published_example
 from .keyblocks import BEGIN
 from .pseudonym import LETTERS, without_pseudonyms
-from .rules import Rule, quick
+from .rules import Rule, quick, secret_rule
 from .structured import QUOTE, whole
 
 
@@ -49,20 +49,14 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
     """The password in `scheme://user:password@host`."""
     start, end = match.span(2)
     user, password = match.group(1), match.group(2)
-    if is_placeholder(password) or password in (b"pass", b"pw", b"PASSWORD", b"tiger", user):
+    if is_placeholder(password) or password == user:
         return None
     if any(c in b"{}<>$*" for c in password) or (password.isupper() and password.isalpha()):
         return None
     if user and _PORT.match(password):
         return None  # a port and a path: `http://localhost:9001/users/anna@...`
     low = password.lower()
-    if low.startswith((b"your", b"my-", b"my_", b"some")) or low in (
-        b"port",
-        b"pwd",
-        b"p",
-        b"x",
-        b"y",
-    ):
+    if low.startswith((b"your", b"my-", b"my_", b"some")) or low == b"port":
         return None
     if password.isdigit() and len(password) < 6 and not user:
         return None
@@ -72,10 +66,8 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _header(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
-    value = match.group(1)
-    while value and value[-1:] in (b",", b";", b")", b".", b"\\"):
-        value, end = value[:-1], end - 1
+    value = match.group(1).rstrip(b",;).\\")
+    start, end = match.start(1), match.start(1) + len(value)
     if len(value) < 6 or is_placeholder(value) or any(c in b"{}<>$()[]*" for c in value):
         return None
     if data[end : end + 1] == b"(":
@@ -104,26 +96,27 @@ _FIELDS = re2.compile(rb"[A-Za-z_]+=|[A-Z0-9]+(?:-[A-Z0-9]+)+")
 _FIELD = re2.compile(rb"[a-z_]+=")
 
 
-def _stand_in_pair(value: bytes) -> bool:
-    """True where the base64 of Basic authorization holds a stand-in, as `user:password` in manuals."""
-    if b":" in value:
-        user, _, password = value.partition(b":")
-        return is_placeholder(user) and is_placeholder(password)
+def _login(value: bytes) -> tuple[bytes, bytes] | None:
+    """The user and the password of Basic authorization, in base64 or as they are."""
     try:
-        user, colon, password = base64.b64decode(value, validate=True).partition(b":")
+        plain = value if b":" in value else base64.b64decode(value, validate=True)
     except binascii.Error:
-        return False
-    return bool(colon) and is_placeholder(user) and is_placeholder(password)
+        return None
+    user, colon, password = plain.partition(b":")
+    return (user, password) if colon else None
+
+
+def _stand_in_pair(value: bytes) -> bool:
+    """True for a login of stand-ins, such as `user:password` in manuals."""
+    login = _login(value)
+    return login is not None and all(map(is_placeholder, login))
 
 
 def _user_and_password(data: bytes, match: Any) -> tuple[int, int] | None:
     """`Basic V` anywhere, if V decodes to a user and a password."""
     value = match.group(1)
-    try:
-        user, colon, password = base64.b64decode(value, validate=True).partition(b":")
-    except binascii.Error:
-        return None
-    plain = colon and user.isascii() and user.decode("ascii").isprintable() and len(password) > 3
+    user, password = _login(value) or (b"", b"")
+    plain = user.isascii() and user.decode("ascii").isprintable() and len(password) > 3
     shown = _stand_in_pair(value) or is_published_example(value)
     return match.span(1) if plain and user and not shown else None
 
@@ -141,62 +134,50 @@ _VALUE = r"[A-Za-z0-9_~.+/=!@#%^&:|\x7b\x7d<>*$-]"
 RULES: tuple[Rule, ...] = (
     Rule(
         "private-key",
-        "secrets",
         BEGIN,
         rf"({BEGIN}({_BODY}*?)"
         r"(?:-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----|[^A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*\\%-]|$))",
         _block,
-        before=80,
-        after=9000,
+        window=(80, 9000),
         rank=9,
     ),
     Rule(
         "putty-private-key",
-        "secrets",
         r"PuTTY-User-Key-File-\d",
         r"(PuTTY-User-Key-File-\d:([^\x00]*))",
         _block,
-        before=32,
-        after=4000,
+        window=(32, 4000),
         rank=9,
     ),
     Rule(
         "url-password",
-        "secrets",
         rf"{_SCHEME}(?:<[\w -]+>|[^\s:@/\"'<>\\]{{0,80}})(?::|%3A)[^\s@\"'<>]{{1,120}}(?:@|%40)",
         rf"{_SCHEME}(<[\w -]{{1,40}}>|[^\s:@/\"'<>\\]{{0,80}})(?::|%3A)([^\s/?#,\"'<>`]{{1,160}}|[^\s@/\"'<>`]{{1,160}}|[^\s\"'<>`]{{1,160}})(?:@|%40)"
         r"[A-Za-z0-9\[_$%\x7b<.-]",
         _url_password,
         "braced",
         near=lambda data, end: not _MADE.match(data, end - 39, end),
-        before=340,
-        after=90,
+        window=(340, 90),
         rank=4,
     ),
     Rule(
         "url-password",
-        "secrets",
         r"@[A-Za-z0-9.-]+\.[a-z]+:[^\s@/\"'<>`]+@[A-Za-z0-9]",
         rf"{_SCHEME}([^\s:@/\"'<>\\]{{1,80}}@[A-Za-z0-9.-]{{1,80}}):([^\s@/\"'<>`]{{1,160}})@[A-Za-z0-9]",
         _url_password,
         "braced",
-        before=420,
-        after=8,
+        window=(420, 8),
         rank=4,
     ),
     Rule(
         "url-token",
-        "secrets",
-        r"https?:(?:\\*/){2}[A-Za-z0-9_-]{20,120}:?@[A-Za-z0-9]",
         r"https?:(?:\\*/){2}([A-Za-z0-9_-]{20,120}):?@[A-Za-z0-9]",
-        whole,
-        before=200,
-        after=8,
+        check=whole,
+        window=(200, 8),
         rank=4,
     ),
     Rule(
         "authorization",
-        "secrets",
         rf"{_AUTH}{QUOTE}?\]?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{QUOTE}?[bBfF]?{QUOTE}?"
         rf"(?:(?i:basic|bearer|token|digest|api-?token|api-?key|bot|negotiate|splunk|sso-key|apikey)"
         rf"(?: |%20|\+|\\u0020){{1,3}}){{1}}{_VALUE}{{6}}",
@@ -204,48 +185,37 @@ RULES: tuple[Rule, ...] = (
         rf"(?:(?i:basic|bearer|token|digest|api-?token|api-?key|bot|negotiate|splunk|sso-key|apikey)"
         rf"(?: |%20|\+|\\u0020){{1,3}})({_VALUE}{{6,1000}}{_VALUE}{{0,1000}})",
         _header,
-        before=160,
-        after=2100,
+        window=(160, 2100),
         rank=4,
     ),
     Rule(
         "authorization",
-        "secrets",
         rf"\bBasic (?:{QUAD}){{3}}",
         r"\bBasic ([A-Za-z0-9+/]{12,1000}={0,2})",
         _user_and_password,
-        before=24,
-        after=1100,
+        window=(24, 1100),
         rank=3,
     ),
-    Rule(
+    secret_rule(
         "authorization",
-        "secrets",
-        rf"-(?:H|-header)[ =]{{1,4}}{QUOTE}{_AUTH}:[ ]{{0,4}}{_VALUE}{{6}}",
-        rf"-(?:H|-header)[ =]{{1,4}}{QUOTE}{_AUTH}:[ ]{{0,4}}({_VALUE}{{6,1000}})",
+        rf"-(?:H|-header)[ =]{{1,4}}{QUOTE}{_AUTH}:[ ]{{0,4}}",
+        rf"{_VALUE}{{6,1000}}",
         _header,
-        before=160,
-        after=1100,
-        rank=3,
     ),
     Rule(
         "authorization",
-        "secrets",
         rf"(?i:authorization){QUOTE}?[ ]{{0,2}}(?::|=>|,)[ ]{{0,3}}{QUOTE}?(?:[A-Za-z][A-Za-z0-9-]*[ ])?[A-Za-z0-9_~.+/=:-]{{20}}",
         rf"(?i:authorization){QUOTE}?[ ]{{0,2}}(?::|=>|,)[ ]{{0,3}}{QUOTE}?(?:[A-Za-z][A-Za-z0-9-]{{1,30}}[ ])?([A-Za-z0-9_~.+/=:-]{{20,1000}})",
         _any_scheme,
-        before=120,
-        after=1100,
+        window=(120, 1100),
         rank=3,
     ),
     Rule(
         "authorization",
-        "secrets",
         r"(?i:\bbearer|\bssws|authorization: ?token|authorization: ?basic)[ ]{1,2}[A-Za-z0-9_~.+/=-]{16}",
         r"(?i:bearer|ssws|token|basic)[ ]{1,2}([A-Za-z0-9_~.+/=-]{16,1000})",
         _header,
-        before=60,
-        after=1100,
+        window=(60, 1100),
         rank=3,
     ),
 )

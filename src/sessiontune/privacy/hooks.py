@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .checks import judged_random
-from .checks import no_stand_in as _value
+from .checks import no_stand_in, random_of
 from .rules import UUID, Rule, secret_rule
 
 _W = "[A-Za-z0-9_-]"
 #: The end of a value: no more of its characters follow.
 _ENDS = r"(?:[^A-Za-z0-9_-]|$)"
-
-
-def _random(data: bytes, match: Any) -> tuple[int, int] | None:
-    return _value(data, match) if judged_random(match.group(1), 10) else None
 
 
 #: The address up to its key, and the key. From each service's own documentation.
@@ -32,7 +25,6 @@ _HOOKS: tuple[tuple[str, str], ...] = (
     (r"rpc\.ankr\.com/[a-z0-9_/-]{2,40}/", r"[0-9a-f]{64}"),
     (r"(?:getblock|blastapi)\.io/(?:[a-z]{2,10}/)?", UUID),
     (r"webhook\.site/", UUID),
-    (r"(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/", UUID),
     (r"qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=", UUID),
     (r"sctapi\.ftqq\.com/", r"SCT[A-Za-z0-9]{20,40}"),
     (r"hooks\.nabu\.casa/", rf"{_W}{{60,200}}"),
@@ -62,14 +54,11 @@ _HOOKS: tuple[tuple[str, str], ...] = (
         r"wtr[A-Za-z0-9]{14}",
     ),
     (r"/hooks/[A-Za-z0-9]{17,24}/", r"[A-Za-z0-9]{40,64}"),
-    (r"automation\.atlassian\.com/pro/hooks/", r"[0-9a-f]{40}"),
     (rf"/automation/webhooks/jira/a/{UUID}/", UUID),
     (r"[?&](?:zapikey|zgid)=", r"1\d{3}\.[0-9a-f]{32}\.[0-9a-f]{32}"),
     (r"webhooks\.(?:eu\.)?workato\.com/webhooks/rest/", UUID),
-    (r"webhooks\.integrately\.com/a/webhooks/", r"[0-9a-f]{32}"),
     (r"/sendwebhookdata/", rf"{_W}{{24,160}}"),
     (r"/webhooks?/incoming/", rf"{_W}{{24,160}}"),
-    (r"/api/webhook/", r"[0-9a-f]{64}"),
     (r"alert\.victorops\.com/integrations/generic/\d{8}/alert/", UUID),
     (r"nosnch\.in/", r"[0-9a-f]{10}"),
     (r"api\.flock\.com/hooks/sendMessage/", UUID),
@@ -109,23 +98,20 @@ def _in_host(form: str, host: str) -> Rule:
     """A rule for a key that is the first label of a host's name."""
     return Rule(
         "webhook-key",
-        "secrets",
-        rf"/{form}\.{host}",
         rf"/({form})\.{host}",
-        _value,
-        before=64,
-        after=8,
+        check=no_stand_in,
+        window=(64, 8),
         rank=8,
     )
 
 
 RULES: tuple[Rule, ...] = (
     *(
-        secret_rule("webhook-key", _slashes(head), key, _value, _ENDS, rank=8)
+        secret_rule("webhook-key", _slashes(head), key, no_stand_in, _ENDS, rank=8)
         for head, key in _HOOKS
     ),
     *(
-        secret_rule("webhook-key", _slashes(head), key, _random, _ENDS, rank=8)
+        secret_rule("webhook-key", _slashes(head), key, random_of(10), _ENDS, rank=8)
         for head, key in _SHORT_HOOKS
     ),
     _in_host(UUID, r"trayapp\.io"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .checks import digits_of
 from .rules import Rule, left_edge, quick
 
 #: What may stand between the word and the number: `: `, `" : "`, ` reg. no. `, ` is `, ` es `.
@@ -89,7 +90,7 @@ _DATE = quick(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]")
 def _number(data: bytes, match: Any) -> tuple[int, int] | None:
     """The number, if it is whole, no date, and neither repeats one digit nor counts up."""
     start, end = match.span(1)
-    digits = bytes(c for c in match.group(1) if 48 <= c <= 57)
+    digits = digits_of(match.group(1))
     if not left_edge(data, start) or data[end : end + 1].isalnum():
         return None
     return (
@@ -104,12 +105,9 @@ def _number(data: bytes, match: Any) -> tuple[int, int] | None:
 RULES: tuple[Rule, ...] = tuple(
     Rule(
         "national-id",
-        "personal",
-        f"{spoken}{_IS}(?:{form})",
         f"{spoken}{_IS}({form})",
-        _number,
-        before=100,
-        after=24,
+        check=_number,
+        window=(100, 24),
         rank=3,
     )
     for spoken, form in ((words.replace(" ", "[ _-]?"), form) for words, form in _FORMS)

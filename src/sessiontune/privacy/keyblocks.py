@@ -37,12 +37,10 @@ def _number_of_key(*signs: bytes) -> Any:
 def _framed(kind: str, begin: str, end: str, body: str) -> Rule:
     return Rule(
         kind,
-        "secrets",
         begin,
         rf"({begin}{body}*?(?:{end}|$))",
         _block,
-        before=80,
-        after=9000,
+        window=(80, 9000),
         rank=9,
     )
 
@@ -50,12 +48,10 @@ def _framed(kind: str, begin: str, end: str, body: str) -> Rule:
 RULES: tuple[Rule, ...] = (
     Rule(
         "private-key",
-        "secrets",
         rf"{BEGIN}(?:\r|\\+r)?(?:\n|\\+n)[ \t]*\d",
         rf"({BEGIN}(?:{_NUMBER}{_LINE})+(?:{_NUMBER}{_END})?)",
         _block,
-        before=90,
-        after=9000,
+        window=(90, 9000),
         rank=9,
     ),
     _framed(

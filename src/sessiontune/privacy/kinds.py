@@ -7,14 +7,10 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1)
 def _personal_and_places() -> frozenset[str]:
-    from .ruleset import all_rules
+    from .ruleset import rules_of
 
-    return frozenset(rule.kind for rule in all_rules() if rule.layer != "secrets") | {
-        "user",
-        "name",
-        "word",
-        "host",
-    }
+    ruled = frozenset(rule.kind for rule in rules_of(frozenset(("personal", "places"))))
+    return ruled | {"user", "name", "word", "host"}
 
 
 def is_secret(kind: str) -> bool:

@@ -28,8 +28,9 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
         or _USER_SAID.search(data, max(0, start - 80), start)
     ):
         most = 0.9
-    good = len(value) >= 8 and (typed(value) or _typed_low(value, most)) and wordy(value) < most
-    good = good or (most > 0.8 and chained(value)) or (not call and numbered_words(value))
+    clear = most > 0.8  # then letters and two digits are enough: `maple71river`
+    good = len(value) >= 8 and (typed(value) or (clear and numbered(value))) and wordy(value) < most
+    good = good or (clear and chained(value)) or (not call and numbered_words(value))
     return (start, start + len(value)) if good else None
 
 
@@ -57,11 +58,6 @@ def _at_host(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 _MARKS = re2.compile(rb"[A-Za-z0-9!@#$%^&*_+~]{8,40}")
-
-
-def _typed_low(value: bytes, most: float) -> bool:
-    """True for letters and two digits or more (`maple71river`), where the context is clear (`most`)."""
-    return most > 0.8 and numbered(value)
 
 
 def _between_quotes(data: bytes, start: int, value: bytes) -> bool:
@@ -123,13 +119,11 @@ def _following(lead: str, before: int, check: Check = _beside) -> Rule:
     """A rule for a password right behind `lead`, which is at most `before` bytes long."""
     return Rule(
         kind="password",
-        layer="secrets",
         anchor=rf"{lead}{BEGIN}{FIRST}{REST}{{3}}",
         exact=rf"{lead}{BEGIN}({FIRST}{REST}{{7,200}})",
         check=check,
         near=said_follows,
-        before=before,
-        after=240,
+        window=(before, 240),
         rank=1,
     )
 
@@ -150,13 +144,11 @@ RULES: tuple[Rule, ...] = (
     _following(_IN_PAIR, before=32),
     Rule(
         kind="password",
-        layer="secrets",
         anchor=_HOST,  # the same as in the rule for IPv4 addresses, so the prefilter looks for it once
         exact=rf"{_HOST}{_BEHIND}{BEGIN}({FIRST}{REST}{{7,200}})",
         check=_at_host,
         near=lambda data, end: _LOGIN_BEHIND.match(data, end, end + 60) is not None,
-        before=16,
-        after=280,
+        window=(16, 280),
         rank=1,
     ),
     _following(
@@ -167,12 +159,10 @@ RULES: tuple[Rule, ...] = (
     _following(f"{_SIGN_IN}{BEGIN}{_USER}", before=120),
     Rule(
         kind="password",
-        layer="secrets",
         anchor=_IS_THE,
         exact=rf"(?:^|[\s`'\"(])({FIRST}{REST}{{7,64}})[`'\"]{{0,3}}{_IS_THE}",
         check=_ahead,
-        before=180,
-        after=8,
+        window=(180, 8),
         rank=1,
     ),
 )

@@ -214,23 +214,21 @@ def _option(data: bytes, end: int) -> list[tuple[int, int]]:
 
 RULES: tuple[Rule, ...] = (
     *(
-        Rule("secret", "secrets", anchor, "()", near=no_name, direct=_behind, rank=1)
+        Rule("secret", anchor, near=no_name, direct=_behind, rank=1)
         for anchor in (
             rf"(?i:{_WORDS})s?[^\w\n\x00](?:[^\n\x00]{{0,30}}[^A-Za-z0-9_.+/\x00-])?{RUN}",
             rf"(?i:key|token|secret)s?[\"'`:*<>/a-z \t\\]{{0,12}}{_NEXT_LINE}\\*[`\"']?{RUN}",
         )
     ),
     *(
-        Rule("secret", "secrets", anchor, "()", direct=_ahead, rank=1)
+        Rule("secret", anchor, direct=_ahead, rank=1)
         for anchor in (
             rf"{RUN}[\"'`)*\\]{{0,4}}[ ]{{1,2}}{mark} [^\n\x00]{{0,30}}(?i:key|token|secret|credential|login)"
             for mark in ("is", "as", r"\|")
         )
     ),
     *(
-        Rule(
-            "secret", "secrets", rf"[ \t]-{letter}[ =]\\*[\"']?{RUN}", "()", direct=_option, rank=1
-        )
+        Rule("secret", rf"[ \t]-{letter}[ =]\\*[\"']?{RUN}", direct=_option, rank=1)
         for letter in "ktp"
     ),
 )

@@ -59,12 +59,10 @@ _ENDS = r"(?:\\*[\"'`]|[.!]?(?:[ ]{0,4}[\r\n\x00]|\\+[rn]|\"|$)|[.!] [A-Z])"
 def _rule(head: str, tail: str) -> Rule:
     return Rule(
         "password",
-        "secrets",
         rf"{head.replace('{0,40}', '*')}[a-z]{{3,9}} [a-z]{{3,9}} [a-z]{{3}}",
         rf"{head}({_PHRASE}){tail}",
         _diced,
-        before=200,
-        after=120,
+        window=(200, 120),
         rank=3,
     )
 

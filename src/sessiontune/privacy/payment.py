@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .checks import digits_of
 from .examples import is_published_example
 from .rules import Rule, left_edge, pattern, quick
 
@@ -43,7 +44,7 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     if data[start - 1 : start] == b"%":  # %20 before the number
         start += 2
     value = data[start:end]
-    digits = bytes(c for c in value if 48 <= c <= 57)
+    digits = digits_of(value)
     if not left_edge(data, start) or data[end : end + 1].isalnum():
         return None
     odd = data[start - 1 : start] in (b".", b"-", b"_", b"+", b"/") or (
@@ -186,25 +187,6 @@ def _of_a_country(data: bytes, end: int) -> bool:
     )
 
 
-def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
-    start = match.start(1)
-    size = _IBAN_SIZES.get(match.group(1)[:2])
-    if size is None:
-        return None
-    end, seen = start, 0
-    for char in match.group(1):
-        if seen == size:
-            break
-        seen += char != 32
-        end += 1
-    value = data[start:end]
-    if not left_edge(data, start):
-        return None
-    if seen != size or data[end : end + 1].isalnum() or not _of_someone(value):
-        return None
-    return start, end
-
-
 def _of_someone(value: bytes) -> bool:
     """True for an IBAN with the right check digits that is no example of the registry's."""
     return iban(value) and not is_published_example(value.replace(b" ", b"").upper())
@@ -223,7 +205,7 @@ def iban(value: bytes) -> bool:
     return int(number) % 97 == 1
 
 
-def _labelled_iban(data: bytes, match: Any) -> tuple[int, int] | None:
+def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     size = _IBAN_SIZES.get(match.group(1)[:2].upper())
     if size is None or not left_edge(data, start):
@@ -241,13 +223,11 @@ def _labelled_iban(data: bytes, match: Any) -> tuple[int, int] | None:
 RULES: tuple[Rule, ...] = (
     Rule(
         "card",
-        "personal",
         r"[2-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d|3\d{3}[ -]\d{6}[ -]\d{4}",
         _CARD,
         _card,
         near=_may_be_card,
-        before=32,
-        after=32,
+        window=(32, 32),
         rank=3,
         faster=(
             r"\d{13}",
@@ -257,23 +237,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "iban",
-        "personal",
         r"[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}",
         _IBAN,
         _iban,
         near=_of_a_country,
-        before=32,
-        after=48,
+        window=(32, 48),
         rank=3,
     ),
     Rule(
         "iban",
-        "personal",
         r"(?i)iban[^\n\d]{0,16}[a-z]{2}\d{2}",
         _LABELLED_IBAN,
-        _labelled_iban,
-        before=32,
-        after=120,
+        _iban,
+        window=(32, 120),
         rank=2,
     ),
 )

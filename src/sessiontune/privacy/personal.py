@@ -22,13 +22,11 @@ _EMAIL = (
 
 #: Top-level domains that belong to nobody (RFC 2606, RFC 6761).
 _RESERVED = (b"example", b"invalid", b"test", b"localhost", b"local", b"internal", b"lan", b"home")
-_SHARED = frozenset(
-    b"""
-    noreply@anthropic.com noreply@github.com git@github.com git@gitlab.com git@bitbucket.org
-    git@ssh.github.com hg@bitbucket.org git@ssh.dev.azure.com git@codeberg.org
-    support@github.com security@github.com noreply@google.com
-    """.split()
-)
+_SHARED = (b"support@github.com", b"security@github.com")
+_SERVICES = (b"git", b"hg", b"svn", b"ssh", b"noreply", b"no-reply")
+#: Hosts in names of protocols (`aes256-gcm@openssh.com`); domains as manuals call them.
+_PROTOCOLS = (b"openssh.com", b"libssh.org", b"ssh.com", b"lysator.liu.se")
+_DOMAINS = (b"yourdomain", b"domain", b"yourcompany", b"mycompany", b"mydomain", b"email")
 #: Names that stand for anybody, at providers where everybody can have an address.
 _ANYBODY = frozenset(
     b"""
@@ -63,43 +61,33 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
         while data[start] in b"-+._":  # a line of a diff: `\n-git@github.com:`
             start += 1
     value = _AT_SIGN.sub(b"@", data[start:end].lower())
+    before = data[start - 1 : start]
+    if before == b"/":  # the host of a URL, `//user@host.com/x`; `mail/name@host` may be a person's
+        other = data[start - 2 : start] == b"//"
+    elif before == b":":
+        other = b"://" in data[max(0, start - 120) : start].rsplit(b" ", 1)[-1]
+    else:  # a variable, `$TOKEN@github.com`; a call; a parameter
+        other = before == b"$"
+    other = other or (before != b"/" and data[end : end + 1] in (b"(", b"="))
+    return (end, end) if other or _is_nobodys(value) else (start, end)
+
+
+def _is_nobodys(value: bytes) -> bool:
+    """True for an address of a service or of anybody, and for what only looks like one."""
     local, _, domain = value.partition(b"@")
     labels = domain.split(b".")
-    if labels[-1] in _FILE_ENDINGS or any(label in _RESERVED for label in labels[-2:]):
-        return end, end
-    if data[start - 1 : start] == b"$":  # a variable: `$TOKEN@github.com`
-        return end, end
-    if local in (b"this", b"super") and domain not in _PROVIDERS:
-        return end, end  # a label in Kotlin: `this@label.member`
-    if value in _SHARED or local in (b"git", b"hg", b"svn", b"ssh", b"noreply", b"no-reply"):
-        return end, end
-    if local in _ANYBODY and domain in _PROVIDERS:
-        return end, end
-    if domain.startswith(b"odata."):
-        return end, end  # an annotation: `user@odata.bind`
-    if domain in (b"openssh.com", b"libssh.org", b"ssh.com", b"lysator.liu.se"):
-        return end, end  # names of protocols: `aes256-gcm@openssh.com`
-    if labels[-2] in (
-        b"yourdomain",
-        b"domain",
-        b"yourcompany",
-        b"mycompany",
-        b"mydomain",
-        b"email",
-    ):
-        return end, end
-    if b"users.noreply" in domain and local.endswith(b"[bot]"):
-        return end, end
-    if domain[:1].isdigit() and len(labels) > 2 and all(c in b"0123456789.-" for c in domain[:-3]):
-        return end, end
-    if (
-        data[start - 1 : start] == b":"
-        and b"://" in data[max(0, start - 120) : start].rsplit(b" ", 1)[-1]
-    ):
-        return end, end
-    if data[end : end + 1] in (b"(", b"=") or data[start - 1 : start] == b"/":
-        return (end, end) if data[start - 1 : start] != b"/" else _after_slash(data, start, end)
-    return start, end
+    return (
+        labels[-1] in _FILE_ENDINGS
+        or any(label in _RESERVED for label in labels[-2:])
+        or (local in (b"this", b"super") and domain not in _PROVIDERS)  # `this@label.member`
+        or value in _SHARED
+        or local in _SERVICES
+        or (local in _ANYBODY and domain in _PROVIDERS)
+        or domain.startswith(b"odata.")  # an annotation: `user@odata.bind`
+        or domain in _PROTOCOLS
+        or labels[-2] in _DOMAINS
+        or (len(labels) > 2 and domain[:1].isdigit() and not domain[:-3].strip(b"0123456789.-"))
+    )
 
 
 #: Hosts of addresses that name nobody; those in the group belong to services.
@@ -116,12 +104,6 @@ def _may_be_somebody(data: bytes, end: int) -> bool:
     if host is None:
         return True
     return host.lastindex == 1 and _SERVICE.search(data, max(0, at - 8), at) is None
-
-
-def _after_slash(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """An address behind a slash: in `//user@host.com/x` it is the host of a URL and stays; in
-    `mail/name@host` it may be a person's."""
-    return (end, end) if data[start - 2 : start] == b"//" else (start, end)
 
 
 #: `(at)` and the like in place of `@`, as people hide addresses from machines.
@@ -190,26 +172,22 @@ def _nine(data: bytes, match: Any) -> tuple[int, int] | None:
 RULES: tuple[Rule, ...] = (
     Rule(
         "email",
-        "personal",
         "|".join(_SPOKEN_WAYS),
         rf"([A-Za-z0-9][A-Za-z0-9._+-]*(?:{_AT_WORD}(?:[A-Za-z0-9][A-Za-z0-9-]*{_DOT_WORD}){{1,4}}[A-Za-z]{{2,24}}| ?(?:{'|'.join(_AT_WORDS)}) ?(?:[A-Za-z0-9][A-Za-z0-9-]*\.){{1,4}}[A-Za-z]{{2,24}}))",
         _spoken,
         "email",
-        before=120,
-        after=80,
+        window=(120, 80),
         rank=3,
         faster=_SPOKEN_WAYS,
     ),
     Rule(
         "email",
-        "personal",
         rf"[A-Za-z0-9._+-]{_AT}[A-Za-z0-9\xc3-\xc5][A-Za-z0-9.\xc3-\xc5\x80-\xbf-]{{0,80}}\.[A-Za-z]{{2}}",
         _EMAIL,
         _email,
         "email",
         near=_may_be_somebody,
-        before=172,
-        after=80,
+        window=(172, 80),
         rank=4,
         faster=tuple(
             rf"[A-Za-z0-9._+-]{at}[A-Za-z0-9\xc3-\xc5][A-Za-z0-9.\xc3-\xc5\x80-\xbf-]{{0,80}}\.[A-Za-z]{{2}}"
@@ -218,32 +196,24 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "ssn",
-        "personal",
-        r"(?i)(?:\bssn|social security)[^\n\d]{1,24}\d{3}[ .]\d{2}[ .]\d{4}",
         r"(?i)(?:\bssn|social security)[^\n\d]{1,24}(\d{3}[ .]\d{2}[ .]\d{4})",
-        _ssn,
-        before=64,
-        after=4,
+        check=_ssn,
+        window=(64, 4),
         rank=3,
     ),
     Rule(
         "ssn",
-        "personal",
         r"(?i)(?:\bssn|social[ _]?security(?:[ _]?(?:number|no))?)\\*[\"']?(?:[ ]?[:=#]|[ ]is)?[ ]?\\*[\"']?[0-8]\d{8}",
         r"(?i)(?:\bssn|social[ _]?security(?:[ _]?(?:number|no))?)\\*[\"']?(?:[ ]?[:=#]|[ ]is)?[ ]?\\*[\"']?([0-8]\d{8})(?:\.?(?:[^\d.]|$))",
         _nine,
-        before=64,
-        after=4,
+        window=(64, 4),
         rank=3,
     ),
     Rule(
         "ssn",
-        "personal",
-        r"\d{3}-\d{2}-\d{4}",
         r"(\d{3}-\d{2}-\d{4})",
-        _ssn,
-        before=16,
-        after=4,
+        check=_ssn,
+        window=(16, 4),
         rank=3,
     ),
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import counts_up
+from .checks import counts_up, digits_of
 from .pseudonym import inside_pseudonym
 from .rules import Rule, after_escapes, left_edge, pattern, quick, windowed
 
@@ -43,7 +43,7 @@ _DIGITS = quick(r"\d+")
 def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     value = match.group(1)
-    digits = bytes(c for c in value if 48 <= c <= 57)
+    digits = digits_of(value)
     if not 8 <= len(digits) <= 15 or len(set(digits)) < 4:
         return None
     before = data[start - 1 : start]
@@ -238,10 +238,10 @@ def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] 
     value = data[start:end]
     if value[:3].upper() == b"%2B":
         start, value = start + 3, value[3:]
-    digits = bytes(c for c in value if 48 <= c <= 57)
+    digits = digits_of(value)
     if len(digits) > 15 and b" / " in value:  # two numbers
         value = value[: value.index(b" / ")]
-        end, digits = start + len(value), bytes(c for c in value if 48 <= c <= 57)
+        end, digits = start + len(value), digits_of(value)
     after = data[end : end + 1]
     if not 8 <= len(digits) <= 15 or len(set(digits)) < 4 or _made_up(digits):
         return None
@@ -294,23 +294,19 @@ _LINK = r"(?i)href=\\*[\"']tel:[^\"'<>\n]{7,40}\\*[\"'][^<>\n]{0,80}>[ ]{0,2}"
 RULES: tuple[Rule, ...] = (
     Rule(
         "phone",
-        "personal",
         rf"{_LINK}{_START}[\d ()./-]{{7}}",
         rf"{_LINK}({_NUMBER})",
         _linked,
-        before=180,
-        after=32,
+        window=(180, 32),
         rank=1,
     ),
     Rule(
         "phone",
-        "personal",
         r"\+[1-9]\d{0,2}[ .()-]{0,2}\(?\d{1,4}\)?[ .-]?\d{2,5}[ .-]?\d{2}|\(\d{3}\) ?\d{3}[ .-]\d{4}"
         r"|\b\d{3}[.-]\d{3}[.-]\d{4}\b",
         _PLUS,
         _phone,
-        before=40,
-        after=40,
+        window=(40, 40),
         rank=1,
         faster=(
             r"\+[1-9][\d .()-]{5}",
@@ -319,7 +315,7 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     *(
-        Rule("phone", "personal", anchor, "()", direct=_behind_label, rank=1)
+        Rule("phone", anchor, direct=_behind_label, rank=1)
         for anchor in (
             *(
                 rf"(?i)(?:{part})[^\n\d\x00]{{0,40}}{_START}[\d ()./-]{{7}}"
@@ -330,23 +326,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "phone",
-        "personal",
         rf"(?i){_REQUESTS}{_START}[\d ()./-]{{7}}",
         rf"(?i){_REQUESTS}({_NUMBER})",
         _requested,
-        before=80,
-        after=32,
+        window=(80, 32),
         rank=1,
     ),
     *(
         Rule(
             "phone",
-            "personal",
             rf"{lead}{start}[\d ()./-]{{7}}",
             rf"{lead}({_NUMBER})",
             _of_someone,
-            before=160,
-            after=32,
+            window=(160, 32),
             rank=1,
             faster=faster,
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rules import Rule
+from .rules import Check, Rule
 from .vocabulary import is_generic
 
 
@@ -35,97 +35,58 @@ def is_machine(name: bytes) -> bool:
 #: Names that Windows gives a machine when it is set up.
 _MACHINE = r"(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11}"
 
-#: A machine and the beginning of a path, as prompts of shells have them.
-_PROMPT = r"@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/]"
+#: A user and a machine, and the beginning of a path, as prompts of shells have them.
+_USER, _HOST = r"[a-z_][a-z0-9_.-]{1,31}", r"[A-Za-z0-9][A-Za-z0-9.-]{1,60}"
+_PROMPT = rf"@{_HOST}:[~/]"
+_IN_BRACKETS = rf"\[{_USER}@{_HOST} [^\]\n]{{1,80}}\][$#] "
+
+
+def name_rule(
+    kind: str, anchor: str, exact: str, check: Check, after: int, before: int = 110
+) -> Rule:
+    """A rule for a user or a host, who gets another such name."""
+    return Rule(kind, anchor, exact, check, kind, (before, after), rank=3)
+
 
 RULES: tuple[Rule, ...] = (
-    Rule(
-        "user",
-        "places",
-        _PROMPT,
-        r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
-        prompt_user,
-        "user",
-        before=100,
-        after=104,
-        rank=3,
+    name_rule(
+        "user", _PROMPT, rf"\b({_USER})@{_HOST}:[~/][^\s]{{0,100}}[$#%] ", prompt_user, 104, 100
+    ),
+    name_rule(
+        "host", _PROMPT, rf"\b{_USER}@({_HOST}):[~/][^\s]{{0,100}}[$#%] ", host_name, 104, 100
+    ),
+    name_rule(
+        "user", _IN_BRACKETS, rf"\[({_USER})@{_HOST} [^\]\n]{{1,80}}\][$#] ", prompt_user, 8, 240
+    ),
+    name_rule(
+        "host", _IN_BRACKETS, rf"\[{_USER}@({_HOST}) [^\]\n]{{1,80}}\][$#] ", host_name, 8, 240
     ),
     Rule(
         "host",
-        "places",
-        _PROMPT,
-        r"\b[a-z_][a-z0-9_.-]{1,31}@([A-Za-z0-9][A-Za-z0-9.-]{1,60}):[~/][^\s]{0,100}[$#%] ",
-        host_name,
-        "host",
-        before=100,
-        after=104,
-        rank=3,
-    ),
-    Rule(
-        "user",
-        "places",
-        r"\[[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
-        r"\[([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
-        prompt_user,
-        "user",
-        before=240,
-        after=8,
-        rank=3,
-    ),
-    Rule(
-        "host",
-        "places",
-        r"\[[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
-        r"\[[a-z_][a-z0-9_.-]{1,31}@([A-Za-z0-9][A-Za-z0-9.-]{1,60}) [^\]\n]{1,80}\][$#] ",
-        host_name,
-        "host",
-        before=240,
-        after=8,
-        rank=3,
-    ),
-    Rule(
-        "host",
-        "places",
         r"(?:MacBook|iMac|Mac-mini|MacBook-Pro|MacBook-Air|Mac-Studio|PC|Laptop|laptop|"
         r"desktop|Desktop|ThinkPad|XPS|workstation)[A-Za-z0-9-]{0,24}\.(?:local|lan|home|fritz\.box)\b",
         r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.(?:local|lan|home|fritz\.box)\b",
         host_name,
         "host",
-        before=80,
-        after=16,
+        window=(80, 16),
         rank=2,
     ),
-    Rule(
-        "host",
-        "places",
-        rf"\b(?:{_MACHINE})\b",
-        rf"\b({_MACHINE})\b",
-        None,
-        "host",
-        before=24,
-        after=8,
-        rank=2,
-    ),
+    Rule("host", rf"\b({_MACHINE})\b", shape="host", window=(24, 8), rank=2),
     Rule(
         "user",
-        "places",
         rf"\b(?:{_MACHINE})\\{{1,4}}[A-Za-z]",
         rf"\b(?:{_MACHINE})\\{{1,4}}([A-Za-z][\w.-]{{1,31}})",
         prompt_user,
         "user",
-        before=24,
-        after=40,
+        window=(24, 40),
         rank=2,
     ),
-    Rule(
+    name_rule(
         "user",
-        "places",
         r"@(?:[A-Za-z0-9]{1,24}s-)?(?:MacBook|iMac|Mac)[A-Za-z0-9-]{0,30}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
-        r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9-]{3,60}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
+        rf"\b({_USER})@[A-Za-z0-9-]{{3,60}}(?:\.[a-z]{{2,8}})? [^\s]{{1,60}} %",
         prompt_user,
-        "user",
-        before=160,
-        after=4,
-        rank=3,
+        4,
+        160,
     ),
 )

@@ -147,16 +147,29 @@ def _in_state(data: bytes, end: int) -> list[tuple[int, int]]:
     return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
 
 
+#: `kubectl create secret` before its values, of which there may be many in the line.
+_OF_SECRET = quick(r"(?:\b|(?<=\\[nrt]))secret[^\n]{1,900}\Z")
+_ENDS_COMMAND = quick(r"[\n|;]|\\n|\Z")
+_PUT = quick(rf"[ \t][\w.-]{{1,60}}={Q}({IN_COMMAND}{{6,900}})")
+
+
+def _put(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The values of `vault kv put PATH name=V name=V`."""
+    stop = _ENDS_COMMAND.search(data, end, min(len(data), end + 2000)).start()  # type: ignore[union-attr]
+    found = (_set(data, pair) for pair in _PUT.finditer(data, end, stop))
+    return [span for span in found if span is not None]
+
+
 RULES: tuple[Rule, ...] = (
     # ------------------------------------------------------------ command lines
-    _rule(
+    secret_rule(
         "secret",
-        rf"\bsecret[^\n]{{1,200}}--from-literal[= ]{Q}[\w.-]{{1,60}}=",
+        rf"--from-literal[= ]{Q}[\w.-]{{1,60}}=",
         rf"{IN_COMMAND}{{6,900}}",
+        _set,
+        near=lambda data, end: _OF_SECRET.search(data, max(0, end - 900), end) is not None,
     ),
-    _rule(
-        "secret", rf"\bkv put{S}[^\n|;]{{1,120}}{S}[\w.-]{{1,60}}={Q}", rf"{IN_COMMAND}{{6,900}}"
-    ),
+    Rule("secret", rf"\bkv put{S}", direct=_put, rank=3),
     _rule("password", rf"\bssh-keygen\b[^\n|;]{{0,120}}{S}-[NP]{S}?{Q}", rf"{IN_COMMAND}{{4,100}}"),
     _rule(
         "secret",
@@ -226,32 +239,26 @@ RULES: tuple[Rule, ...] = (
     _rule("secret", r"\bTOTP\(\\*[\"']", r"[A-Z2-7]{16,64}", random_value),
     Rule(
         "password",
-        "secrets",
         r"\bbase64 +(?:-d|-D|--decode)[^\n;]{0,80}\|[^\n;]{0,80}(?:--password-stdin|--with-token|chpasswd|sudo -S)",
         rf"{B}(?:echo|printf)[ \t]+(?:-n[ \t]+)?{Q}([A-Za-z0-9+/_-]{{8,900}}={{0,2}}){Q}[ \t]*\|[ \t]*base64",
         random_value,
-        before=1000,
-        after=8,
+        window=(1000, 8),
         rank=3,
     ),
     Rule(
         "secret",
-        "secrets",
         r"(?i:passw(?:or)?d|secret|token|api[_-]?key)\\*[\"'],[^\n]{0,120}default=\\*[\"'][^\s\"'\\]{8}",
         rf"--({WORDS})\\*[\"'],[^\n]{{0,120}}default=\\*[\"']([^\s\"'\\]{{8,900}})\\*[\"']",
         _named,
-        before=300,
-        after=960,
+        window=(300, 960),
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         r"(?:setProperty|setenv)[ ]\\*\"[^\"\n]{1,80}\"[ ]\\*\"[^\s\"]{8}",
         rf"(?:setProperty|setenv)[ ]\\*\"({WORDS})\\*\"[ ]\\*\"([^\s\"\\]{{8,900}})",
         _named,
-        before=120,
-        after=960,
+        window=(120, 960),
         rank=2,
     ),
     _rule(
@@ -276,12 +283,10 @@ RULES: tuple[Rule, ...] = (
     # ------------------------------------------------------------ settings
     Rule(
         "secret",
-        "secrets",
         r"(?i:set_header|header_up|RequestHeader[ \t]+(?:set|add)|set-header)[ \t]+[\"']?(?i:x-|[\w-]*(?:auth|key|token|secret))[\w-]*\\*[\"']?[ \t]+\\*[\"']?[^\s\"';$\\]{4}",
         r"(?i:set_header|header_up|RequestHeader[ \t]+(?:set|add)|set-header)[ \t]+\\*[\"']?([\w-]{2,60})\\*[\"']?[ \t]+\\*[\"']?(?:(?i:basic|bearer|token|apikey)[ ]+)?([^\s\"';$\\]{12,2000})",
         _header,
-        before=160,
-        after=2000,
+        window=(160, 2000),
         rank=3,
     ),
     _rule("secret", r"\bsecure_link_md5[ \t]+\"[^\"\n]{1,160}[ ]", r"[^\s\"$]{8,200}"),
@@ -335,33 +340,25 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "secret",
-        "secrets",
         rf"={{4,}}[ \t]*(?:Secret )?Data[ \t]*={{4,}}{NL}Key[ \t]+Value{NL}-+[ \t]+-+{NL}",
-        "()",
         direct=_vaulted,
         rank=2,
     ),
     Rule(
         "password",
-        "secrets",
         rf"\bchpasswd:[^\n]{{0,8}}{NL}(?:[ \t]+(?:expire|type):[^\n]{{0,20}}{NL})?[ \t]+(?:list|users):[ \t]*\|-?{NL}",
-        "()",
         direct=_accounts,
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         r"\"random_(?:password|string|id|bytes)\\*\"[ ]\\*\"[\w-]{1,60}\\*\"[ ]\{",
-        "()",
         direct=_generated,
         rank=2,
     ),
     Rule(
         "secret",
-        "secrets",
         r"\"type\\*\": ?\\*\"random_(?:password|string|id|bytes)\\*\"",
-        "()",
         direct=_in_state,
         rank=2,
     ),

@@ -12,25 +12,27 @@ from .rules import Rule, quick
 _USER = r"([A-Za-z_][\w.-]{1,31})"
 #: The heads of listings, and where the account stands in the lines below.
 _LISTINGS = (
-    (r"\bR?(?:USER|UID)[ ]+PID[ ]", rf"[ ]{{0,4}}{_USER}\+?[ ]{{1,28}}\d{{1,7}}[ ]"),
-    (r"\bPID[ ]+USER[ ]+PRI?[ ]", rf"[ ]{{0,8}}\d{{1,7}}[ ]{{1,4}}{_USER}\+?[ ]"),
+    (r"R?(?:USER|UID)[ ]+PID[ ]", rf"[ ]{{0,4}}{_USER}\+?[ ]{{1,28}}\d{{1,7}}[ ]"),
+    (r"PID[ ]+USER[ ]+PRI?[ ]", rf"[ ]{{0,8}}\d{{1,7}}[ ]{{1,4}}{_USER}\+?[ ]"),
     (
-        r"\bCOMMAND[ ]+PID[ ]+USER[ ]+FD",
+        r"COMMAND[ ]+PID[ ]+USER[ ]+FD",
         rf"\S{{1,15}}[ ]{{1,12}}\d{{1,7}}[ ]{{1,4}}{_USER}[ ]",
     ),
     (
-        r"\bdow(?:[ \t]|\\+t)+user(?:-name)?(?:[ \t]|\\+t)+command",
+        r"dow(?:[ \t]|\\+t)+user(?:-name)?(?:[ \t]|\\+t)+command",
         rf"(?:[\d*/,a-zA-Z-]{{1,20}}(?:[ ]|\t|\\+t){{1,8}}){{5}}{_USER}(?:[ \t]|\\+t)",
     ),
-    (r"\bUSERNAME[ ]+SESSIONNAME[ ]", rf"[ >]{_USER}[ ]{{2,24}}"),
+    (r"USERNAME[ ]+SESSIONNAME[ ]", rf"[ >]{_USER}[ ]{{2,24}}"),
 )
 
 
-def _accounts(data: bytes, end: int, row: Any) -> list[tuple[int, int]]:
-    """The accounts of people in the lines below the head that ends at `end`."""
+def _accounts(data: bytes, end: int, head: Any, row: Any) -> list[tuple[int, int]]:
+    """The accounts of people in the lines from the head that ends at `end` to the next head."""
     _, high, line_end = around(data, end, 300)
     found: list[tuple[int, int]] = []
     for start, stop in below(data, high, line_end):
+        if head.search(data, start, stop):
+            break  # it has a hit of its own
         start = unlisted(data, start, stop)
         match = row.match(data, start, stop)
         if match is not None and is_person(match[1]):
@@ -48,24 +50,20 @@ RULES: tuple[Rule, ...] = (
     *(
         Rule(
             "user",
-            "places",
-            head,
-            "()",
+            rf"\b{head}",
             shape="user",
-            direct=partial(_accounts, row=quick(row)),
+            direct=partial(_accounts, head=quick(head), row=quick(row)),
             rank=2,
         )
         for head, row in _LISTINGS
     ),
     Rule(
         "user",
-        "places",
         r"\bAccount Name:(?:[ \t]|\\+t)",
         rf"\bAccount Name:(?:[ \t]|\\+t){{1,8}}{_USER}(?:[\s\\\"]|$)",
         _person,
         "user",
-        before=40,
-        after=60,
+        window=(40, 60),
         rank=2,
     ),
 )

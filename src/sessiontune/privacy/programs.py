@@ -13,6 +13,7 @@ import re2
 
 from .checks import is_placeholder, is_small_word, judged_random, wordy
 from .rules import IN_COMMAND, NL, UUID, B, Check, Q, Rule, S, quick, secret_rule
+from .structured import whole
 from .values import typed
 
 _REFERENCE = quick(
@@ -93,7 +94,7 @@ def _rule(
 
 #: Programs with the password behind `-p`, and those with it behind `-P` or `-w`.
 _SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|ncftp(?:put|get|ls)|nxc|crackmapexec|twine|rdesktop|(?i:psexec(?:64)?(?:\.exe)?))"
-_LARGE_P = r"(?:sqlcmd|bcp|isql|tsql|mosquitto_(?:pub|sub)|zip|unzip|7z|ipmitool)"
+_LARGE_P = r"(?:mosquitto_(?:pub|sub)|zip|unzip|7z|ipmitool)"
 _LDAP = r"ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)"
 _READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t]|\bkinit\b|\bvncpasswd[ \t]-f"
 _KEEPS = r"\bgcloud[ \t]+secrets|\b(?:docker|podman|gh|wrangler)[ \t]+secret[ \t]+(?:create|set|put)|\bvault[ \t]+(?:kv[ \t]+put|write)|\bcreate[ \t]+secret|\bpass[ \t]+insert"
@@ -109,7 +110,31 @@ _PIPED_FASTER = (
 #: A line end, and what a listing puts before the next line: its number, its file, the sign of a diff.
 _NL2 = rf"{NL}(?:[\w./-]{{1,80}}:\d{{1,6}}:|[ ]{{0,8}}\d{{1,6}}(?:\xe2\x86\x92|\t|[:|-])|[+-])?[ \t]{{0,16}}"
 
+#: The arguments of one command: what would end it counts only outside of quotes.
+_ARGS = r"(?:[^\n|;&\"']|\"[^\"\n]*\"|'[^'\n]*'){0,160}?"
+#: Commands and their options for a password, which is any word, quoted or not.
+_FOR_SURE = (
+    rf"docker{S}+login{_ARGS}{S}(?:-p|--password)[ =]{{1,2}}",
+    rf"(?:sqlcmd|bcp|isql|tsql){_ARGS}{S}-P{S}{{0,2}}",
+    rf"redis-cli{_ARGS}{S}(?:-a|--pass)(?:[ =]{{1,2}}|\t)",
+    rf"openssl{_ARGS}{S}-k{S}",
+    r"htpasswd +-[A-Za-z]{0,4}b[A-Za-z]{0,4} +\S{1,60} +\S{1,40} +",
+)
+
 RULES: tuple[Rule, ...] = (
+    *(
+        _rule(rf"{B}{head}\\*[\"']?", r"[^\s\"'<$\\-][^\s\"'\\]{3,200}", check=whole)
+        for head in _FOR_SURE
+    ),
+    _rule(
+        rf"{B}mysql(?:dump|admin)?\b{_ARGS}{S}-p{Q}",
+        r"[^\s\"'$<\\-][^\s\"'<\\]{3,100}",
+        check=whole,
+    ),
+    _rule(rf"{B}sshpass{S}+-p{S}{{0,2}}\\*[\"']?", r"[^\s\"'\\]{3,200}", check=whole),
+    _rule(
+        rf"{B}net(?:\.exe)? user [^\s/]{{1,40}} ", r"[^\s\"'<$\\/*-][^\s\"'\\/*]{3,39}", " /", whole
+    ),
     _rule(r"jdbc:oracle:(?:thin|oci8?):[^\s/@\"'<>$]{1,60}/", r"[^\s@\"'/\\]{3,80}", "@"),
     _rule(
         rf"{B}(?:sqlplus|sqlldr|expdp|impdp){S}(?:-[A-Za-z]{{1,8}}{S})?{Q}[A-Za-z0-9_.#]{{1,60}}/",
@@ -127,7 +152,6 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "password",
-        "secrets",
         r"(?i:\bnet[ \t]{1,3}use)\b[^\n|;]*/(?i:user):",
         rf"\\\\[^\s\\]+(?:\\+[^\s\\]+)+{S}+([^\s\\/:\"'*]{{4,80}}){S}+/(?i:user):",
         mixed,
@@ -141,17 +165,14 @@ RULES: tuple[Rule, ...] = (
         rf"(?::\d{{2,5}}(?:\[\d{{1,2}}\])?> |\bredis-cli\b[^\n|;]{{0,100}}{S})AUTH{S}{{1,2}}{Q}(?:default{S})?",
         check=mixed,
     ),
-    _rule(rf"{B}redis-cli\b[^\n|;]{{0,100}}{S}(?:-a|--pass){S}{Q}"),
     _rule(rf"USER [^\s\\]{{1,60}}{NL}(?:[^\n\\]{{0,100}}{NL})?PASS "),
     _rule(r"\bAUTH (?:PLAIN|LOGIN|XOAUTH2) ", r"[A-Za-z0-9+/]{12,900}={0,2}"),
     Rule(
         "password",
-        "secrets",
         rf"\|{S}*{_PIPED}|\|{S}*[a-z][^\n|;]*{_PIPED}",
         rf"{B}(?:echo|printf){S}+(?:-[neE]+{S}+|\\*[\"']%s\\*[\"']{S}+)?{Q}([^\s\"'|\\]{{4,200}}){Q}{S}*\|{S}*[^\n|;]{{0,120}}{_PIPED}",
         given,
-        before=420,
-        after=8,
+        window=(420, 8),
         rank=3,
         faster=_PIPED_FASTER,
     ),
@@ -209,12 +230,10 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"\bput-parameter\b[^\n|;]{{0,200}}SecureString[^\n|;]{{0,120}}--value[ =]{Q}"),
     Rule(
         "password",
-        "secrets",
         r"\bput-parameter\b[^\n|;]{0,120}--value[ =][^\n|;]{4,300}SecureString",
         rf"--value[ =]{Q}({IN_COMMAND}{{4,300}})",
         given,
-        before=480,
-        after=8,
+        window=(480, 8),
         rank=3,
     ),
     _rule(r"\bPSK[ ]{1,4}\\*[\"']", r"[^\s\"'\\]{8,200}", check=mixed),
@@ -251,12 +270,10 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"{B}ConvertTo-SecureString{S}(?:-String{S})?\\*[\"']", r"[^\"'\\\n$]{4,200}"),
     Rule(
         "secret",
-        "secrets",
         rf"{B}oathtool\b[^\n|;]{{0,80}}{S}(?:-b|--base32|--totp)",
         rf"{B}oathtool\b[^\n|;]{{0,100}}?{S}{Q}([A-Za-z2-7]{{16,128}})",
         random_value,
-        before=120,
-        after=160,
+        window=(120, 160),
         rank=3,
     ),
     secret_rule(

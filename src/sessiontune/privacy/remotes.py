@@ -36,11 +36,11 @@ _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
 
 
 def _owner_rule(anchor: str, exact: str, before: int, after: int) -> Rule:
-    return Rule("git-owner", "places", anchor, exact, _owner, "org", before, after, rank=2)
+    return Rule("git-owner", anchor, exact, _owner, "org", window=(before, after), rank=2)
 
 
 def _repo_rule(anchor: str, exact: str, before: int, after: int) -> Rule:
-    return Rule("git-repo", "places", anchor, exact, _repo, "repo", before, after, rank=2)
+    return Rule("git-repo", anchor, exact, _repo, "repo", window=(before, after), rank=2)
 
 
 _NAMED = "[A-Za-z0-9][A-Za-z0-9_.-]{1,60}"

@@ -17,13 +17,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import re2
 from msgspec.structs import replace
-
-Layer = Literal["secrets", "personal", "places"]
 
 #: Decides on a match of `exact`: (text, match) -> start and end of the value, or None to reject it.
 #: An empty span rejects it and everything up to there.
@@ -56,14 +54,12 @@ class Rule(msgspec.Struct, frozen=True):
     """One kind of thing to find.
 
     kind    name in reports and placeholders (`github-token`)
-    layer   the option that switches it on
     anchor  what the prefilter looks for
-    exact   the whole pattern, with the value in group 1
+    exact   the whole pattern, with the value in group 1; the anchor itself where none is given
     check   judges a match of `exact`; None accepts every match
     shape   what replaces the value: `placeholder`, or one that keeps code working (`email`, `user`)
-    before  size of the window for `exact`: bytes before the anchor's end
-    after   bytes after the anchor's end
-    first   a smaller `after` that is tried first, because few values are longer
+    window  what `exact` sees: so many bytes before the anchor's end, and behind it
+    first   a smaller number of bytes behind it, tried first because few values are longer
     wraps   the value may be broken over lines (keys with a prefix)
     rank    where two rules find overlapping values, the higher rank wins
     near    a cheap look around the anchor's end, before `exact` runs
@@ -75,13 +71,11 @@ class Rule(msgspec.Struct, frozen=True):
     """
 
     kind: str
-    layer: Layer
     anchor: str
-    exact: str
+    exact: str = ""
     check: Check | None = None
     shape: str = "placeholder"
-    before: int = 128
-    after: int = 512
+    window: tuple[int, int] = (128, 512)
     first: int = 0
     wraps: bool = False
     rank: int = 5
@@ -153,7 +147,7 @@ def after_escapes(source: str) -> str:
 def begun(rule: Rule) -> Rule:
     """The rule with `after_escapes` applied to all its patterns."""
     faster = tuple(after_escapes(source) for source in rule.faster)
-    anchor, exact = after_escapes(rule.anchor), after_escapes(rule.exact)
+    anchor, exact = after_escapes(rule.anchor), after_escapes(rule.exact or rule.anchor)
     return replace(rule, anchor=anchor, exact=exact, faster=faster)
 
 
@@ -171,27 +165,33 @@ def least(source: str) -> str:
     return source
 
 
+#: A wide gap in a head: `[^\n|;]{0,160}`.
+_GAP = re.compile(r"(?<=\])\{\d+,(?:[89]\d|\d{3,})\}")
+
+
 def secret_rule(
     kind: str,
     head: str,
     value: str,
-    check: Check,
+    check: Check | None,
     tail: str = "",
     rank: int = 3,
     faster: tuple[str, ...] = (),
+    near: Near | None = None,
+    before: int = 320,
 ) -> Rule:
     """A rule for a value that follows `head` and may need `tail` behind it. The prefilter looks for
-    the head with the first bytes of the value (or for the heads in `faster` in place of it)."""
+    the head with the first bytes of the value (or for the heads in `faster` in place of it). A wide
+    gap in the head ends as early as it can: of two commands in one line of JSON, both are found."""
     return Rule(
         kind=kind,
-        layer="secrets",
         anchor=f"{head}(?:{least(value)})",
-        exact=f"{head}({value}){tail}",
+        exact=_GAP.sub(lambda gap: gap[0] + "?", head) + f"({value}){tail}",
         check=check,
-        before=320,
-        after=1200,
+        window=(before, 1200),
         rank=rank,
         faster=tuple(f"{head}(?:{least(value)})" for head in faster),
+        near=near,
     )
 
 

@@ -1,4 +1,4 @@
-"""The list of all rules. A module of rules has its `RULES` here, and nowhere else.
+"""The list of all rules. A module of rules has its `RULES` here, under its layer, and nowhere else.
 
 The order decides where two rules of the same rank find the same bytes: see `detect.resolve`.
 """
@@ -6,6 +6,7 @@ The order decides where two rules of the same rank find the same bytes: see `det
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 from . import (
     accountids,
@@ -56,61 +57,36 @@ from . import (
 )
 from .rules import Rule, begun
 
-_TABLES = (
-    *vendorkeys.RULES,
-    *tokens.RULES,
-    *headers.RULES,
-    *structured.RULES,
-    *blocks.RULES,
-    *connections.RULES,
-    *apart.RULES,
-    *programs.RULES,
-    *appliances.RULES,
-    *web.RULES,
-    *hooks.RULES,
-    *seeds.RULES,
-    *bytelists.RULES,
-    *passphrases.RULES,
-    *stored.RULES,
-    *keyblocks.RULES,
-    *arguments.RULES,
-    *commands.RULES,
-    *calls.RULES,
-    *context.RULES,
-    *services.RULES,
-    *sentences.RULES,
-    *logins.RULES,
-    *nearby.RULES,
-    *typedin.RULES,
-    *dialogues.RULES,
-    *collected.RULES,
-    *personal.RULES,
-    *payment.RULES,
-    *identity.RULES,
-    *coordinates.RULES,
-    *phones.RULES,
-    *streets.RULES,
-    *network.RULES,
-    *homes.RULES,
-    *places.RULES,
-    *remotes.RULES,
-    *accountids.RULES,
-    *tables.RULES,
-    *births.RULES,
-    *printed.RULES,
-    *envnames.RULES,
-    *accounts.RULES,
-    *processes.RULES,
-    *asked.RULES,
-)
+Layer = Literal["secrets", "personal", "places"]
+
+_IN_ORDER: tuple[tuple[Layer, tuple[tuple[Rule, ...], ...]], ...] = (
+    ("secrets", (
+        vendorkeys.RULES, tokens.RULES, headers.RULES, structured.RULES, blocks.RULES,
+        connections.RULES, apart.RULES, programs.RULES, appliances.RULES, web.RULES, hooks.RULES,
+        seeds.RULES, bytelists.RULES, passphrases.RULES, stored.RULES, keyblocks.RULES,
+        arguments.RULES, commands.RULES, calls.RULES, context.RULES, services.RULES,
+        sentences.RULES, logins.RULES, nearby.RULES, typedin.RULES, dialogues.RULES,
+        collected.RULES,
+    )),
+    ("personal", (
+        personal.RULES, payment.RULES, identity.RULES, coordinates.RULES, phones.RULES,
+        streets.RULES, network.RULES,
+    )),
+    ("places", (homes.RULES, places.RULES, remotes.RULES, accountids.RULES)),
+    ("secrets", (tables.RULES,)),
+    ("personal", (tables.PERSONAL, births.RULES)),
+    ("secrets", (printed.RULES, envnames.RULES)),
+    ("places", (accounts.RULES, processes.RULES, asked.RULES)),
+)  # fmt: skip
 
 
 def all_rules() -> tuple[Rule, ...]:
     """The rules of all three layers, about a thousand."""
-    return rules_of(frozenset(rule.layer for rule in _TABLES))
+    return rules_of(frozenset(layer for layer, _ in _IN_ORDER))
 
 
 @lru_cache(maxsize=8)
 def rules_of(layers: frozenset[str]) -> tuple[Rule, ...]:
     """The rules of some layers; without privacy there are none to prepare."""
-    return tuple(begun(rule) for rule in _TABLES if rule.layer in layers)
+    chosen = (rules for layer, lists in _IN_ORDER if layer in layers for rules in lists)
+    return tuple(begun(rule) for rules in chosen for rule in rules)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import count_digits, is_placeholder, judged_random
+from .checks import count_digits, is_placeholder, no_stand_in, random_of
 from .rules import Rule, quick, secret_rule
 from .seedwords import WORDS
 
@@ -81,15 +81,6 @@ def _codes(data: bytes, end: int) -> list[tuple[int, int]]:
     return found
 
 
-def _value(data: bytes, match: Any) -> tuple[int, int] | None:
-    value = match.group(1)
-    return None if is_placeholder(value) or len(set(value)) < 5 else match.span(1)
-
-
-def _random(data: bytes, match: Any) -> tuple[int, int] | None:
-    return _value(data, match) if judged_random(match.group(1), 12) else None
-
-
 def _bytes(data: bytes, match: Any) -> tuple[int, int] | None:
     """A bytes literal of Python with escapes in it."""
     value = match.group(1)
@@ -100,7 +91,7 @@ def _lettered(data: bytes, match: Any) -> tuple[int, int] | None:
     """A licence key: letters and digits in groups."""
     value = match.group(1)
     digits = count_digits(value)
-    return _value(data, match) if digits and digits < len(value.replace(b"-", b"")) else None
+    return no_stand_in(data, match) if digits and digits < len(value.replace(b"-", b"")) else None
 
 
 #: Names of codes of a few digits: of a phone, a door, a card, a message.
@@ -147,25 +138,24 @@ _SAID_SO = quick(r"[:=]|[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)\b")
 _LICENCE = r"(?i:licen[cs]e|product|serial|activation|registration|cd)[ _-]?(?i:key|code|number)"
 
 RULES: tuple[Rule, ...] = (
-    Rule("wallet-phrase", "secrets", _SPOKEN_OF, "()", direct=_phrases, rank=8),
+    Rule("wallet-phrase", _SPOKEN_OF, direct=_phrases, rank=8),
     Rule(
         "solana-key",
-        "secrets",
         r"(?i:id\.json|keypair|solana|phantom|secret_?key|private_?key)[^\[\n]{0,60}(?:\n|\\n)?[^\[\n]{0,20}\[[0-9]{1,3}, ?[0-9]{1,3},",
         r"(\[[0-9]{1,3}(?:, ?[0-9]{1,3}){63}\])",
         _key_bytes,
-        before=20,
-        after=420,
+        window=(20, 420),
         rank=8,
     ),
     secret_rule(
-        "totp-secret", r"otpauth-migration://offline\?data=", r"[A-Za-z0-9+/%=_-]{20,1000}", _value
+        "totp-secret",
+        r"otpauth-migration://offline\?data=",
+        r"[A-Za-z0-9+/%=_-]{20,1000}",
+        no_stand_in,
     ),
     Rule(
         "recovery-code",
-        "secrets",
         r"(?i)(?:recovery|backup|emergency|scratch|one-time)[ _-]codes?[\"']?[ \t]{0,2}:",
-        "()",
         direct=_codes,
         rank=3,
     ),
@@ -173,14 +163,14 @@ RULES: tuple[Rule, ...] = (
         "bitlocker-key",
         r"(?i:recovery[ _-]?(?:key|password)|bitlocker)[^0-9]{1,40}",
         r"\d{6}-\d{6}-\d{6}-\d{6}-\d{6}-\d{6}-\d{6}-\d{6}",
-        _value,
+        no_stand_in,
         "(?:[^0-9-]|$)",
     ),
     secret_rule(
         "app-password",
         rf"(?i:app(?:lication)?[ _-]?(?:specific[ _-])?password){_IS}",
         r"[a-z]{4}[ -][a-z]{4}[ -][a-z]{4}[ -][a-z]{4}",
-        _value,
+        no_stand_in,
         "(?:[^a-z]|$)",
         rank=4,
     ),
@@ -217,6 +207,6 @@ RULES: tuple[Rule, ...] = (
         "secret",
         r"(?i:key|secret|seed|token|nonce)[A-Za-z0-9_]{0,20}(?:: [a-z]{3,12})? ?:?= ?(?:bytes\.fromhex|bytearray\.fromhex|(?:binascii\.)?unhexlify|hex2bin|Buffer\.from)\(b?\\*[\"']",
         r"[0-9a-fA-F]{32,512}",
-        _random,
+        random_of(12),
     ),
 )

@@ -9,10 +9,9 @@ from typing import Any
 import re2
 
 from .checks import both_cases, count_digits, is_placeholder, judged_random, numbered, wordy
-from .examples import is_published_example
 from .keynames import PASS_PARTS, dull, says_password
 from .rules import Rule, left_edge, quick
-from .values import is_dull_value, is_gibberish, like_key, no_names, typed
+from .values import is_gibberish, like_key, no_names, no_secret, typed
 
 #: What a sentence calls a secret: `the password`, `API_KEY`, in the languages of `PASS_WORDS`.
 _SAID = (
@@ -85,9 +84,7 @@ def told_value(data: bytes, match: Any) -> tuple[int, bytes] | None:
             and not (judged_random(value, 20) or _signed(value))
             and not no_names(value)
         )
-        or is_placeholder(value)
-        or is_dull_value(value)
-        or is_published_example(value)
+        or no_secret(value)
         or _ALGORITHM.fullmatch(value)
     ):
         return None
@@ -212,45 +209,37 @@ _BESIDE = r"s?[ ]{1,2}(?:\d{1,2}[ ]{1,2}(?:[:=]{1,2}[ ]{1,2})?|-[ ]{1,2})?[`'\"(
 RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
-        layer="secrets",
         anchor=_SAID + _IS + BEGIN + FIRST + REST + "{3}",
         exact=_SAID + _IS_EXACT + BEGIN + rf"({FIRST}{REST}{{5,200}})",
         check=_said,
         near=said_follows,
-        before=240,
-        after=240,
+        window=(240, 240),
         rank=1,
     ),
     Rule(
         kind="secret",
-        layer="secrets",
         anchor=rf"{_KEYED}{_BESIDE}[A-Za-z0-9_+/=.-]{{14}}",
         exact=rf"([\w.-]*{_KEYED}){_BESIDE}([A-Za-z0-9_+/=.-]{{14,900}})",
         check=_key_beside,
-        before=80,
-        after=960,
+        window=(80, 960),
         rank=1,
     ),
     Rule(
         kind="secret",
-        layer="secrets",
         anchor=rf"{_SAID_ELSEWHERE}{_IS_ELSEWHERE}{BEGIN}{FIRST}{REST}{{3}}",
         exact=rf"{_SAID_ELSEWHERE}{_IS_EXACT_ELSEWHERE}{BEGIN}({FIRST}{REST}{{5,200}})",
         check=_said,
         near=said_follows,
-        before=240,
-        after=240,
+        window=(240, 240),
         rank=1,
     ),
     Rule(
         kind="secret",
-        layer="secrets",
         anchor=rf"{_WE_HAVE}{BEGIN}{FIRST}{REST}{{3}}",
         exact=rf"{_WE_HAVE}{BEGIN}({FIRST}{REST}{{5,200}})",
         check=_said,
         near=said_follows,
-        before=80,
-        after=240,
+        window=(80, 240),
         rank=1,
     ),
 )

@@ -48,21 +48,17 @@ def _beside(data: bytes, end: int) -> list[tuple[int, int]]:
 RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
-        layer="secrets",
         anchor=f"(?i)(?:{FEWER_USE})",
         exact=assign(FEWER_USE),
         check=assigned,
         near=_follows,
-        before=40,
-        after=1000,
+        window=(40, 1000),
         first=256,
         rank=2,
     ),
     Rule(
         kind="secret",
-        layer="secrets",
         anchor=f"(?i)(?:{FEWER_USE})",
-        exact="()",
         direct=_beside,
         near=lambda data, end: _GAP.match(data, end, end + 24) is not None,
         rank=1,

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import count_digits, looks_random, wordy
-from .checks import no_stand_in as _value
+from .checks import count_digits, no_stand_in, random_of, wordy
 from .rules import B64, NL, Check, Rule, S, secret_rule
 from .values import numbered_words
 
+_RANDOM = random_of(12)
 _SALT = r"[A-Za-z0-9./]"
 _KEY_ID = r"(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{16}"
 
@@ -32,26 +32,20 @@ def _told(data: bytes, match: Any) -> tuple[int, int] | None:
     wordless = wordy(value) <= 0.6 or numbered_words(value)
     if not count_digits(value) or not wordless or not value[:1].isalnum():
         return None
-    return _value(data, match)
+    return no_stand_in(data, match)
 
 
 def _no_call(data: bytes, match: Any) -> tuple[int, int] | None:
     """The value, unless it is a call in code: `_auth = Settings(token)`."""
     end = match.end(1)
-    return None if data[end : end + 1] in (b"(", b".") else _value(data, match)
-
-
-def _random(data: bytes, match: Any) -> tuple[int, int] | None:
-    return _value(data, match) if looks_random(match.group(1), 12) else None
+    return None if data[end : end + 1] in (b"(", b".") else no_stand_in(data, match)
 
 
 def _hashed(form: str) -> Rule:
-    return Rule(
-        "password-hash", "secrets", form, f"({form})", accepted_hash, before=260, after=200, rank=7
-    )
+    return Rule("password-hash", f"({form})", check=accepted_hash, window=(260, 200), rank=7)
 
 
-def _after(kind: str, head: str, value: str, check: Check = _value, tail: str = "") -> Rule:
+def _after(kind: str, head: str, value: str, check: Check = no_stand_in, tail: str = "") -> Rule:
     return secret_rule(kind, head, value, check, tail, rank=4)
 
 
@@ -75,16 +69,14 @@ RULES: tuple[Rule, ...] = (
     *(_hashed(form) for form in _HASHES),
     Rule(
         "password-hash",
-        "secrets",
         r"\$krb5(?:asrep|tgs|pa)\$\d{1,2}\$[A-Za-z0-9*@.$:/_-]{40}",
         r"(\$krb5(?:asrep|tgs|pa)\$\d{1,2}\$[A-Za-z0-9*@.$:/_-]{40,9000})",
         _ticket,
-        before=260,
-        after=8000,
+        window=(260, 8000),
         first=1200,
         rank=7,
     ),
-    _after("password", r"(?i:password)>\s{0,20}<Value>", r"[^\s<>]{4,300}", _value, "<"),
+    _after("password", r"(?i:password)>\s{0,20}<Value>", r"[^\s<>]{4,300}", no_stand_in, "<"),
     _after(
         "api-key",
         r"auth\.login_with_api_key\\*\"\s{0,4},\s{0,20}\\*\"params\\*\"\s{0,4}:\s{0,4}\[\s{0,20}\\*\"",
@@ -107,14 +99,14 @@ RULES: tuple[Rule, ...] = (
         "aws-secret-key",
         rf"{_KEY_ID}[^\n]{{0,40}}?(?:[ \t:,;|\"'=]|\\+t)",
         r"[A-Za-z0-9/+]{40}",
-        _random,
+        _RANDOM,
         r"(?:[^A-Za-z0-9/+=]|$)",
     ),
     _after(
         "aws-secret-key",
         r"(?i:secret access key)(?: \[[^\]\n]{0,30}\])?: ?",
         r"[A-Za-z0-9/+]{40}",
-        _random,
+        _RANDOM,
         r"(?:[^A-Za-z0-9/+=]|$)",
     ),
     _after(
@@ -128,7 +120,7 @@ RULES: tuple[Rule, ...] = (
         "secret",
         rf"(?:^|\n|\\n|\x00){S}*[a-z_-]{{0,24}}(?:key|token|secret){S}{{1,12}}",
         r"[A-Za-z0-9_+/=.~-]{16,300}",
-        _random,
+        _RANDOM,
         rf"{S}*(?:[\r\n\\\"\x00]|$)",
     ),
     _after(
@@ -136,7 +128,7 @@ RULES: tuple[Rule, ...] = (
         r"(?:(?:Unseal|Recovery) Key \d{1,2}: |\bvault operator unseal )",
         r"[A-Za-z0-9+/]{43,66}={0,2}",
     ),
-    _after("jenkins-secret", r"\{", r"AQAAABAAAA[A-Za-z0-9+/]{16,900}={0,2}", _value, r"\}"),
+    _after("jenkins-secret", r"\{", r"AQAAABAAAA[A-Za-z0-9+/]{16,900}={0,2}", no_stand_in, r"\}"),
     _after(
         "ansible-vault",
         rf"\$ANSIBLE_VAULT;[0-9.]{{3,5}};AES(?:256)?(?:;[\w.-]{{0,40}})?{NL}{S}*",
@@ -152,7 +144,7 @@ RULES: tuple[Rule, ...] = (
         "rails-master-key",
         rf"(?:master|production|staging|development)\.key{NL}",
         r"[0-9a-f]{32}",
-        _value,
+        no_stand_in,
         "(?:[^0-9a-f]|$)",
     ),
     _after(
@@ -161,6 +153,5 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9+/]{40,1000}[A-Za-z0-9+/]{0,1000}={0,2}",
     ),
     _after("npm-auth", r"(?:^|[\s\"'\x00]|\\n)_auth ?= ?", r"[A-Za-z0-9+/]{8,400}={0,2}", _no_call),
-    _after("secret", r"APP_KEY=base64:", r"[A-Za-z0-9+/]{43}="),
     _after("wireguard-key", r"(?:Private|Preshared)Key ?= ?", r"[A-Za-z0-9+/]{43}="),
 )

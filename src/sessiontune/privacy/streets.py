@@ -195,9 +195,7 @@ def _keyed(data: bytes, match: Any) -> tuple[int, int] | None:
 def _rule(anchor: str, form: str, back: int, ahead: int, faster: tuple[str, ...] = ()) -> Rule:
     return Rule(
         "street-address",
-        "personal",
         anchor,
-        "()",
         direct=_around(form, back, ahead),
         rank=1,
         faster=faster,
@@ -232,12 +230,10 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"(?:{_WARD}|{_WARD_ESCAPED})\d{{1,4}}-\d", _JAPANESE_FORM, 170, 12),
     Rule(
         "street-address",
-        "personal",
         rf"(?i){_KEYS}(?:{_GAP})[^\"'\\\s<>{{}}()]{{2}}",
         rf"(?i:{_KEYS})(?:{_GAP}){_VALUE}",
         _keyed,
-        before=48,
-        after=100,
+        window=(48, 100),
         rank=1,
     ),
 )

@@ -14,21 +14,19 @@ import re2
 from .checks import is_placeholder, is_small_word
 from .judge import judge
 from .looks import key_or_password_follows
-from .rules import Rule, quick
+from .rules import Check, Rule, quick, secret_rule
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
 
 
 def option(data: bytes, match: Any) -> tuple[int, int] | None:
     """The check for a name and its value: `judge` decides, and closing marks are left out."""
-    start, end = match.span(2)
-    value = match.group(2)
-    while value and value[-1:] in (b",", b";", b")", b"\\"):
-        value, end = value[:-1], end - 1
+    start, value = match.start(2), match.group(2).rstrip(b",;)\\")
     if value[:2] == b"--" or is_small_word(value):
         return None  # the next option, or the next word of a sentence
     quoted = data[start - 1 : start] in (b'"', b"'", b"`", b">")
-    return (start, end) if judge(match.group(1), value, quoted, b"=") else None
+    judged = judge(match.group(1), value, quoted, b"=")
+    return (start, start + len(value)) if judged else None
 
 
 def _tag(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -96,125 +94,61 @@ WORDS = (
     r"auth[_-]?key|private[_-]?key|credentials?|(?:[._-]|db)(?:pass|pwd|pw)|pswd|key)[A-Za-z0-9_.-]*"
 )
 
+
+def _named(head: str, value: str, check: Check = _pair, tail: str = "", before: int = 320) -> Rule:
+    """A rule for a value behind `head`, whose group is the name."""
+    near = key_or_password_follows
+    return secret_rule("secret", head, value, check, tail, 2, near=near, before=before)
+
+
+_BREAK = r"(?:\s|\\+[nrt]){0,40}"
+_SIGNS, _FIELD = r"[^\s\"'<>\\]{4,900}", rf"{QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?"
+_RANDOM = r"[A-Za-z0-9_+/=.~-]{12,900}"
+
 RULES: tuple[Rule, ...] = (
-    Rule(
-        "secret",
-        "secrets",
-        rf"(?:^|[\s\"'(\x00])--?{WORDS}(?:[ \t]+|=){QUOTE}?[A-Za-z0-9_~.+/=!@#%^&:|-]{{4}}",
-        rf"(?:^|[\s\"'(])--?({WORDS})(?:[ \t]+|=){QUOTE}?([A-Za-z0-9_~.+/=!@#%^&:|-]{{4,900}})",
+    _named(
+        rf"(?:^|[\s\"'(\x00])--?({WORDS})(?:[ \t]+|=){QUOTE}?",
+        r"[A-Za-z0-9_~.+/=!@#%^&:|-]{4,900}",
         option,
-        near=key_or_password_follows,
-        before=140,
-        after=960,
-        rank=2,
     ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"[<:](?:{WORDS}|[Pp]ass)(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}[^\s<>]{{4}}",
-        rf"<(?:[A-Za-z][\w.-]{{0,30}}:)?({WORDS}|[Pp]ass)(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}([^\s<>]{{4,900}})",
+    _named(
+        rf"<(?:[A-Za-z][\w.-]{{0,30}}:)?({WORDS}|[Pp]ass)(?: [^<>\n]{{0,80}})?>{_BREAK}",
+        r"[^\s<>]{4,900}",
         _tag,
-        near=key_or_password_follows,
-        before=240,
-        after=960,
-        rank=2,
     ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"<{WORDS}[ ]{{1,4}}value[ ]?=[ ]?{QUOTE}[^\s\"'<>]{{4}}",
-        rf"<({WORDS})[ ]{{1,4}}value[ ]?=[ ]?{QUOTE}([^\s\"'<>\\]{{4,900}})",
-        _pair,
-        near=key_or_password_follows,
-        before=160,
-        after=960,
-        rank=2,
+    _named(rf"<({WORDS})[ ]{{1,4}}value[ ]?=[ ]?{QUOTE}", _SIGNS),
+    _named(
+        rf"(?i:key|name|id)={QUOTE}({WORDS}){QUOTE}(?:(?:[ ]{{1,4}}[a-z-]{{1,20}}={QUOTE}[^\s\"'<>]{{0,40}}{QUOTE}){{0,3}}[ ]{{1,4}}(?i:value|content)={QUOTE}|[^<>\n]{{0,60}}>(?:\s{{0,40}}<(?i:value|string|val)(?: [^<>]{{0,40}})?>)?)",
+        _SIGNS,
     ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"(?i:key|name|id)={QUOTE}{WORDS}{QUOTE}(?:(?:[ ]{{1,4}}[a-z-]+={QUOTE}[^\s\"'<>]*{QUOTE}){{0,3}}[ ]{{1,4}}(?i:value|content)={QUOTE}|[^<>\n]{{0,60}}>(?:\s*<(?i:value|string|val)(?: [^<>]*)?>)?)[^\s\"'<>]{{4}}",
-        rf"(?i:key|name|id)={QUOTE}({WORDS}){QUOTE}(?:(?:[ ]{{1,4}}[a-z-]{{1,20}}={QUOTE}[^\s\"'<>]{{0,40}}{QUOTE}){{0,3}}[ ]{{1,4}}(?i:value|content)={QUOTE}|[^<>\n]{{0,60}}>(?:\s{{0,40}}<(?i:value|string|val)(?: [^<>]{{0,40}})?>)?)([^\s\"'<>\\]{{4,900}})",
-        _pair,
-        near=key_or_password_follows,
-        before=300,
-        after=960,
-        rank=2,
+    _named(
+        rf"(?i:key|name|id){_FIELD}({WORDS}|[A-Za-z0-9_.-]*[a-z]Pw){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}{QUOTE}?(?i:(?:parameter)?value){_FIELD}",
+        _SIGNS,
     ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"(?:{WORDS}|[a-z]Pw){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
-        rf"{QUOTE}?(?i:(?:parameter)?value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?[^\s\"'<>\\]{{4}}",
-        rf"(?i:key|name|id){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?({WORDS}|[A-Za-z0-9_.-]*[a-z]Pw){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
-        rf"{QUOTE}?(?i:(?:parameter)?value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?([^\s\"'<>\\]{{4,900}})",
-        _pair,
-        near=key_or_password_follows,
-        before=300,
-        after=960,
-        rank=2,
-    ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"{QUOTE}{WORDS}{QUOTE}[ ]?,[ ]{{0,3}}{QUOTE}{{1,2}}[^\s\"'`<>,\\]{{4}}",
-        rf"{QUOTE}({WORDS}){QUOTE}[ ]?,[ ]{{0,3}}{QUOTE}{{1,2}}([^\s\"'`<>\\]{{4,900}})",
-        _pair,
-        near=key_or_password_follows,
-        before=180,
-        after=960,
-        rank=2,
-    ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"[\"']--?{WORDS}\\*[\"'],(?:\r?\n|\\+n)(?:\s|\\+t)*\\*[\"'][^\s\"'`<>,\\-]{{4}}",
-        rf"[\"'](--?{WORDS})\\*[\"'],(?:\r?\n|\\+n)(?:\s|\\+t){{0,40}}\\*[\"']([^\s\"'`<>\\-][^\s\"'`<>\\]{{3,900}})",
+    _named(rf"{QUOTE}({WORDS}){QUOTE}[ ]?,[ ]{{0,3}}{QUOTE}{{1,2}}", r"[^\s\"'`<>\\]{4,900}"),
+    _named(
+        rf"[\"'](--?{WORDS})\\*[\"'],(?:\r?\n|\\+n)(?:\s|\\+t){{0,40}}\\*[\"']",
+        r"[^\s\"'`<>\\-][^\s\"'`<>\\]{3,900}",
         option,
-        near=key_or_password_follows,
-        before=180,
-        after=960,
-        rank=2,
     ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"\bvariable[ \t]+\"{WORDS}\"[ \t]*\{{[^{{}}]*default[ \t]*=[ \t]*\"[^\s\"$]{{4}}",
-        rf"variable[ \t]+\"({WORDS})\"[ \t]*\{{[^{{}}]{{0,400}}default[ \t]*=[ \t]*\"([^\s\"$]{{4,900}})\"",
+    _named(
+        rf"\bvariable[ \t]+\"({WORDS})\"[ \t]*\{{[^{{}}]{{0,400}}default[ \t]*=[ \t]*\"",
+        r"[^\s\"$]{4,900}",
         option,
-        near=key_or_password_follows,
+        '"',
         before=520,
-        after=960,
-        rank=2,
     ),
-    Rule(
+    secret_rule(
+        "secret", rf"<({WORDS})>\{{[^<>\n{{}}]{{0,60}}[ ]", _RANDOM, option, r"\}?<", rank=2
+    ),
+    secret_rule(
         "secret",
-        "secrets",
-        rf"<{WORDS}>\{{[^<>\n{{}}]{{0,60}}[ ][A-Za-z0-9_+/=.~-]{{12}}",
-        rf"<({WORDS})>\{{[^<>\n{{}}]{{0,60}}[ ]([A-Za-z0-9_+/=.~-]{{12,900}})\}}?<",
+        rf"({WORDS})=[\"']?\\\r?\n[ \t]{{0,40}}",
+        r"[^\s\"'`\\<>;]{12,900}",
         option,
-        before=200,
-        after=960,
         rank=2,
     ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"{WORDS}=[\"']?\\\r?\n[ \t]*[A-Za-z0-9_+/.-]{{12}}",
-        rf"({WORDS})=[\"']?\\\r?\n[ \t]{{0,40}}([^\s\"'`\\<>;]{{12,900}})",
-        option,
-        before=200,
-        after=960,
-        rank=2,
-    ),
-    Rule(
-        "npm-auth",
-        "secrets",
-        r":_(?:authToken|auth|password)[ ]?=[ ]?[\"']?[^\s\"'$]{8}",
-        r":_(?:authToken|auth|password)[ ]?=[ ]?[\"']?([^\s\"'$]{8,400})",
-        whole,
-        before=40,
-        after=420,
-        rank=3,
+    secret_rule(
+        "npm-auth", r":_(?:authToken|auth|password)[ ]?=[ ]?[\"']?", r"[^\s\"'$]{8,400}", whole
     ),
 )

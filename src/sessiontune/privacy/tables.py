@@ -22,7 +22,7 @@ from .keynames import dull, says_password
 from .lines import around, below, unlisted
 from .nearby import SIZE, machine_made
 from .phones import is_dialled
-from .rules import Layer, Rule, quick
+from .rules import Rule, quick
 from .values import cased, is_gibberish, run_together, typed
 
 #: Names of columns with secrets, loosely.
@@ -112,11 +112,10 @@ _DATE = quick(
 
 
 class _Column(NamedTuple):
-    """A sort of column: its kind and layer, a pattern for its names, and which cells are replaced
+    """A sort of column: its kind, a pattern for its names, and which cells are replaced
     (`good(name, value)`)."""
 
     kind: str
-    layer: Layer
     names: str
     good: Callable[[bytes, bytes], bool]
 
@@ -139,11 +138,11 @@ def _says(names: str) -> Any:
     return re2.compile(f"(?i)(?:{names})".encode("latin-1"))
 
 
-_SECRETS = _Column("secret", "secrets", _NAMES, _secret)
+_SECRETS = _Column("secret", _NAMES, _secret)
 _OF_PEOPLE = (
-    _Column("birth-date", "personal", _BIRTHS, _born),
-    _Column("phone", "personal", _PHONES, lambda _, value: is_dialled(value)),
-    _Column("gps", "personal", _DEGREES, lambda _, value: is_degree(value)),
+    _Column("birth-date", _BIRTHS, _born),
+    _Column("phone", _PHONES, lambda _, value: is_dialled(value)),
+    _Column("gps", _DEGREES, lambda _, value: is_degree(value)),
 )
 
 
@@ -325,25 +324,26 @@ _NEXT_ROW = quick(r"[^,()'\n]{0,10}\)\s{0,8},\s{0,40}\(")
 def _rule(column: _Column, anchor: str, direct: Any) -> Rule:
     find = partial(direct, column=column)
     shape = "degree" if column.kind == "gps" else "placeholder"
-    return Rule(
-        column.kind, column.layer, anchor, "()", shape=shape, direct=find, rank=2, table=True
-    )
+    return Rule(column.kind, anchor, shape=shape, direct=find, rank=2, table=True)
 
 
 #: A column named just `key`, which mostly holds names.
 _KEY_COLUMN = r"(?i)(?:(?:\t|\\t|\|[ ]?)key(?:\t|\\t|[ ]{0,12}\|)|,key(?:,[a-z_ ]{2,24}){0,4}(?:\r?\n|(?:\\+r)?\\+n))"
 
+
+def _of(column: _Column) -> tuple[Rule, ...]:
+    return (
+        _rule(column, column.anchor, _below),
+        _rule(column, _GAP_RULED, _ruled),
+        _rule(column, r"\)\s+FROM stdin;", _copied),
+        _rule(column, r"\)\s*(?i:values)\s*\(", _inserted),
+    )
+
+
 RULES: tuple[Rule, ...] = (
     _rule(_SECRETS, _KEY_COLUMN, _below),
     _rule(_SECRETS, rf"(?i){_MARK}(?:{_NAMES}){_LAST}", _below),
-    *(
-        rule
-        for column in (_SECRETS, *_OF_PEOPLE)
-        for rule in (
-            _rule(column, column.anchor, _below),
-            _rule(column, _GAP_RULED, _ruled),
-            _rule(column, r"\)\s+FROM stdin;", _copied),
-            _rule(column, r"\)\s*(?i:values)\s*\(", _inserted),
-        )
-    ),
+    *_of(_SECRETS),
 )
+#: The same for what is personal.
+PERSONAL: tuple[Rule, ...] = tuple(rule for column in _OF_PEOPLE for rule in _of(column))

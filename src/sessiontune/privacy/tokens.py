@@ -149,9 +149,7 @@ def _changes(run: bytes) -> int:
 RULES = (
     Rule(
         "prefixed-token",
-        "secrets",
         _ANCHOR,
-        "()",
         direct=_values,
         rank=4,
         near=ends_with(_ANCHOR, _SIZE),

@@ -12,10 +12,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from .checks import both_cases, count_digits, is_placeholder, judged_random, wordy
-from .examples import is_published_example
+from .checks import both_cases, count_digits, judged_random, wordy
 from .rules import Rule, quick, secret_rule
-from .values import cased, is_dull_value, numbered_words, run_together
+from .values import cased, no_secret, numbered_words, run_together
 
 #: How far behind the word a password is looked for, in bytes, and how long one is at most.
 _REACH, _MOST = 60, 40
@@ -82,7 +81,7 @@ def as_asked(value: bytes) -> bool:
         and _SIGN.match(value) is not None
         and _CODE.match(value) is None
         and wordy(value) < 0.9
-        and _stands_for_itself(value)
+        and not no_secret(value)
     )
 
 
@@ -95,11 +94,7 @@ def _as_typed(value: bytes) -> bool:
         or run_together(value)
         or _LOW.match(value) is not None
         or (mixed and judged_random(value, 10))
-    ) and _stands_for_itself(value)
-
-
-def _stands_for_itself(value: bytes) -> bool:
-    return not (is_placeholder(value) or is_dull_value(value) or is_published_example(value))
+    ) and not no_secret(value)
 
 
 def _may_be_typed(data: bytes, end: int) -> bool:
@@ -173,7 +168,7 @@ def _option(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("password", "secrets", _USE, "()", direct=_ahead, rank=1),
+    Rule("password", _USE, direct=_ahead, rank=1),
     secret_rule(
         "password",
         _OPTIONS,
@@ -185,9 +180,7 @@ RULES: tuple[Rule, ...] = (
     *(
         Rule(
             "password",
-            "secrets",
             rf"(?:{words})[^\n\x00]{{0,{_REACH}}}(?:[A-Za-z!#$%^&*?@+_~-][0-9]|[0-9][A-Za-z])",
-            "()",
             near=_may_be_typed,
             direct=_behind,
             rank=1,

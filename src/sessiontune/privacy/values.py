@@ -13,11 +13,13 @@ from .checks import (
     entropy,
     even_case,
     is_limit,
+    is_placeholder,
     is_qualified,
     judged_random,
     typed_out,
     wordy,
 )
+from .examples import is_published_example
 from .rules import pattern, quick
 
 _LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
@@ -57,6 +59,12 @@ def is_dull_value(value: bytes) -> bool:
         or HASHES.fullmatch(value) is not None
         or _LINE.search(value) is not None
     )
+
+
+def no_secret(value: bytes) -> bool:
+    """True for what is no secret wherever it stands: a placeholder, a path, a version, an
+    example that a vendor publishes."""
+    return is_placeholder(value) or is_dull_value(value) or is_published_example(value)
 
 
 #: A package under another name, as lock files write it: `npm:@scope/name@1.2.3-linux-x64`.

@@ -91,14 +91,12 @@ def _rules() -> Iterator[Rule]:
         anchor = ANCHORS.get(kind, head)
         yield Rule(
             kind=kind,
-            layer="secrets",
             anchor=anchor,
             near=NEAR.get(anchor, NEAR.get(kind)),
             faster=FASTER.get(anchor, FASTER.get(kind, spelled(anchor))),
             exact=f"({head}{tail})",
             check=_check(kind, not tail or kind in _ENDS, bool(_DASHES.search(head))),
-            before=260,
-            after=1200,
+            window=(260, 1200),
             wraps=True,
             rank=7,
         )

@@ -8,8 +8,7 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, judged_random
-from .checks import no_stand_in as _value
+from .checks import is_placeholder, judged_random, no_stand_in
 from .rules import UUID, Q, Rule, quick, secret_rule
 
 _W = "[A-Za-z0-9_-]"
@@ -20,13 +19,17 @@ def _random(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
     if _IS_UUID.fullmatch(value) or not judged_random(value, 16):
         return None
-    return _value(data, match)
+    return no_stand_in(data, match)
 
 
 def _digest(data: bytes, match: Any) -> tuple[int, int] | None:
     """A field of a Digest header (RFC 7616)."""
     start = match.start(1)
-    return _value(data, match) if data.rfind(b"Digest ", max(0, start - 600), start) >= 0 else None
+    return (
+        no_stand_in(data, match)
+        if data.rfind(b"Digest ", max(0, start - 600), start) >= 0
+        else None
+    )
 
 
 _COOKIES = (
@@ -72,9 +75,7 @@ def _is_session(part: bytes) -> bool:
 RULES: tuple[Rule, ...] = (
     Rule(
         "cookie",
-        "secrets",
         r"(?i:\bcookie\\*[\"']?(?:: ?| ?= ?|, ?)\\*[\"']?)[\w.%$-]{1,80}=|[ \t](?:-b|--cookie)[ =]\\*[\"']?[\w.%$-]{1,80}=",
-        "()",
         direct=_pairs,
         rank=2,
     ),
@@ -94,19 +95,19 @@ RULES: tuple[Rule, ...] = (
         _random,
     ),
     secret_rule("digest-auth", r"(?:response|c?nonce)=\\*\"", r"[0-9a-zA-Z+/=]{16,128}", _digest),
-    secret_rule("request-signature", r"(?:[, \x00]|^)Signature=", r"[0-9a-f]{64}", _value),
+    secret_rule("request-signature", r"(?:[, \x00]|^)Signature=", r"[0-9a-f]{64}", no_stand_in),
     secret_rule(
         "request-signature",
         r"(?i:X-(?:Amz|Goog)-Signature(?:=|%3D))",
         r"[0-9a-fA-F]{32,1000}",
-        _value,
+        no_stand_in,
     ),
     secret_rule("request-signature", r"[?&;]sig=", r"[A-Za-z0-9%+/_-]{40,90}={0,2}", _random),
     secret_rule(
         "request-signature", r"[?&]Signature=", r"[A-Za-z0-9~%+/_-]{27,900}={0,2}", _random
     ),
     secret_rule("device-token", r"thingsboard\.[a-z.]{2,30}/api/v1/", r"[A-Za-z0-9]{20}", _random),
-    secret_rule("url-token", r"[?&]app_?id=", r"[0-9a-f]{32}", _value, "(?:[^A-Za-z0-9_-]|$)"),
+    secret_rule("url-token", r"[?&]app_?id=", r"[0-9a-f]{32}", no_stand_in, "(?:[^A-Za-z0-9_-]|$)"),
     secret_rule("authorization-code", r"[?&]code=", r"[A-Za-z0-9._~%/-]{20,500}", _random),
     secret_rule(
         "session",
@@ -124,7 +125,7 @@ RULES: tuple[Rule, ...] = (
         "saml-message",
         rf"SAML(?:Response|Request|art){Q}(?:=|: ?){Q}",
         r"[A-Za-z0-9+/%=]{60,1000}[A-Za-z0-9+/%=]{0,1000}[A-Za-z0-9+/%=]{0,1000}",
-        _value,
+        no_stand_in,
     ),
     secret_rule(
         "sign-in-link",
