@@ -257,8 +257,8 @@ class State:
         return up.side if up is not None and up.side else uuid
 
     def begins_anew(self, line: Line) -> bool:
-        """Whether words stand where the first ones of the file do: the person went back to before
-        those. What a resumption begins with is another record, below which the talk goes on."""
+        """Whether words stand below nothing, or where the file's first ones do: the person went
+        back to before those. Below what a resumption begins with, the talk goes on."""
         parent, last = line.parentUuid or "", self.last_answer
         top = self.tops.get(parent) if parent else ""
         other = self.spoken and line.sessionId not in (None, self.spoken)
@@ -268,7 +268,7 @@ class State:
             self.top = top if self.top is None else self.top
             return False
         later = utc(line.timestamp or "") > last.at  # else a history is written again
-        return top == self.top and last.up is not None and later
+        return top in ("", self.top) and last.up is not None and later
 
     def cleared(self, line: Line) -> None:
         """The context was emptied: the model saw nothing of what came before this record."""
