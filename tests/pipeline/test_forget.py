@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -135,6 +136,19 @@ def test_a_log_is_forgotten_and_its_sibling_stays(
         >= {t: before[t] for t in before if t[0] in mine | kept}.items()
     )
     assert _texts(desk.export("--force")).keys() >= before.keys()
+
+
+def test_a_working_copy_is_forgotten_with_its_project(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    project = (HOME + b"dev/shop").decode()
+    copy = json.dumps(f"{project}/.claude/worktrees/w1")
+    for log in (desk.first, desk.copy):
+        log.write_text(log.read_text().replace(json.dumps(project), copy))
+    desk.export()
+    mine = _words(desk.first) | _words(desk.copy)
+    assert desk.held(mine)
+    desk.forget(project)
+    assert not desk.held(mine)
 
 
 @pytest.mark.parametrize("way", ["hard link", "link", "folder", "moved"])

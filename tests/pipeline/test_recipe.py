@@ -93,6 +93,23 @@ def test_selection(change: dict[str, object], reason: str) -> None:
     assert reason_to_leave_out(HEAD, Recipe(**change), {}, NAMES) == reason  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "/w/shop/.claude/worktrees/w1",
+        "/w/shop/.claude/worktrees/w1/src",
+        "C:\\shop\\.claude\\worktrees\\w1",
+    ],
+)
+def test_a_working_copy_is_chosen_and_left_out_with_its_project(folder: str) -> None:
+    names = {"/logs/a.jsonl": (folder,)}
+    for globs in (("shop",), (folder.rpartition("shop")[0] + "shop",), (folder,)):
+        assert reason_to_leave_out(HEAD, Recipe(projects=globs), {}, names) == ""
+        left_out = reason_to_leave_out(HEAD, Recipe(exclude=globs), {}, names)
+        assert left_out == "select/excluded_project"
+    assert reason_to_leave_out(HEAD, Recipe(projects=("worktrees",)), {}, names)
+
+
 def test_one_answer_of_another_vendor_is_enough_to_leave_out() -> None:
     mixed = msgspec.structs.replace(HEAD, vendors=("anthropic", "deepseek"))
     chosen = Recipe(vendors=("anthropic",))

@@ -17,6 +17,7 @@ from .moving import Elsewhere, goes_on
 from .prepare import Head, UnitSummary, sessions_at
 from .publish import layout_name
 from .remnants import remnant
+from .select import with_projects
 from .walking import below, walk
 
 
@@ -74,7 +75,7 @@ def find(store: Store, what: str) -> Found:
         p
         for p, row in files.items()
         if below(p, path)
-        or any(what.rstrip("/") == n.rstrip("/") for n in row.index.names)
+        or any(what.rstrip("/") == n.rstrip("/") for n in with_projects(row.index.names))
         or os.path.basename(os.path.dirname(p)) == what
         or os.path.splitext(os.path.basename(p))[0] == what
     }
@@ -115,7 +116,7 @@ def _other_paths(path: str, matching: set[str], files: dict[str, FileRow]) -> se
 
 def near(store: Store, what: str) -> list[str]:
     """Project folders whose last part is this name, as suggestions: several may share it."""
-    names = {n for row in store.files().values() for n in row.index.names}
+    names = with_projects(n for row in store.files().values() for n in row.index.names)
     return sorted(n for n in names if n.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] == what)
 
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from ..model import Verdict
 from ..recipe import Recipe
+from ..sources.folders import project_folder
 from .prepare import Head
 
 
@@ -60,9 +61,14 @@ def passes(head: Head, recipe: Recipe) -> bool:
     return by_model and (not recipe.vendors or _all_match(head.vendors, recipe.vendors))
 
 
+def with_projects(folders: Iterable[str]) -> set[str]:
+    """Working folders, and those of the projects that they are copies of."""
+    return {place for folder in folders for place in (folder, project_folder(folder))}
+
+
 def _any_match(values: Iterable[str], globs: tuple[str, ...]) -> bool:
-    """Does a value, or its last path part, match one of the globs (case ignored)?"""
-    names = {v.lower() for v in values if v}
+    """Does a folder, its project's, or the last part of one match a glob (case ignored)?"""
+    names = {v.lower() for v in with_projects(values) if v}
     names |= {v.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] for v in names}
     return any(fnmatchcase(name, glob.lower()) for name in names for glob in globs)
 

@@ -102,7 +102,7 @@ def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
     name = message.id if message.id != HIDDEN else None
     name = name or (line.requestId if line.requestId != HIDDEN else None)
     if name:
-        node = state.answers.get(name) or _same_call(state, message)
+        node = _asked(state, name, line) or _same_call(state, message)
         if node is not None:
             up = state.owner.get(line.parentUuid) if line.parentUuid else None
             below = state.first_names.get(node.parent, node.parent) if node.up is None else ""
@@ -124,6 +124,15 @@ def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
             state.served_by.setdefault(name, node)
     state.last_answer = node
     return node
+
+
+def _asked(state: State, name: str, line: Line) -> Node | None:
+    """The answer of that message id to the same request: some clients give all messages one id."""
+    told, asked = line.requestId, state.asked
+    request = told if told and told != HIDDEN else asked.get(name, "")
+    same = asked.setdefault(name, request) in ("", request)
+    asked[name] = request
+    return state.answers.get(name) if same else None
 
 
 def _same_call(state: State, message: WireMessage) -> Node | None:

@@ -105,6 +105,7 @@ class Reader(State):
                 repeated = copied_record(self, line, moved)
                 if repeated:
                     self.drop("repeated_record" if uuid in self.mine else "resumed_copy", "link")
+                    self.tops.pop(uuid, None)  # it stands in several places
                     if uuid not in self.mine:
                         self.after_copy = repeated
                         if (node := self.owner.get(repeated)) is not None:

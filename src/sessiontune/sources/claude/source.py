@@ -14,6 +14,7 @@ from ...ledger import Ledger
 from ...linking import Frame, Node, fork_from, segments, sessions_of, threads, unlink
 from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
+from ..folders import project_folder
 from ..indexing import Seen, scan
 from ..lines import gc_paused, open_log, stem
 from .agents import agents, callers_first, is_agent, meta_of
@@ -32,8 +33,6 @@ _JUNK = (
 )
 
 _SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
-#: The folder in which the program puts its working copies of a project.
-_WORKTREE = re.compile(r"[\\/]\.claude[\\/]worktrees[\\/][^\\/]+.*\Z", re.DOTALL)
 #: How far to look for answers that link copies, and how many of them link.
 _HEAD = 1 << 18
 _TIED_BY = 4  # pieces of answers
@@ -246,7 +245,7 @@ def _salt(group: list, about: Facts) -> str:  # type: ignore[type-arg]
 
 
 def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str | None) -> Frame:
-    cwd = _WORKTREE.sub("", about.cwd)
+    cwd = project_folder(about.cwd)
     folder = os.path.dirname(session_folder(path) or path)
     project = re.split(r"[\\/]", cwd.rstrip("\\/"))[-1] if cwd else os.path.basename(folder)
     title = about.custom_title or about.ai_title

@@ -77,6 +77,7 @@ class State:
         self.sent: set[str] = set()  # ids of prompts that were stored under others
         self.log_of: dict[str, str] = {}  # session -> its log, once a fork is found
         self.above: dict[str, str] = {}  # id of a link record -> id of its parent, not yet known
+        self.tops: dict[str, str] = {}  # id of a link record below no node -> the first above it
         self.calls: dict[str, Node] = {}
         self.names: dict[str, str] = {}  # call id -> tool
         self.agent_calls: dict[str, str] = {}  # agent id -> id of the call that started it
@@ -107,7 +108,9 @@ class State:
         self.mine: dict[str, int] = {}  # the records of this file, each with its line
         self.renamed: dict[str, str] = {}  # id of this file that another record had before
         self.answers: dict[str, Node] = {}
+        self.asked: dict[str, str] = {}  # id of a message -> the request that it answers
         self.last_answer: Node | None = None
+        self.top: str | None = None  # below what the first words stand: a link record, or nothing
         self.sums_up = False  # the next answer is the summary that an early version begins with
         self.served: list[Node] = []  # answers with results of the vendor's own tools
         self.taken_back: list[str] = []  # records of answers that a filter cut off
@@ -192,6 +195,9 @@ class State:
             self.owner[line.uuid] = above
             if above is None and parent:
                 self.above[line.uuid] = parent
+            top = self.tops.get(parent) if parent else line.uuid
+            if above is None and top:
+                self.tops[line.uuid] = top
 
     def node(self, line: Line, kind: str, suffix: str = "") -> Node:
         """A new node that begins with this record."""
@@ -249,6 +255,20 @@ class State:
         if line.agentId:
             return line.agentId
         return up.side if up is not None and up.side else uuid
+
+    def begins_anew(self, line: Line) -> bool:
+        """Whether words stand below nothing, or where the file's first ones do: the person went
+        back to before those. Below what a resumption begins with, the talk goes on."""
+        parent, last = line.parentUuid or "", self.last_answer
+        top = self.tops.get(parent) if parent else ""
+        other = self.spoken and line.sessionId not in (None, self.spoken)
+        if line.type != "user" or line.isSidechain or top is None or other:
+            return False
+        if last is None:
+            self.top = top if self.top is None else self.top
+            return False
+        later = utc(line.timestamp or "") > last.at  # else a history is written again
+        return top in ("", self.top) and last.up is not None and later
 
     def cleared(self, line: Line) -> None:
         """The context was emptied: the model saw nothing of what came before this record."""

@@ -112,7 +112,9 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
     if line.queueTranscriptOnly and by_program and not beside:
         state.link(line, "transcript_only")  # a notice that the model never got
         return ""
-    if not line.parentUuid and type(parts[0]) is Text and parts[0].text.startswith(PLAN_START):
+    plan = type(parts[0]) is Text and parts[0].text.startswith(PLAN_START)
+    anew = kind in ("prompt", "command") and not by_program and state.begins_anew(line)
+    if anew or (plan and not line.parentUuid):
         state.cleared(line)
     node = state.node(line, "prompt" if kind == "command" else kind, "+" if beside else "")
     node.parts = parts
