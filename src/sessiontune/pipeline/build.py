@@ -129,7 +129,7 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
         return _dry(request, inputs, prepared, store, read)
     request.note("deciding")
     chosen = choose(prepared, inputs, request.recipe, store)
-    refuse_nothing(prepared, chosen, store)
+    refuse_nothing(prepared, chosen, inputs, store)
     run.renew()
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
