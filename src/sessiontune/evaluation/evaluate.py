@@ -170,14 +170,16 @@ class Bench:
     def measures(self, arm: str, against: str) -> list[Measure]:
         """All measures that two arms share, the first minus the second."""
         found: list[Measure | None] = []
-        if arm in self.losses and against in self.losses:
-            found.append(loss_measure(self.examples, self.losses[against], self.losses[arm]))
-        if arm in self.probed and against in self.probed:
+        arms = (arm, against)
+        if {*arms} <= self.losses.keys():
+            a, b = self.losses[against], self.losses[arm]
+            found.append(loss_measure(self.examples, a, b, arms=arms))
+        if {*arms} <= self.probed.keys():
             a, b = self.probed[against], self.probed[arm]
             label = "loss on general rows (forgetting)"
-            found.append(loss_measure(self.probe, a, b, "forgetting", label))
-        if arm in self.answers and against in self.answers:
-            found += action_measures(self.cases, self.answers[against], self.answers[arm])
+            found.append(loss_measure(self.probe, a, b, "forgetting", label, arms))
+        if {*arms} <= self.answers.keys():
+            found += action_measures(self.cases, self.answers[against], self.answers[arm], arms)
         return [m for m in found if m is not None]
 
     def comparisons(self) -> list[Comparison]:
