@@ -19,7 +19,7 @@ from sessiontune.cli.evaluate import draw  # noqa: E402
 from sessiontune.cli.main import main  # noqa: E402
 from sessiontune.errors import UsageError  # noqa: E402
 from sessiontune.evaluation import actions, answering  # noqa: E402
-from sessiontune.evaluation.arms import base_digest, read_arm  # noqa: E402
+from sessiontune.evaluation.arms import base_digest, read_arm, unlike  # noqa: E402
 from sessiontune.evaluation.evaluate import Bench, EvaluationOptions, evaluate  # noqa: E402
 from sessiontune.evaluation.heldout import (  # noqa: E402
     Run,
@@ -192,6 +192,28 @@ def test_every_arm_in_one_evaluation(
     assert again.measures == found.measures
     assert again.failures == ()
     assert len(model_server.asked) - asked == 1  # the one that had failed
+
+
+def test_a_seed_run_that_differs_in_more_than_its_seed_is_named(run_folder: Path) -> None:
+    """The spread over such runs is not that of chance; an address has no loss at all."""
+    spec = {"seed": 1, "rate": 2e-4, "epochs": 3.0, "keep": 3}
+    run = open_run(run_folder)
+    mine = Run(run.folder, {**run.record, "spec": spec, "data": {"dir": "x", "tokens": "t"}})
+
+    def noted(changed: dict[str, Any], tokens: str = "t") -> str:
+        record = {**mine.record, "spec": {**spec, **changed}, "data": {"tokens": tokens}}
+        (run_folder / "other" / "run.json").write_text(json.dumps(record))
+        return unlike(mine, str(run_folder / "other"))
+
+    try:
+        assert noted({"seed": 2, "keep": 1}) == ""
+        assert noted({"seed": 2, "rate": 1e-4, "epochs": 1.0}) == "epochs, rate"
+        assert noted({}, "u") == "the same seed, other rows"
+    finally:
+        (run_folder / "other" / "run.json").unlink()
+    assert unlike(mine, str(run_folder / "other")) == ""  # no run: nothing is known
+    with pytest.raises(UsageError, match="--seed-run 'http://x' is no run"):
+        Bench(run, EvaluationOptions(seeds=("http://x",)), quiet)
 
 
 def test_without_the_trainers_examples_the_rows_are_tokenised(run_folder: Path) -> None:

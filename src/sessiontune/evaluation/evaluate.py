@@ -13,7 +13,7 @@ from ..figures import several
 from ..templating import Template
 from .actions import ActionCase, Answer, action_cases, answer_all, dealt
 from .answering import Answerer, Progress
-from .arms import Arm, check_names, read_arm, usual_arms
+from .arms import Arm, check_names, read_arm, seed_arm, unlike, usual_arms
 from .cache import Cache, digest
 from .canaries import exposure_of, planted_in
 from .compare import action_measures, failures_of, loss_measure, shown
@@ -118,7 +118,7 @@ class Bench:
             self.probe, self.unprobed = found
         self.arms = usual_arms(run, rules_for(run) if options.rules else "")
         self.arms += [read_arm(run, text) for text in options.arms]
-        self.seed_arms = [read_arm(run, f"seed{n}={p}") for n, p in enumerate(options.seeds, 2)]
+        self.seed_arms = [seed_arm(run, n, p) for n, p in enumerate(options.seeds, 2)]
         check_names([*self.arms, *self.seed_arms])
         if options.judge:
             judge_at(options.judge)  # a wrong address is refused before anything is computed
@@ -272,6 +272,12 @@ class Bench:
                 f"{several(count, 'row')} of {Path(self.options.probe).name} could not be used for "
                 f"--probe (first: row {self.unprobed[0]}): each needs `messages` with an answer."
             )
+        notes += [
+            f"{path} differs from this run not in its seed alone ({how}): the spread over seeds is"
+            " not that of chance."
+            for path in self.options.seeds
+            if (how := unlike(self.run, path))
+        ]
         if rules := next((a for a in self.arms if a.kind == "rules"), None):
             notes += _against_rules(self.measures("tuned", rules.name))
         check = self.trainer_check()
