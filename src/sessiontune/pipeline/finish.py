@@ -280,7 +280,7 @@ def _encode(
                 stream = LONG
             rows = rows_of(encoder, conversation, options, losses)
             segment.add(stream_name(stream, conversation.split), rows)
-        _count(losses, name, summary.ledger)
+        count_losses(losses, name, summary.ledger)
     # After the rows: encoding them cached the texts' UTF-8, whose bytes are counted here.
     summary.stats.add(made.whole, made.tokens, options.thinking)
     if made.pairs:
@@ -307,10 +307,11 @@ def _encode_pairs(
         losses: dict[str, int] = {}
         rows = preference.parts(name, pairs, options, losses, made.whole)
         segment.add(f"preferences.{name}", rows)
-        _count(losses, name, summary.ledger)
+        count_losses(losses, name, summary.ledger)
 
 
-def _count(losses: dict[str, int], name: str, ledger: Ledger) -> None:
+def count_losses(losses: dict[str, int], name: str, ledger: Ledger) -> None:
+    """Count what the rows of a format could not carry."""
     for reason, n in losses.items():
         key = f"{name}/{reason}"
         ledger.losses[key] = ledger.losses.get(key, 0) + n
