@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from .. import registry
-from ..ledger import Ledger
+from ..ledger import Ledger, add_counts
 from ..measure import Truncation
 from ..model import Finding, Split, ToolDef
 from ..packs import Pack, Place, writing
@@ -312,9 +312,7 @@ def _encode_pairs(
 
 def count_losses(losses: dict[str, int], name: str, ledger: Ledger) -> None:
     """Count what the rows of a format could not carry."""
-    for reason, n in losses.items():
-        key = f"{name}/{reason}"
-        ledger.losses[key] = ledger.losses.get(key, 0) + n
+    add_counts(ledger.losses, {f"{name}/{reason}": n for reason, n in losses.items()})
 
 
 def forks_of(heads: list[Head]) -> frozenset[str]:
