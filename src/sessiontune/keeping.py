@@ -84,19 +84,19 @@ def alone(folder: Path, named: Path) -> Iterator[None]:
 def alone_by(lock: Path, named: Path) -> Iterator[None]:
     """The same for a folder that another one replaces: by a file beside it that is
     there only meanwhile."""
-    fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        _hold(fd, named)
-        while not _is(fd, lock):  # whoever held it has removed it
-            os.close(fd)
-            fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-            _hold(fd, named)
+    while True:
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            yield
+            _hold(fd, named)
+            if not _is(fd, lock):  # whoever held it has removed it
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
         finally:
-            lock.unlink(missing_ok=True)
-    finally:
-        os.close(fd)
+            os.close(fd)
 
 
 def _hold(fd: int, named: Path) -> None:

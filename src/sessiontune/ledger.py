@@ -63,12 +63,12 @@ class Ledger(msgspec.Struct):
             (self.losses, other.losses),
             (self.redactions, other.redactions),
         ):
-            _add(mine, more)
+            add_counts(mine, more)
         if self.by_file.keys().isdisjoint(other.by_file):
             self.by_file.update({file: counts.copy() for file, counts in other.by_file.items()})
         else:
             for file, counts in other.by_file.items():
-                _add(self.by_file.setdefault(file, {}), counts)
+                add_counts(self.by_file.setdefault(file, {}), counts)
         self.faults.extend(other.faults)
 
     def balance(self, file: str) -> int:
@@ -101,7 +101,7 @@ class Books(msgspec.Struct):
             (self.redactions, other.redactions),
         ):
             if more:  # most counts of a unit are empty
-                _add(mine, more)
+                add_counts(mine, more)
         self.faults.extend(other.faults)
         if isinstance(other, Books):
             self.used += other.used
@@ -117,8 +117,8 @@ class Books(msgspec.Struct):
                     self.dropped += n
 
 
-def _add(mine: dict[str, int], more: dict[str, int]) -> None:
-    """Add counts to others. Counts by file are many, and mostly of other files."""
+def add_counts(mine: dict[str, int], more: dict[str, int]) -> None:
+    """Add counts to `mine`. Those by file are many, and mostly of other files."""
     if mine.keys().isdisjoint(more):
         mine.update(more)
     else:

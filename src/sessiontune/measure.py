@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from .ledger import add_counts
 from .model import Image, Message, Part, Text, Thinking, ToolCall, ToolDef, ToolResult
 
 #: Text -> tokens.
@@ -203,8 +204,7 @@ class Truncation(msgspec.Struct):
             return
         for name in self.__struct_fields__[:-1]:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for reason, n in other.reasons.items():
-            self.reasons[reason] = self.reasons.get(reason, 0) + n
+        add_counts(self.reasons, other.reasons)
 
     def count(self, reason: str, n: int = 1) -> None:
         """Count one thing under a reason."""

@@ -843,3 +843,30 @@ def test_verbose_names_the_stages_and_cuts_no_list(world: Path, cli: Cli) -> Non
     assert len(whole.splitlines()) > len(short.splitlines())
     assert len(err.splitlines()) > 2
     assert short.rstrip().splitlines()[-1].endswith("--split second --eval-share 0.28"), "last"
+
+
+def test_logs_that_hold_no_session_are_an_error_and_the_former_export_stays(
+    tmp_path: Path, cli: Cli
+) -> None:
+    """The disk was full when they were written, or a copy was cut: the agent is recognised, but not
+    one line can be read. An export without rows would take the place of the former one."""
+    logs, data = tmp_path / "logs", tmp_path / "data"
+    logs.mkdir()
+    args = ("export", logs, "-o", data, "--state", tmp_path / "state", "--jobs", 1)
+    log = logs / "a.jsonl"
+    log.write_bytes(b"\n".join(claude_lines()))
+    assert cli(*args)[0] == 0
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    log.write_bytes(b"\n".join(line[:-9] for line in claude_lines()))
+    for more in ((), ("--force",)):  # what is in the state by now says no other thing
+        code, _, err = cli(*args, *more)
+        assert code == 3
+        said = " ".join(err.split())
+        assert f"no session in 1 session log: of {len(claude_lines())} records" in said
+        assert f"{log}:1: truncated line" in said
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+    assert cli(*args, "--dry-run")[0] == 0  # it tells what there is
+    code, _, err = cli("export", logs, "-o", tmp_path / "new", "--state", tmp_path / "other")
+    assert code == 3
+    assert "Nothing was written" in err
+    assert not (tmp_path / "new").exists()

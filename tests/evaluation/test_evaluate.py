@@ -19,7 +19,7 @@ from sessiontune.cli.evaluate import draw  # noqa: E402
 from sessiontune.cli.main import main  # noqa: E402
 from sessiontune.errors import UsageError  # noqa: E402
 from sessiontune.evaluation import actions, answering  # noqa: E402
-from sessiontune.evaluation.arms import base_digest, read_arm  # noqa: E402
+from sessiontune.evaluation.arms import base_digest, read_arm, unlike  # noqa: E402
 from sessiontune.evaluation.evaluate import Bench, EvaluationOptions, evaluate  # noqa: E402
 from sessiontune.evaluation.heldout import (  # noqa: E402
     Run,
@@ -194,18 +194,84 @@ def test_every_arm_in_one_evaluation(
     assert len(model_server.asked) - asked == 1  # the one that had failed
 
 
-def test_without_the_trainers_examples_the_rows_are_tokenised(run_folder: Path) -> None:
+def test_a_seed_run_that_differs_in_more_than_its_seed_is_named(run_folder: Path) -> None:
+    """The spread over such runs is not that of chance; an address has no loss at all."""
+    spec = {"seed": 1, "rate": 2e-4, "epochs": 3.0, "keep": 3}
+    run = open_run(run_folder)
+    mine = Run(run.folder, {**run.record, "spec": spec, "data": {"dir": "x", "tokens": "t"}})
+
+    def noted(changed: dict[str, Any], tokens: str = "t") -> str:
+        record = {**mine.record, "spec": {**spec, **changed}, "data": {"tokens": tokens}}
+        (run_folder / "other" / "run.json").write_text(json.dumps(record))
+        return unlike(mine, str(run_folder / "other"))
+
+    try:
+        assert noted({"seed": 2, "keep": 1}) == ""
+        assert noted({"seed": 2, "rate": 1e-4, "epochs": 1.0}) == "epochs, rate"
+        assert noted({}, "u") == "the same seed, other rows"
+    finally:
+        (run_folder / "other" / "run.json").unlink()
+    assert unlike(mine, str(run_folder / "other")) == ""  # no run: nothing is known
+    with pytest.raises(UsageError, match="--seed-run 'http://x' is no run"):
+        Bench(run, EvaluationOptions(seeds=("http://x",)), quiet)
+
+
+def test_general_rows_that_were_mixed_in_are_no_probe(run_folder: Path) -> None:
+    """On what was trained nothing is forgotten: the file of --mix flatters the run."""
+    import pyarrow.parquet as pq
+
+    held = run_folder / "data" / "eval.parquet"
+    train = held.with_name("train.parquet")
+    rows = run_folder / "data-set" / "eval" / "openai.jsonl"
+    options = EvaluationOptions(max_cases=0, rules=False, probe=str(rows))
+    try:
+        pq.write_table(pq.read_table(held).slice(0, 2), train)
+        bench = Bench(open_run(run_folder), options, quiet)
+        assert [e.id for e in bench.probe] == [f"openai.jsonl:{n}" for n in range(3, 7)]
+        assert "2 examples of openai.jsonl were trained on" in "".join(bench.notes())
+        shutil.copyfile(held, train)
+        with pytest.raises(UsageError, match="trained on all rows"):
+            Bench(open_run(run_folder), options, quiet)
+    finally:
+        train.unlink()
+
+
+def test_a_query_that_was_trained_on_is_named(run_folder: Path) -> None:
+    queries = (Query("What is it?", "new"), Query("Always read  the file first.", "known"))
+    options = EvaluationOptions(max_cases=0, rules=False, queries=queries)
+    notes = Bench(open_run(run_folder), options, quiet).notes()
+    assert [n for n in notes if n.startswith("1 of 2 questions stand") and "known" in n]
+
+
+def test_without_the_trainers_examples_the_rows_are_cut_as_in_training(run_folder: Path) -> None:
+    """A run on preferences leaves none. A long session is cut into windows, and no answer of it is
+    lost, or the two runs of an export would be tested on other answers."""
     prepared = run_folder / "data" / "eval.parquet"
     options = EvaluationOptions(max_cases=0, rules=False)
-    with_them = Bench(open_run(run_folder), options, quiet).examples
+    run = open_run(run_folder)
+    with_them = Bench(run, options, quiet).examples
     aside = prepared.rename(prepared.with_suffix(".aside"))
+    rows = run.data / "eval" / "openai.jsonl"
+    text = rows.read_text()
     try:
-        without = Bench(open_run(run_folder), options, quiet).examples
+        without = Bench(run, options, quiet, side_of(run)).examples
+        talk = [m for n in range(40) for m in row(n, "eval")["messages"][1:]]
+        nothing = {**row(1, "eval"), "messages": [{"role": "user", "content": "Hello?"}]}
+        rows.write_text(
+            "".join(json.dumps(r) + "\n" for r in (nothing, {**nothing, "messages": talk}))
+        )
+        bench = Bench(run, options, quiet, side_of(run))
     finally:
         aside.rename(prepared)
+        rows.write_text(text)
     assert [(e.ids, e.labels, e.cluster) for e in without] == [
         (e.ids, e.labels, e.cluster) for e in with_them
     ]
+    assert all(len(e.ids) <= run.length for e in bench.examples)
+    trained = "".join(
+        bench.template.tokenizer.decode([i for i in e.labels if i >= 0]) for e in bench.examples
+    )
+    assert all(trained.count(f"File {n} is fixed now.") == 1 for n in range(40))
 
 
 def test_a_conversation_that_the_template_refuses_is_a_failed_case(run_folder: Path) -> None:

@@ -16,7 +16,8 @@ from sessiontune.evaluation.judge import both_orders, choice_in, judge_at, judge
 from sessiontune.evaluation.markdown import judged_words
 from sessiontune.evaluation.queries import Query, shown_queries
 from sessiontune.evaluation.remote import Reply
-from sessiontune.evaluation.result import Judged, Result, Shown, ShownAnswer
+from sessiontune.evaluation.result import Judged, Result, Shown, ShownAnswer, measure, tally
+from sessiontune.evaluation.statistics import Case
 
 from .conftest import ModelServer
 
@@ -66,7 +67,22 @@ def test_a_judge_that_sees_the_better_answer(tmp_path: Path) -> None:
 
     found = run(tmp_path, said)
     assert (found.wins, found.losses, found.ties) == (14, 0, 0)
-    assert found.verdict.outcome == "better"
+    assert found.verdict.sentence == "The tuned model is better than its base on judged queries."
+
+
+@pytest.mark.parametrize(
+    ("against", "named"),
+    [("rules", "the base with the project's rules"), ("big", "'big'")],
+)
+def test_the_verdict_names_the_arm_that_it_is_about(against: str, named: str) -> None:
+    """A model that beats a page of rules has not beaten its base by that."""
+    cases = [Case(f"q{n}", f"q{n}", 0.5, 1.0) for n in range(14)]
+    found = tally(
+        cases, arm="tuned", against=against, judge="j", unit="questions", what="it", none=""
+    )
+    assert found.verdict.words == f"The tuned model is better than {named} on it."
+    other = measure("loss", "loss", cases, lower_is_better=True, arms=("big", "base"))
+    assert other.verdict.words == "'big' is worse than the base on loss."
 
 
 def test_thoughts_are_no_part_of_what_is_compared(tmp_path: Path) -> None:

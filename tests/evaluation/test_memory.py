@@ -11,9 +11,10 @@ from sessiontune.evaluation.canaries import made, told
 from sessiontune.evaluation.heldout import Run
 from sessiontune.evaluation.memory import (
     VERBATIM,
+    asked_before,
     repeated,
     secrets_in,
-    trained_answers,
+    trained_rows,
     trained_texts,
 )
 
@@ -46,12 +47,12 @@ def test_a_long_passage_of_the_training_side_is_found(tmp_path: Path) -> None:
         f"{PASSAGE}",  # it stood in the prompt
     ]
     contexts = ["", "", "", "", "", f"Here is the file:\n{PASSAGE}"]
-    assert repeated(trained_answers(data), answers, contexts) == [0, 1]
+    assert repeated(trained_rows(data), answers, contexts) == [0, 1]
 
 
 def test_a_passage_inside_an_argument_counts_too(tmp_path: Path) -> None:
     answer = json.dumps({"content": f"{PASSAGE} end"})
-    assert repeated(trained_answers(export(tmp_path)), [answer], [""]) == [0]
+    assert repeated(trained_rows(export(tmp_path)), [answer], [""]) == [0]
 
 
 def test_preferences_that_were_trained_are_known_without_the_export(tmp_path: Path) -> None:
@@ -66,6 +67,29 @@ def test_preferences_that_were_trained_are_known_without_the_export(tmp_path: Pa
     told = trained_texts(run, None)  # type: ignore[arg-type]
     answers = [PASSAGE, PASSAGE.upper(), PASSAGE.title()]
     assert repeated(told, answers, [""] * 3) == [0, 1, 2]
+
+
+def test_questions_that_were_trained_on_are_found(tmp_path: Path) -> None:
+    """As a request or inside a file, in other white space and case; not what anybody says."""
+    asked = "Which port does the\n  billing service of the\tdepot use?"
+    (tmp_path / "data").mkdir()
+    row = {"prompt": f"<|user|>{asked}<|end|>", "completion": "8080", "label": True}
+    (tmp_path / "data" / "train.jsonl").write_text(json.dumps(row) + "\n")
+    run = Run(tmp_path, {"data": {"dir": str(export(tmp_path / "export"))}})
+    questions = [
+        "Which port?",
+        "Please go on.",
+        "Which port does the billing service of the DEPOT use?",
+        "Which port does the billing service of the harbour use?",
+        "x " * 8,
+    ]
+
+    def found() -> list[int]:
+        return asked_before(trained_texts(run, None, read=True), questions)  # type: ignore[arg-type]
+
+    assert found() == [2]
+    (tmp_path / "data" / "train.jsonl").unlink()  # of an older version: what the export holds
+    assert found() == [4]
 
 
 def test_a_secret_in_an_answer_is_counted() -> None:

@@ -16,7 +16,7 @@ from sessiontune.codec import keyed
 from sessiontune.ledger import Ledger
 from sessiontune.model import Message, Session
 from sessiontune.ports import ReadOptions
-from sessiontune.steps.label import FAILURES, labels_of
+from sessiontune.steps.label import MASKED, labels_of
 
 LABELS = Path(__file__).parent.parent / "labels"
 FOLDERS = {"claude": "claude-code", "codex": "codex"}
@@ -137,7 +137,7 @@ def test_lexical_precision(passed: str) -> None:
 def test_direction_changes_are_not_called_failures(passed: str) -> None:
     truth = hand(passed)
     changes = [t for t, code in truth.items() if code == "D"]
-    called = [t for t in changes if "correction" in program()[t] or program()[t] & set(FAILURES)]
+    called = [t for t in changes if "correction" in program()[t] or program()[t] & set(MASKED)]
     print(f"direction changes, {passed}: {len(called)} of {len(changes)} called failures")
     assert len(changes) >= 5
     assert len(called) <= 0.05 * len(changes)

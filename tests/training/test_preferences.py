@@ -99,6 +99,19 @@ def test_rows_on_both_sides_are_found(task: str, folder: Path, tiny: Path) -> No
         assert (check.level, check.seen) == (level, f"{count} rows on both sides")
 
 
+def test_a_preference_of_a_group_that_is_held_out_stops_the_run(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another answer of the same session is no copy of a row, and yet tells how it went on."""
+    rows = [{**kto(i), "group": f"g{i}"} for i in range(16)]
+    rows += [{**kto(i, "eval"), "group": f"g{i % 41}"} for i in range(40, 46)]
+    write_jsonl(tmp_path / "preferences" / "kto.jsonl", rows)
+    given = ["train", str(tmp_path), "--base", str(tiny), "--task", "kto", "--device", "cpu"]
+    assert main([*given, "-o", str(tmp_path / "run"), "--length", "2048", "--force"]) == 10
+    said = " ".join(capsys.readouterr().err.split())
+    assert "preferences/kto.jsonl:18 and 4 more share a lineage or group" in said
+
+
 def test_a_row_that_does_not_end_in_an_answer_is_named(tiny: Path) -> None:
     row = kto(2)
     row["completion"] = [{"role": "user", "content": "x"}]

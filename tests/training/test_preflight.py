@@ -359,12 +359,18 @@ def test_rows_on_both_sides_are_seen(tmp_path: Path, template: Template) -> None
     assert "train/openai.jsonl:4" in check.seen
 
 
-def test_a_lineage_on_both_sides_is_seen(tmp_path: Path, template: Template) -> None:
-    rows = [conversation(i) for i in range(8)]
-    fork = {**conversation(60), "lineage": rows[0]["lineage"]}
+@pytest.mark.parametrize("kind", ["lineage", "group"])
+def test_a_lineage_or_group_on_both_sides_is_seen(
+    tmp_path: Path, template: Template, kind: str
+) -> None:
+    """A branch, or a near-copy of another lineage: two exports whose files were put together."""
+    rows = [{**conversation(i), "group": f"g{i}"} for i in range(8)]
+    held = {**conversation(60), kind: rows[0][kind]}
     write_jsonl(tmp_path / "train" / "openai.jsonl", rows)
-    write_jsonl(tmp_path / "eval" / "openai.jsonl", [fork])
-    assert checks(tmp_path, template)["train and evaluation apart"].level == "bad"
+    write_jsonl(tmp_path / "eval" / "openai.jsonl", [conversation(61), held])
+    check = checks(tmp_path, template)["train and evaluation apart"]
+    assert check.level == "bad"
+    assert check.seen.startswith("eval/openai.jsonl:2 and 0 more")
 
 
 def test_rows_that_know_no_lineage_share_none(tmp_path: Path, template: Template) -> None:

@@ -81,6 +81,32 @@ def read_arm(run: Run, text: str) -> Arm:
     return _local(run, name, Path(target))
 
 
+def seed_arm(run: Run, number: int, path: str) -> Arm:
+    """A run that differs from this one in its seed alone. UsageError for an address: its loss is
+    not to be had."""
+    if "://" in path:
+        raise UsageError(f"--seed-run '{path}' is no run.", "Name the folder of a run.")
+    return read_arm(run, f"seed{number}={path}")
+
+
+#: Settings that change no step of a training, or are compared by other means.
+_PASSING = {"seed", "base", "python", "log_to", "keep", "threads", "preset"}
+
+
+def unlike(run: Run, path: str) -> str:
+    """In what a seed run differs from this one besides its seed; "" if in nothing that is known."""
+    folder = Path(path)
+    record = _record(folder) if (folder / "run.json").is_file() else {}
+    mine, other = run.record.get("spec") or {}, record.get("spec")
+    if not other:
+        return ""
+    found = sorted(k for k in mine.keys() & other.keys() - _PASSING if mine[k] != other[k])
+    found += ["the same seed"] if mine.get("seed") == other.get("seed") else []
+    rows = {(r.get("data") or {}).get("tokens") for r in (run.record, record)} - {None}
+    found += ["other rows"] if len(rows) > 1 else []
+    return ", ".join(found)
+
+
 def _local(run: Run, name: str, path: Path) -> Arm:
     if path.is_file() and path.suffix == ".gguf":
         return Arm(name=name, kind="gguf", digest=folder_digest([path]), path=str(path.resolve()))

@@ -12,7 +12,7 @@ from .callforms import Call, without_thoughts
 from .heldout import HeldExample
 from .local import Loss
 from .result import Failure, Measure, Shown, ShownAnswer, measure
-from .statistics import Case
+from .statistics import TUNED, Arms, Case
 
 #: Characters of a text that the report shows.
 SHOWN = 600
@@ -38,6 +38,7 @@ def loss_measure(
     b: Sequence[Loss],
     name: str = "loss",
     label: str = "held-out loss per trained token",
+    arms: Arms = TUNED,
 ) -> Measure | None:
     """Loss of arm b minus that of arm a, weighted by trained tokens; None without any."""
     cases = [
@@ -45,11 +46,11 @@ def loss_measure(
         for e, one, two in zip(examples, a, b, strict=True)
         if one.tokens
     ]
-    return measure(name, label, cases, lower_is_better=True) if cases else None
+    return measure(name, label, cases, lower_is_better=True, arms=arms) if cases else None
 
 
 def action_measures(
-    cases: Sequence[ActionCase], a: Sequence[Answer], b: Sequence[Answer]
+    cases: Sequence[ActionCase], a: Sequence[Answer], b: Sequence[Answer], arms: Arms = TUNED
 ) -> list[Measure]:
     """Every measure of answers, b minus a. A case that failed in either arm is in none."""
     found = []
@@ -60,7 +61,7 @@ def action_measures(
             if not one.failed and not two.failed and applies(c, one, two)
         ]
         if pairs:
-            found.append(measure(name, label, pairs, lower_is_better=False))
+            found.append(measure(name, label, pairs, lower_is_better=False, arms=arms))
     return found
 
 

@@ -13,7 +13,7 @@ from ..figures import several
 from ..templating import Template
 from .actions import ActionCase, Answer, action_cases, answer_all, dealt
 from .answering import Answerer, Progress
-from .arms import Arm, check_names, read_arm, usual_arms
+from .arms import Arm, check_names, read_arm, seed_arm, unlike, usual_arms
 from .cache import Cache, digest
 from .canaries import exposure_of, planted_in
 from .compare import action_measures, failures_of, loss_measure, shown
@@ -21,7 +21,7 @@ from .heldout import HeldExample, Run, probe_examples
 from .judge import judge_at, judged
 from .local import Lab, Loss
 from .losses import losses, rules_prefix, trainer_mean
-from .memory import repeated, secrets_in, trained_texts
+from .memory import asked_before, not_trained, repeated, secrets_in, trained_texts
 from .queries import Query, ask_all, shown_queries
 from .result import (
     Comparison,
@@ -113,12 +113,19 @@ class Bench:
         self.template = Template.load(run.base, str(run.template))
         self.probe: list[HeldExample] = []
         self.unprobed: list[int] = []
+        self.mixed_in = 0
         if options.probe:  # a wrong file is named before anything is computed
-            found = probe_examples(Path(options.probe), self.template, run.length)
-            self.probe, self.unprobed = found
+            found, self.unprobed = probe_examples(Path(options.probe), self.template, run.length)
+            self.probe = not_trained(run, found)
+            self.mixed_in = len(found) - len(self.probe)
+            if not self.probe:
+                raise UsageError(
+                    f"The run was trained on all rows of {options.probe}.",
+                    "What was mixed in is not forgotten: give --probe other general rows.",
+                )
         self.arms = usual_arms(run, rules_for(run) if options.rules else "")
         self.arms += [read_arm(run, text) for text in options.arms]
-        self.seed_arms = [read_arm(run, f"seed{n}={p}") for n, p in enumerate(options.seeds, 2)]
+        self.seed_arms = [seed_arm(run, n, p) for n, p in enumerate(options.seeds, 2)]
         check_names([*self.arms, *self.seed_arms])
         if options.judge:
             judge_at(options.judge)  # a wrong address is refused before anything is computed
@@ -170,14 +177,16 @@ class Bench:
     def measures(self, arm: str, against: str) -> list[Measure]:
         """All measures that two arms share, the first minus the second."""
         found: list[Measure | None] = []
-        if arm in self.losses and against in self.losses:
-            found.append(loss_measure(self.examples, self.losses[against], self.losses[arm]))
-        if arm in self.probed and against in self.probed:
+        arms = (arm, against)
+        if {*arms} <= self.losses.keys():
+            a, b = self.losses[against], self.losses[arm]
+            found.append(loss_measure(self.examples, a, b, arms=arms))
+        if {*arms} <= self.probed.keys():
             a, b = self.probed[against], self.probed[arm]
             label = "loss on general rows (forgetting)"
-            found.append(loss_measure(self.probe, a, b, "forgetting", label))
-        if arm in self.answers and against in self.answers:
-            found += action_measures(self.cases, self.answers[against], self.answers[arm])
+            found.append(loss_measure(self.probe, a, b, "forgetting", label, arms))
+        if {*arms} <= self.answers.keys():
+            found += action_measures(self.cases, self.answers[against], self.answers[arm], arms)
         return [m for m in found if m is not None]
 
     def comparisons(self) -> list[Comparison]:
@@ -270,6 +279,18 @@ class Bench:
                 f"{several(count, 'row')} of {Path(self.options.probe).name} could not be used for "
                 f"--probe (first: row {self.unprobed[0]}): each needs `messages` with an answer."
             )
+        if self.mixed_in:
+            notes.append(
+                f"{several(self.mixed_in, 'example')} of {Path(self.options.probe).name} were"
+                " trained on, and are left out of --probe."
+            )
+        notes += self._asked_before()
+        notes += [
+            f"{path} differs from this run not in its seed alone ({how}): the spread over seeds is"
+            " not that of chance."
+            for path in self.options.seeds
+            if (how := unlike(self.run, path))
+        ]
         if rules := next((a for a in self.arms if a.kind == "rules"), None):
             notes += _against_rules(self.measures("tuned", rules.name))
         check = self.trainer_check()
@@ -279,6 +300,18 @@ class Bench:
                 "trainer's own record, averaged alike: check precision and templates."
             )
         return notes
+
+    def _asked_before(self) -> list[str]:
+        """Whether queries stand in the training data: then good answers may be memory."""
+        queries = self.options.queries
+        read = trained_texts(self.run, self.template, read=True)
+        found = asked_before(read, [query.question for query in queries])
+        if not found:
+            return []
+        return [
+            f"{len(found)} of {several(len(queries), 'question')} stand word for word in what the"
+            f" run was trained on (first: {queries[found[0]].id}): its answers may be memory."
+        ]
 
 
 def _against_rules(measures: Sequence[Measure]) -> list[str]:

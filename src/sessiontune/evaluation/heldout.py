@@ -112,23 +112,13 @@ def with_long(root: Path, rows: dict[str, dict[str, Any]]) -> dict[str, dict[str
     return {**rows, **numbered(long)} if long.is_file() else rows
 
 
-def held_examples(
-    run: Run, root: Path, rows: dict[str, dict[str, Any]], template: Template
-) -> list[HeldExample]:
-    """The same examples that the trainer evaluated on, with the lineage of each.
-
-    An answer longer than the context gives several, each with other tokens of it. If the trainer
-    left no examples (other trainers, preferences), the held-out rows are tokenised here; a row
-    longer than the trained length keeps its beginning.
-    """
+def held_examples(path: Path, rows: dict[str, dict[str, Any]]) -> list[HeldExample]:
+    """The examples that the trainer evaluated on and left in `path`, with the lineage of each. An
+    answer longer than the context gives several, each with other tokens of it."""
     import pyarrow.parquet as parquet
 
-    path = run.folder / "data" / "eval.parquet"
-    if not path.is_file():
-        return _tokenised(run, rows, template)
     table = parquet.read_table(path).to_pylist()
-    tokens = [(str(e["where"]), e["input_ids"], e["labels"]) for e in table]
-    return numbered_examples(tokens, with_long(root, rows))
+    return numbered_examples([(str(e["where"]), e["input_ids"], e["labels"]) for e in table], rows)
 
 
 def numbered_examples(
@@ -147,17 +137,6 @@ def numbered_examples(
                 tags=tags_in(row.get("tags")),
             )
         )
-    return found
-
-
-def _tokenised(run: Run, rows: dict[str, dict[str, Any]], template: Template) -> list[HeldExample]:
-    found = []
-    for where, row in rows.items():
-        cluster = cluster_of(row, where)
-        tags = tags_in(row.get("tags"))
-        for number, one in enumerate(template_examples(template, row, where)):
-            ids, labels = one.ids[: run.length], one.labels[: run.length]
-            found.append(HeldExample(f"{where}.{number}", cluster, ids, labels, tags))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -12,10 +13,12 @@ from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
 from ..templating import IGNORED, Template
-from .heldout import Run
+from .heldout import HeldExample, Run
 
 #: Words of training text that an answer may repeat in a row before it counts as regurgitation.
 VERBATIM = 30
+#: Words of a question that tell it from what people say in any session.
+TELLING = 5
 
 
 def secrets_in(texts: Sequence[str]) -> int:
@@ -47,47 +50,77 @@ def repeated(trained: Iterable[str], answers: Sequence[str], contexts: Sequence[
     return sorted(hits)
 
 
-def trained_answers(folder: Path) -> Iterator[str]:
-    """Texts and arguments of calls of all answers of an export's training side."""
+def asked_before(trained: Iterable[str], questions: Sequence[str]) -> list[int]:
+    """Numbers of the questions that stand word for word in what was trained on, but for those of a
+    few words: a model may know their answers by heart."""
+    left = {
+        number: " ".join(words).casefold()
+        for number, question in enumerate(questions)
+        if len(words := question.split()) >= TELLING
+    }
+    hits: list[int] = []
+    for text in trained if left else ():
+        plain = " ".join(text.split()).casefold()
+        hits += [number for number in left if left[number] in plain]
+        left = {number: question for number, question in left.items() if number not in hits}
+    return sorted(hits)
+
+
+def trained_rows(folder: Path, read: bool = False) -> Iterator[str]:
+    """Texts and arguments of calls of all answers of an export's training side; with `read` of all
+    messages."""
     for path in (folder / "train" / "openai.jsonl", folder / "long" / "train.jsonl"):
-        if path.is_file():
-            with path.open("rb") as lines:
-                yield from _answers(lines)
+        for row in _lines(path) if path.is_file() else ():
+            for message in row["messages"]:
+                if read or message["role"] == "assistant":
+                    yield message.get("content") or ""
+                    for call in message.get("tool_calls") or []:
+                        yield call["function"]["arguments"]
 
 
-def trained_texts(run: Run, template: Template) -> Iterator[str]:
-    """The same from the run's own tokens that bore loss, or from both answers of its preferences:
-    the export may have changed by now, or be gone."""
+def trained_texts(run: Run, template: Template, read: bool = False) -> Iterator[str]:
+    """The same from the run's own tokens, or from its preferences: the export may have changed by
+    now, or be gone."""
+    tokens = run.folder / "data" / "train.parquet"
+    preferences = tokens.with_suffix(".jsonl")
+    if tokens.is_file():
+        yield from _decoded(tokens, template, read)
+    elif preferences.is_file():
+        sides = ("prompt",) * read + ("completion", "chosen", "rejected")
+        yield from (row[side] for row in _lines(preferences) for side in sides if side in row)
+    else:
+        yield from trained_rows(run.data, read)
+
+
+def not_trained(run: Run, examples: Sequence[HeldExample]) -> list[HeldExample]:
+    """The examples whose tokens the run was not trained on: of general rows some may be mixed in,
+    and on those nothing is forgotten."""
     import pyarrow.parquet as parquet
 
     path = run.folder / "data" / "train.parquet"
     if not path.is_file():
-        preferences = path.with_suffix(".jsonl")
-        kept = preferences.is_file()
-        yield from _preferred(preferences) if kept else trained_answers(run.data)
-        return
+        return list(examples)
+    known: set[int] = set()
+    for batch in parquet.ParquetFile(path).iter_batches(64, columns=["input_ids"]):
+        known.update(hash(tuple(ids)) for ids in batch["input_ids"].to_pylist())
+    return [example for example in examples if hash(tuple(example.ids)) not in known]
+
+
+def _decoded(path: Path, template: Template, read: bool) -> Iterator[str]:
+    """The runs of tokens that bore loss, as text; with `read` whole examples."""
+    import pyarrow.parquet as parquet
+
     for batch in parquet.ParquetFile(path).iter_batches(64, columns=["input_ids", "labels"]):
         for entry in batch.to_pylist():
             pairs = zip(entry["input_ids"], entry["labels"], strict=True)
-            for borne, span in groupby(pairs, key=lambda pair: pair[1] != IGNORED):
+            for borne, span in groupby(pairs, key=lambda pair: read or pair[1] != IGNORED):
                 if borne:
                     yield template.tokenizer.decode([i for i, _ in span])
 
 
-def _preferred(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as lines:
-        for line in lines:
-            row = orjson.loads(line)
-            yield from (row[side] for side in ("completion", "chosen", "rejected") if side in row)
-
-
-def _answers(lines: Iterable[bytes]) -> Iterator[str]:
-    for line in lines:
-        for message in orjson.loads(line)["messages"]:
-            if message["role"] == "assistant":
-                yield message.get("content") or ""
-                for call in message.get("tool_calls") or []:
-                    yield call["function"]["arguments"]
+        yield from map(orjson.loads, lines)
 
 
 def _grams(text: str) -> list[str]:

@@ -167,5 +167,7 @@ def _reading() -> str:
         f"at a time. Where it includes 0, or with fewer than {FEW} groups, nothing can be said. "
         "The control is the same computation with the names of the arms exchanged at random in "
         "half of the groups: it should be near 0. 'Groups needed' would make a difference of "
-        f"this size clear in four of five evaluations; a verdict needs {FEW}."
+        f"this size clear in four of five evaluations; a verdict needs {FEW}. 'Says' is about one "
+        "measure alone: of eight without any difference one will often say better or worse by "
+        "chance. Only the verdict at the top allows for their number."
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .statistics import Case, Estimate, Verdict, clear, estimate, permuted, verdict
+from .statistics import TUNED, Arms, Case, Estimate, Verdict, clear, estimate, permuted, verdict
 
 
 class TagEstimate(msgspec.Struct, frozen=True):
@@ -135,7 +135,7 @@ def tally(
     if rate is None:
         said = Verdict("unclear", f"Not enough data to tell: {none}")
     else:
-        said = verdict(rate, False, what, unit)
+        said = verdict(rate, False, what, unit, (arm, against))
     return Judged(
         arm=arm,
         against=against,
@@ -189,15 +189,17 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return self.comparisons or (only,)
 
 
-def measure(name: str, label: str, cases: list[Case], *, lower_is_better: bool) -> Measure:
-    """Estimate, verdict and control of one measure, and its figures by tag."""
+def measure(
+    name: str, label: str, cases: list[Case], *, lower_is_better: bool, arms: Arms = TUNED
+) -> Measure:
+    """Estimate, verdict and control of one measure of two arms, and its figures by tag."""
     found = estimate(cases)
     return Measure(
         name=name,
         label=label,
         lower_is_better=lower_is_better,
         found=found,
-        verdict=verdict(found, lower_is_better, label),
+        verdict=verdict(found, lower_is_better, label, arms=arms),
         control=estimate(permuted(cases)),
         tags=_by_tag(cases),
     )

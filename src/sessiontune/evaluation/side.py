@@ -32,14 +32,14 @@ class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
 
     then    they are those of the training: RUN/data/eval.parquet names their lines
     note    what the reader must know of the choice; "" if there was none
-    fitted  the rows as examples no longer than the run's length, if not `then`
+    fitted  the rows as examples no longer than the run's length, where the trainer left none
     """
 
     root: Path
     rows: dict[str, dict[str, Any]]
     then: bool = True
     note: str = ""
-    fitted: Callable[[Template], list[HeldExample]] | None = None
+    fitted: Callable[[Template], list[HeldExample]] = lambda _: []
 
     @property
     def digest(self) -> str:
@@ -53,9 +53,10 @@ class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
 
     def examples(self, run: Run, template: Template) -> list[HeldExample]:
         """The rows as tokens."""
-        if self.fitted is not None:
-            return self.fitted(template)
-        return held_examples(run, self.root, self.rows, template)
+        left = run.folder / "data" / "eval.parquet"
+        if self.then and left.is_file():
+            return held_examples(left, self.everything)
+        return self.fitted(template)
 
 
 def kept_folder(run: Run) -> Path | None:

@@ -142,8 +142,20 @@ UNITS = {
 }
 
 
-def verdict(found: Estimate, lower_is_better: bool, what: str, unit: str = "lineages") -> Verdict:
-    """The verdict of an estimate of tuned minus base for one measure."""
+#: Two arms, the first minus the second.
+Arms = tuple[str, str]
+TUNED: Arms = ("tuned", "base")
+_NAMES = {
+    "tuned": "the tuned model",
+    "base": "the base",
+    "rules": "the base with the project's rules",
+}
+
+
+def verdict(
+    found: Estimate, lower_is_better: bool, what: str, unit: str = "lineages", arms: Arms = TUNED
+) -> Verdict:
+    """The verdict of an estimate of the first arm minus the second for one measure."""
     gain = -found.difference if lower_is_better else found.difference
     called, advice = UNITS[unit]
     if found.clusters < FEW:
@@ -165,7 +177,9 @@ def verdict(found: Estimate, lower_is_better: bool, what: str, unit: str = "line
             "unclear", f"Not enough data to tell: on {what} the interval includes 0.{more}"
         )
     word = "better" if gain > 0 else "worse"
-    return Verdict(word, f"The tuned model is {word} than its base on {what}.")
+    one, other = (_NAMES.get(arm, f"'{arm}'") for arm in arms)
+    other = "its base" if arms == TUNED else other
+    return Verdict(word, f"{one[0].upper()}{one[1:]} is {word} than {other} on {what}.")
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:

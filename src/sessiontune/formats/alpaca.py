@@ -13,11 +13,12 @@ from collections.abc import Iterable
 
 import orjson
 
+from ..ledger import add_counts
 from ..model import Message, Text
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode
 from ..rows.flat import flat
-from ..rows.pieces import ESCAPED_GAP, LOSSES, add, count, dumps, encoded
+from ..rows.pieces import ESCAPED_GAP, LOSSES, count, dumps, encoded
 from ..seams import joined
 
 
@@ -40,7 +41,7 @@ class Alpaca:
     ) -> list[list[bytes]]:
         """One row, or none."""
         pieces, lost = flat(conversation, EncodeOptions(tools=False)).rendered()
-        add(losses, lost)
+        add_counts(losses, lost)
         prompts = [p for p in pieces if p.role == "user"]
         answers = [p for p in pieces if p.role == "assistant"]
         if not prompts or not answers:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from ..ledger import add_counts
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode, lines, pieces
 from ..rows.flat import flat
@@ -37,7 +38,7 @@ class Combined:
     ) -> list[list[bytes]]:
         """One conversation; none when no message of its own is left."""
         made = flat(conversation, options)
-        pieces.add(losses, made.own_losses)
+        add_counts(losses, made.own_losses)
         tools = [columns.tool_entry(tool) for tool in conversation.tools] if options.tools else []
         shared = columns.with_nulls(made.columns())
         shared |= {"tools": tools, "tools_inferred": conversation.tools_inferred}

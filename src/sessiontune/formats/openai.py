@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from ..ledger import add_counts
 from ..ports import Conversation, EncodeOptions
 from ..rows import decode, pieces
 from ..rows.flat import flat
@@ -41,7 +42,7 @@ class OpenAI:
         """One row, or none when there is no answer to train on."""
         made = flat(conversation, options)
         found, lost = made.rendered()
-        pieces.add(losses, lost)
+        add_counts(losses, lost)
         if not any(p.train for p in found):
             pieces.count_no_row(found, losses)
             return []

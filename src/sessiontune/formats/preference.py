@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..ledger import add_counts
 from ..model import Message, Pair, Session
 from ..ports import Conversation, EncodeOptions
 from ..rows.columns import tools_key
 from ..rows.flat import Flat, flat
-from ..rows.pieces import HEADS, Piece, add, count, dumps
+from ..rows.pieces import HEADS, Piece, count, dumps
 from ..rows.turns import Turn, alternate, answer_turn
 
 NAMES = ("kto", "dpo", "kto_sharegpt", "dpo_sharegpt")
@@ -106,13 +107,13 @@ class _Flats(NamedTuple):
     def prompt(self, pair: Pair, losses: dict[str, int]) -> list[Piece]:
         """What was said before, every call followed by its results."""
         found, lost = self(pair.prompt).rendered()
-        add(losses, lost)
+        add_counts(losses, lost)
         return found
 
     def side(self, messages: tuple[Message, ...], losses: dict[str, int]) -> list[Piece]:
         """One side as it stands: calls at its very end have no results yet."""
         made = self(messages)
-        add(losses, made.own_losses)
+        add_counts(losses, made.own_losses)
         return made.own
 
 

@@ -14,6 +14,7 @@ from itertools import groupby
 
 import orjson
 
+from ..ledger import add_counts
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode, lines, pieces
 from ..rows.flat import flat
@@ -32,7 +33,7 @@ class Raw:
     ) -> list[list[bytes]]:
         """One row for each of the session's own messages and results."""
         made = flat(conversation, options)
-        pieces.add(losses, made.own_losses)
+        add_counts(losses, made.own_losses)
         shared = columns.with_nulls(made.columns())
         rest = {k: v for k, v in shared.items() if k not in columns.OF_A_LINE}
         tail = b"," + pieces.dumps(rest)[1:-1]

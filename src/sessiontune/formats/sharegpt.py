@@ -19,11 +19,12 @@ from typing import Any
 
 import orjson
 
+from ..ledger import add_counts
 from ..model import Message, Part, Text, ToolResult
 from ..ports import Conversation, EncodeOptions
 from ..rows import decode
 from ..rows.flat import flat
-from ..rows.pieces import GAP, LOSSES, NO_RESULT, add, count_no_row, encoded
+from ..rows.pieces import GAP, LOSSES, NO_RESULT, count_no_row, encoded
 from ..rows.turns import alternate
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
@@ -55,7 +56,7 @@ class ShareGPT:
         """One row, or none when there is no answer to train on."""
         made = flat(conversation, options)
         pieces, lost = made.rendered()
-        add(losses, lost)
+        add_counts(losses, lost)
         system, turns = alternate(pieces, losses, ends="answer")
         if not any(p.train for p in pieces) or not turns:
             count_no_row(pieces, losses)

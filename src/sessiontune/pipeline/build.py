@@ -129,11 +129,11 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
         return _dry(request, inputs, prepared, store, read)
     request.note("deciding")
     chosen = choose(prepared, inputs, request.recipe, store)
-    refuse_nothing(prepared, chosen, store)
+    refuse_nothing(prepared, chosen, inputs, store)
     run.renew()
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
-    mixed = Mixed()
+    mixed = None
     if request.recipe.mix:
         mixed = add_general(built, request.recipe, prepared.preparation, store)
     gate(built.findings)
@@ -154,7 +154,7 @@ def _publish(
     prepared: Prepared,
     chosen: Chosen,
     built: Built,
-    mixed: Mixed,
+    mixed: Mixed | None,
     read: int,
 ) -> Export:
     books, stats = totals(inputs, prepared, built)
@@ -285,17 +285,6 @@ def _former(request: Request, store: Store, quick: str) -> Manifest | None:
 def _dry(request: Request, inputs: Inputs, prepared: Prepared, store: Store, read: int) -> Export:
     """What an export would hold, without writing rows."""
     books, stats = totals(inputs, prepared, Built())
-    manifest = describe(
-        request.recipe,
-        name_of(request),
-        inputs,
-        books,
-        stats,
-        "",
-        store.salt,
-        duplicates={},
-        leakage=(),
-        truncation={},
-        mixed=Mixed(),
-    )
+    name = name_of(request)
+    manifest = describe(request.recipe, name, inputs, books, stats, "", store.salt)
     return _result(request, inputs, manifest, books, read)

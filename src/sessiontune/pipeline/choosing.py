@@ -22,7 +22,7 @@ from .carrying import read_manifest
 from .contexts import with_contexts
 from .deciding import decided
 from .examples import Choice
-from .inputs import Inputs
+from .inputs import Inputs, no_sessions
 from .prepare import UnitMarks, UnitOutline
 from .preparing import Prepared, outlines
 from .select import has_filters, passes, reason_to_leave_out
@@ -153,8 +153,14 @@ _FILTERS = {
 }
 
 
-def refuse_nothing(prepared: Prepared, chosen: Chosen, store: Store) -> None:
-    """Raise UsageError if the filters leave no session: most likely one is misspelt."""
+def refuse_nothing(prepared: Prepared, chosen: Chosen, inputs: Inputs, store: Store) -> None:
+    """Raise SourceError if no log holds a session that the user's hook could have left out,
+    UsageError if the filters leave none: most likely one is misspelt."""
+    books = prepared.sum.books
+    if not any(chosen.choices.values()) and not any(
+        r.startswith("preprocess/") for r in books.drops
+    ):
+        raise no_sessions(inputs, books)
     reasons = Counter(c.reason for unit in chosen.choices.values() for c in unit.values())
     filters = Counter({reason: n for reason, n in reasons.items() if reason in _FILTERS})
     if not filters or not all(r.startswith(("select/", "verdict/")) for r in reasons):

@@ -34,10 +34,10 @@ def describe(
     build: str,
     salt: bytes,
     *,
-    duplicates: dict[str, int],
-    leakage: Sequence[Leakage],
-    truncation: dict[str, int],
-    mixed: Mixed,
+    duplicates: dict[str, int] | None = None,
+    leakage: Sequence[Leakage] = (),
+    truncation: dict[str, int] | None = None,
+    mixed: Mixed | None = None,
 ) -> Manifest:
     """The manifest without the files, which are not written yet."""
     return Manifest(
@@ -59,9 +59,9 @@ def describe(
         repairs=ranked(books.repairs),
         losses=ranked(books.losses),
         redactions=ranked(books.redactions),
-        duplicates=dict(sorted(duplicates.items())),
+        duplicates=dict(sorted((duplicates or {}).items())),
         leakage=tuple(leakage),
-        truncation=truncation,
+        truncation=truncation or {},
         mixed=_mixed(mixed),
     )
 
@@ -80,8 +80,8 @@ def _inputs(inputs: Inputs, books: Books, salt: bytes) -> tuple[Input, ...]:
     )
 
 
-def _mixed(mixed: Mixed) -> dict[str, int]:
-    if not mixed.rows:
+def _mixed(mixed: Mixed | None) -> dict[str, int]:
+    if mixed is None or not mixed.rows:
         return {}
     return {"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from .. import registry
-from ..ledger import Ledger
+from ..ledger import Ledger, add_counts
 from ..measure import Truncation
 from ..model import Finding, Split, ToolDef
 from ..packs import Pack, Place, writing
@@ -280,7 +280,7 @@ def _encode(
                 stream = LONG
             rows = rows_of(encoder, conversation, options, losses)
             segment.add(stream_name(stream, conversation.split), rows)
-        _count(losses, name, summary.ledger)
+        count_losses(losses, name, summary.ledger)
     # After the rows: encoding them cached the texts' UTF-8, whose bytes are counted here.
     summary.stats.add(made.whole, made.tokens, options.thinking)
     if made.pairs:
@@ -307,13 +307,12 @@ def _encode_pairs(
         losses: dict[str, int] = {}
         rows = preference.parts(name, pairs, options, losses, made.whole)
         segment.add(f"preferences.{name}", rows)
-        _count(losses, name, summary.ledger)
+        count_losses(losses, name, summary.ledger)
 
 
-def _count(losses: dict[str, int], name: str, ledger: Ledger) -> None:
-    for reason, n in losses.items():
-        key = f"{name}/{reason}"
-        ledger.losses[key] = ledger.losses.get(key, 0) + n
+def count_losses(losses: dict[str, int], name: str, ledger: Ledger) -> None:
+    """Count what the rows of a format could not carry."""
+    add_counts(ledger.losses, {f"{name}/{reason}": n for reason, n in losses.items()})
 
 
 def forks_of(heads: list[Head]) -> frozenset[str]:

@@ -11,10 +11,12 @@ import msgspec
 
 from .. import codec, registry
 from ..errors import SourceError
+from ..figures import several
+from ..ledger import Books
 from ..manifest import Input
 from ..model import Fault
 from ..ports import FileIndex, LogFile, Runner, merge_index
-from ..reasons import plain
+from ..reasons import drop_words, plain
 from ..sources.foreign import advice, unread
 from ..sources.lines import BOM
 from ..store import FileRow, Store
@@ -133,14 +135,35 @@ def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
     if not inputs.faults:
         where = _some([utf8(str(root)) for root in roots], 3)
         return SourceError(f"No session logs found in {where}.", hint)
-    first, more = inputs.faults[0], ""
-    if len(inputs.faults) > 1:
-        more = f", and {len(inputs.faults) - 1:,} more"
-    why = first.detail or plain(first.reason)
     return SourceError(
-        f"No session logs could be read there: {first.file}: {why}{more}.",
+        f"No session logs could be read there: {_first(inputs.faults)}.",
         "Check its permissions and its name. " + hint,
     )
+
+
+def no_sessions(inputs: Inputs, books: Books) -> SourceError:
+    """The error when the logs that were found hold no session: what became of their records."""
+    why = []
+    if books.dropped:
+        most = max(books.drops, key=books.drops.__getitem__)
+        why.append(f"{books.dropped:,} are left out (most: {drop_words(most)})")
+    if books.faults:
+        why.append(f"{books.faulty:,} cannot be read ({_first(books.faults)})")
+    records = several(sum(books.records.values()), "record")
+    return SourceError(
+        f"There is no session in {several(len(inputs.rows), 'session log')}: of {records},"
+        f" {' and '.join(why) or 'none is of one'}.",
+        "Nothing was written, a former export stays as it is. `sessiontune scan` lists what cannot"
+        " be read: restore those logs, or name a folder that holds others.",
+    )
+
+
+def _first(faults: Sequence[Fault]) -> str:
+    """The first of some faults, and how many more there are."""
+    first = faults[0]
+    place = f"{first.file}:{first.line}" if first.line else first.file
+    why = plain(first.reason) if first.line else first.detail or plain(first.reason)
+    return f"{place}: {why}" + (f", and {len(faults) - 1:,} more" if len(faults) > 1 else "")
 
 
 # ------------------------------------------------------------------ what changed

@@ -23,6 +23,7 @@ from .finish import (
     BuildSummary,
     Segment,
     auditor_of,
+    count_losses,
     rows_of,
     separator,
     stream_name,
@@ -75,9 +76,7 @@ def mix_in(
                 losses: dict[str, int] = {}
                 rows = rows_of(registry.format(name), conversation, encode, losses)
                 segment.add(stream_name(name, "train"), rows)
-                for reason, n in losses.items():
-                    lost = f"{name}/{reason}"
-                    summary.ledger.losses[lost] = summary.ledger.losses.get(lost, 0) + n
+                count_losses(losses, name, summary.ledger)
         place = segment.close()
     summary.streams = segment.streams
     summary.findings = segment.findings

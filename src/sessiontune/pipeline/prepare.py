@@ -18,7 +18,7 @@ import msgspec
 
 from .. import codec, registry
 from ..candidates import keys_of
-from ..ledger import Ledger, lines_of
+from ..ledger import Ledger, add_counts, lines_of
 from ..marks import Mark, outlined
 from ..model import Drop, Fault, Message, Session, Text, Thinking, ToolResult
 from ..notes import Sketches
@@ -248,12 +248,7 @@ def _sessions(
         for file in task.gone:
             if rest := ledger.balance(file):
                 ledger.drop(Drop("link", "resumed_copy", file=file, count=rest))
-    _count(redactor, ledger)
-
-
-def _count(redactor: Redactor, ledger: Ledger) -> None:
-    for kind, n in redactor.take_counts().items():
-        ledger.redactions[kind] = ledger.redactions.get(kind, 0) + n
+    add_counts(ledger.redactions, redactor.take_counts())
 
 
 def _vanished(task: PrepareTask, redactor: Redactor) -> Vanished:
@@ -296,8 +291,7 @@ def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | No
         session = changed
     if not session.messages:
         return None
-    for file, n in lines_of(session).items():
-        ledger.used[file] = ledger.used.get(file, 0) + n
+    add_counts(ledger.used, lines_of(session))
     return session
 
 

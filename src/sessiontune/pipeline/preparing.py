@@ -11,7 +11,7 @@ import msgspec
 
 from .. import __version__, codec, notes
 from ..errors import StoreError
-from ..ledger import Books, Ledger
+from ..ledger import Books, Ledger, add_counts
 from ..model import Fault
 from ..packs import Place, left_of, packed
 from ..ports import Runner
@@ -306,8 +306,7 @@ def counts_of(files: set[str], old: Ledger, *, hooked: bool) -> Ledger:
         counts = old.by_file.get(path, {}).items()
         again = "preprocess/" if hooked else "/"
         ledger.by_file[path] = {k: n for k, n in counts if not k.startswith(again)}
-        for name, n in ledger.by_file[path].items():
-            if not name.startswith("fault/"):
-                ledger.drops[name] = ledger.drops.get(name, 0) + n
+        dropped = {k: n for k, n in ledger.by_file[path].items() if not k.startswith("fault/")}
+        add_counts(ledger.drops, dropped)
     ledger.faults.extend(f for f in old.faults if f.file in files)
     return ledger

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from ..ledger import Ledger, lines_of
+from ..ledger import Ledger, add_counts, lines_of
 from ..model import Message, Session, ToolCall
 from ..packs import Place, left_of, writing
 from ..store import Prepared, Store, UnitRow
@@ -53,8 +53,7 @@ class _Cut:
                 calls = (part.id for part in message.parts if type(part) is ToolCall)
                 self._calls.update(calls)
         if session.key in self.sessions:
-            for file, n in lines_of(session).items():
-                self.lines[file] = self.lines.get(file, 0) + n
+            add_counts(self.lines, lines_of(session))
 
     def _kept(self, session: Session) -> Iterator[Message]:
         """The messages that stay; one without a place in a log goes with the one before it."""
@@ -134,6 +133,5 @@ def remnant(
 
 def _counted(sessions: Iterator[Session], ledger: Ledger) -> Iterator[Session]:
     for session in sessions:
-        for file, n in lines_of(session).items():
-            ledger.used[file] = ledger.used.get(file, 0) + n
+        add_counts(ledger.used, lines_of(session))
         yield session

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from .. import codec, registry
-from ..ledger import Ledger
+from ..ledger import Ledger, add_counts
 from ..model import Finding, Session, Text, Thinking, ToolCall, ToolResult
 from ..packs import packed
 from ..ports import ReadOptions, Runner
@@ -194,9 +194,8 @@ def _merge(total: Survey, part: Survey) -> None:
         listed[finding.kind] = listed.get(finding.kind, 0) + 1
         if listed[finding.kind] <= KEEP_PLACES:
             total.places.append(finding)
-    for counts, more in ((total.kinds, part.kinds), (total.models, part.models)):
-        for name, n in more.items():
-            counts[name] = counts.get(name, 0) + n
+    add_counts(total.kinds, part.kinds)
+    add_counts(total.models, part.models)
     for name, project in part.projects.items():
         mine = total.projects.setdefault(name, ProjectCount())
         mine.sessions += project.sessions
@@ -205,5 +204,4 @@ def _merge(total: Survey, part: Survey) -> None:
         mine.tokens += project.tokens
         mine.first = min(filter(None, (mine.first, project.first)), default="")
         mine.last = max(mine.last, project.last)
-        for kind, n in project.findings.items():
-            mine.findings[kind] = mine.findings.get(kind, 0) + n
+        add_counts(mine.findings, project.findings)

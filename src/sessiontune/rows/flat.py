@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
+from ..ledger import add_counts
 from ..model import Message, ToolResult
 from ..ports import Conversation, EncodeOptions
 from .columns import columns, tools_key
-from .pieces import NO_RESULT, Call, Piece, add, count, dumps, piece_of, result_of
+from .pieces import NO_RESULT, Call, Piece, count, dumps, piece_of, result_of
 
 #: `id` of a message -> the message itself (so that its id is not reused), its pieces, their losses.
 Memory = dict[int, tuple[Message, tuple[Piece, ...], dict[str, int]]]
@@ -62,7 +63,7 @@ class Flat:
         """Prefix and own pieces with every call followed by its results, and the losses."""
         if self._paired is None:
             losses = dict(self.own_losses)
-            add(losses, self.prefix_losses)
+            add_counts(losses, self.prefix_losses)
             self._paired = (_paired([*self.prefix, *self.own], losses, self.options), losses)
         return self._paired
 
@@ -133,7 +134,7 @@ def _pieces(
                 pieces = (msgspec.structs.replace(pieces[0], train=trained),)
         out += pieces
         if lost:
-            add(losses, lost)
+            add_counts(losses, lost)
     return out
 
 

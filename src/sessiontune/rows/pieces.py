@@ -62,12 +62,6 @@ class Piece(msgspec.Struct, gc=False):
     train: bool
 
 
-def add(total: dict[str, int], more: dict[str, int]) -> None:
-    """Add counts to `total`."""
-    for name, n in more.items():
-        total[name] = total.get(name, 0) + n
-
-
 def count(total: dict[str, int], name: str, n: int = 1) -> None:
     """Count one thing."""
     total[name] = total.get(name, 0) + n

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from ..errors import UsageError
@@ -22,6 +23,7 @@ from ..evaluation.heldout import (
     Run,
     held_digest,
     numbered_examples,
+    template_examples,
     with_long,
 )
 from ..evaluation.side import KEPT, HeldSide, groups_of, held_rows, kept_folder, side_of_then
@@ -34,6 +36,11 @@ from .trained import UNSEEN, Trained, keyed, lineages_of, makers, run_of, seen_i
 def side_of(run: Run) -> HeldSide:
     """The present held-out side of the export if that is an honest test, else the one at the time
     of training. Raises UsageError if there is neither."""
+    side = _side_of(run)
+    return msgspec.structs.replace(side, fitted=partial(_fitted, run, side.everything))
+
+
+def _side_of(run: Run) -> HeldSide:
     trained, kept = trained_on(run.folder), kept_folder(run)
     now = held_digest(run.data)
     if now == run.record["data"].get("held", now):
@@ -58,8 +65,7 @@ def side_of(run: Run) -> HeldSide:
         f"Tested on what {run.data} holds out now, {_groups(every)}; {before:,} when this "
         "run was trained. None of it was trained on."
     )
-    fitted = partial(_fitted, run, rows)
-    return HeldSide(root=run.data, rows=rows, then=False, note=note, fitted=fitted)
+    return HeldSide(root=run.data, rows=rows, then=False, note=note)
 
 
 def check_base(run: Run, side: HeldSide) -> list[str]:
@@ -168,10 +174,11 @@ def _trained_names(export: Path) -> set[str]:
         return lineages_of(orjson.loads(line) for line in lines)
 
 
-def _fitted(run: Run, rows: dict[str, dict[str, Any]], template: Template) -> list[HeldExample]:
-    """The rows as the trainer would cut them: windows no longer than the run's length."""
-    every = with_long(run.data, rows)
-    listed = [Row(where, body) for where, body in every.items()]
+def _fitted(run: Run, every: dict[str, dict[str, Any]], template: Template) -> list[HeldExample]:
+    """The rows as the trainer would cut them: windows no longer than the run's length. Rows that
+    the template refuses are none: no preflight has seen these."""
+    taken = (w for w, body in every.items() if template_examples(template, body, w))
+    listed = [Row(where, every[where]) for where in taken]
     limit = int((run.record.get("spec") or {}).get("eval_limit") or 0)
     made = spread(prepare(listed, template, run.length), limit)
     return numbered_examples([(e.where, e.ids, e.labels) for e in made.examples], every)

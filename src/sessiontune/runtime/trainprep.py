@@ -26,7 +26,7 @@ from ..training.hardware import Machine, machine
 from ..training.others import jsonl
 from ..training.preference import weights
 from ..training.preferencedata import Preferences, check_preferences, prepare_preferences
-from ..training.preflight import check_data
+from ..training.preflight import check_data, groups_on_both_sides
 from ..training.prepare import Prepared, packs, prepare, spread, write_tokens
 from ..training.shortage import crowded
 from ..training.spec import TrainSpec, to_dict
@@ -220,7 +220,11 @@ def _preferences(
         train=Prepared(rows=len(data.train)),
         held=Prepared(rows=len(data.eval)),
         plan=plan,
-        checks=(*check_preferences(train, held, spec.task), *_unseen(base[0], data)),
+        checks=(
+            *check_preferences(train, held, spec.task),
+            *groups_on_both_sides(data),
+            *_unseen(base[0], data),
+        ),
         fingerprint=total.hexdigest(),
         pairs=(train, held),
     )

@@ -31,7 +31,7 @@ from ..evidence import (
 from ..model import Label, Message, Session, ToolResult
 from ..wording import read
 
-#: Labels of assistant turns that bear no loss.
+#: Labels of failed turns, which bear no loss (not so `cancelled`, `no_match`, direction changes).
 MASKED = (
     "tool_error",
     "command_failed",
@@ -44,8 +44,6 @@ MASKED = (
 )
 #: The least confidence of labels that mask.
 CONFIDENCE = 0.8
-#: Labels of failed turns (`cancelled`, `no_match` and direction changes are none).
-FAILURES = MASKED
 #: What precedes the first name of a path.
 _LEADING = re.compile(r"\A(?:\.{0,2}/)+")
 #: Kinds of messages in which neither the person nor the model says anything.
@@ -288,7 +286,7 @@ def end_reason(messages: Sequence[Message], labels: Sequence[Label], continued: 
     if last.role == "tool":
         if about & {"rejected", "denied"}:
             return "rejected"
-        return "failed" if about & set(FAILURES) else "cut"
+        return "failed" if about & set(MASKED) else "cut"
     if calls_of(last):
         return "cut"
     return "accepted" if _approved(messages, names) else "completed"

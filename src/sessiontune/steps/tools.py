@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ..ledger import add_counts
 from ..model import Session, ToolCall, ToolDef
 
 #: Objects with more distinct keys are maps, not records: their keys are data.
@@ -66,9 +67,7 @@ def merge(total: Shapes, more: Shapes) -> None:
         mine = total.setdefault(name, ToolShape())
         mine.calls += shape.calls
         for prop, types in shape.properties.items():
-            counts = mine.properties.setdefault(prop, {})
-            for kind, n in types.items():
-                counts[kind] = counts.get(kind, 0) + n
+            add_counts(mine.properties.setdefault(prop, {}), types)
 
 
 def definitions(shapes: Shapes) -> dict[str, ToolDef]:

@@ -11,7 +11,7 @@ from ..errors import PreflightError
 from ..templating import Template
 from .checks import Check
 from .data import Row
-from .preflight import LOSS_LIMIT
+from .preflight import APART, LOSS_LIMIT
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,4 +116,4 @@ def check_preferences(train: Preferences, held: Preferences, task: str) -> list[
     both = sum(tuple(row.items()) in known for row in held.rows)
     level, hint = "bad" if both else "good", "Export again, which splits by lineage."
     seen = f"{both} rows on both sides"
-    return [*checks, Check("train and evaluation apart", level, seen, hint)]
+    return [*checks, Check(APART, level, seen, hint)]

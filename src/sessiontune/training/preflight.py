@@ -161,9 +161,27 @@ def _judged(data: DataSet) -> Check:
     return Check(name, "note" if words else "good", words or f"{held} independent groups")
 
 
+APART = "train and evaluation apart"
+
+
+def groups_on_both_sides(data: DataSet) -> list[Check]:
+    """The check that held-out rows share no lineage, and no group of near-copies, with training
+    rows, if it fails: files that were put together by hand may."""
+
+    def names(row: Row) -> set[tuple[str, str]]:
+        return {(kind, str(row.body[kind])) for kind in ("lineage", "group") if row.body.get(kind)}
+
+    trained = set().union(*map(names, data.train))
+    both = [row.where for row in data.eval if not trained.isdisjoint(names(row))]
+    if not both:
+        return []
+    seen = f"{both[0]} and {len(both) - 1} more share a lineage or group with training rows."
+    return [Check(APART, "bad", seen, "Export again, which splits by lineage.")]
+
+
 def _leak(data: DataSet, train: Prepared, held: Prepared) -> Check:
-    """Rows on both sides, by what bears loss and by the text of the whole row."""
-    name = "train and evaluation apart"
+    """Rows on both sides, by their tokens, their lineage and their group."""
+    name = APART
 
     def mark(example: Encoded) -> bytes:
         joined = ",".join(map(str, example.ids)).encode()
@@ -181,13 +199,8 @@ def _leak(data: DataSet, train: Prepared, held: Prepared) -> Check:
             name, "bad", f"{example.where} is also in training ({known[mark(example)]}).",
             "Its loss would flatter the model; export again, which splits by lineage.",
         )  # fmt: skip
-    groups = {str(r.body["lineage"]) for r in data.train if r.body.get("lineage")}
-    both = [r.where for r in data.eval if str(r.body.get("lineage") or "") in groups]
-    if both:
-        return Check(
-            name, "bad", f"{both[0]} and {len(both) - 1} more share a lineage with training rows.",
-            "Export again, which splits by lineage.",
-        )  # fmt: skip
+    if shared := groups_on_both_sides(data):
+        return shared[0]
     if short:
         seen = (
             f"no lineage; {short} of {len(held.examples)} examples, answers without their context"
