@@ -149,10 +149,10 @@ def _names(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def _session(row: dict[str, Any], state: Path | None) -> Session | None:
     from ..pipeline.lookup import session
-    from ..store import Store, default_state
+    from ..store import Store, default_state, is_state
 
     place = state or default_state()
-    if not place.is_dir():
+    if not is_state(place):
         return None
     with Store(place, write=False) as store:
         return session(store, str(row.get("id")))
