@@ -6,6 +6,7 @@ import json
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sessiontune.errors import UsageError
@@ -14,8 +15,8 @@ from sessiontune.shipping.clients import CLIENTS, Target, settings, write
 TARGET = Target("http://127.0.0.1:8040", "tuned", 16384)
 
 
-def put(client: str, project: Path) -> list[tuple[Path, Path | None]]:
-    return [(w.file, w.backup) for w in write(settings(client, TARGET, project, {}))]
+def put(client: str, project: Path, target: Target = TARGET) -> list[tuple[Path, Path | None]]:
+    return [(w.file, w.backup) for w in write(settings(client, target, project, {}))]
 
 
 @pytest.mark.parametrize("name", sorted(CLIENTS))
@@ -57,7 +58,8 @@ def test_claude_keeps_what_was_there(tmp_path: Path) -> None:
     assert new["env"]["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] == "4096"
     assert int(new["env"]["API_TIMEOUT_MS"]) > 600_000  # not its own ten minutes
     assert json.loads(backup.read_text(encoding="utf-8")) == old
-    [(_, second)] = put("claude", tmp_path)
+    other = msgspec.structs.replace(TARGET, context=8192)
+    [(_, second)] = put("claude", tmp_path, other)
     assert second is not None
     assert second != backup  # the first copy, of the person's own file, is never overwritten
 
@@ -116,14 +118,41 @@ def test_either_all_files_of_a_client_change_or_none(tmp_path: Path) -> None:
     assert (tmp_path / ".aider.conf.yml").read_text() == "dark-mode: true\n"
 
 
-@pytest.mark.parametrize("broken", ["{ // comment\n}", "[1]", "{"])
-def test_files_that_are_not_plain_json_are_left_alone(tmp_path: Path, broken: str) -> None:
+@pytest.mark.parametrize(
+    "broken",
+    [b"{ // comment\n}", b"[1]", b"{", b'{"provider": "x"}', b'{"provider": [1]}', b"\xff{}"],
+)
+def test_files_that_are_not_plain_json_are_left_alone(tmp_path: Path, broken: bytes) -> None:
     file = tmp_path / "opencode.json"
-    file.write_text(broken)
+    file.write_bytes(broken)
     with pytest.raises(UsageError):
         write(settings("opencode", TARGET, tmp_path, {}))
-    assert file.read_text() == broken
+    assert file.read_bytes() == broken
     assert [p.name for p in tmp_path.iterdir()] == ["opencode.json"]
+
+
+def test_a_folder_in_a_files_place_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "opencode.json").mkdir()
+    with pytest.raises(UsageError, match="is no text"):
+        put("opencode", tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["opencode.json"]
+
+
+def test_written_twice_there_is_one_backup(tmp_path: Path) -> None:
+    (tmp_path / "opencode.json").write_text("{}")
+    [(_, backup)] = put("opencode", tmp_path)
+    assert backup is not None
+    assert put("opencode", tmp_path) == [(tmp_path / "opencode.json", None)]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_file_behind_a_link_stays_behind_it(tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles.yml"
+    kept.write_text("\ufeffdark-mode: true\n", encoding="utf-8")  # as some editors begin a file
+    (tmp_path / ".aider.conf.yml").symlink_to(kept)
+    put("aider", tmp_path)
+    assert (tmp_path / ".aider.conf.yml").is_symlink()
+    assert kept.read_text(encoding="utf-8").startswith("dark-mode: true\nopenai-api-base:")
 
 
 def test_cline_cannot_be_written_and_unknown_clients_are_named(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ import msgspec
 
 from ..errors import UsageError
 
+_BY_HAND = "Enter them by hand: the same command without --write prints them."
+
 
 class Target(msgspec.Struct, frozen=True):
     """What a client must know. `url` without a path; `context` in tokens."""
@@ -68,17 +70,28 @@ def write(found: Settings) -> list[Written]:
     if not found.changes:
         raise UsageError(
             f"{found.client} keeps its settings where no program can write them.",
-            "Enter them by hand: the same command without --write prints them.",
+            _BY_HAND,
         )
     texts = []
     for change in found.changes:
-        old = change.file.read_text(encoding="utf-8") if change.file.is_file() else ""
-        texts.append((change.file, old, change.merge(old)))
+        file = change.file.resolve()  # who keeps it elsewhere, behind a link, goes on so
+        old = _read(file)
+        texts.append((file, old, change.merge(old)))
     return [_put(*text) for text in texts]
+
+
+def _read(file: Path) -> str:
+    """The text of a settings file, "" where there is none. UsageError if it is no text."""
+    try:
+        return file.read_text(encoding="utf-8-sig") if file.exists() else ""
+    except (UnicodeDecodeError, IsADirectoryError) as wrong:
+        raise UsageError(f"{file} is no text: {wrong}.", _BY_HAND) from wrong
 
 
 def _put(file: Path, old: str, new: str) -> Written:
     backup: Path | None = None
+    if old == new:
+        return Written(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     if old:
         names = (file.with_name(f"{file.name}.bak{n}") for n in itertools.count(1))
@@ -119,7 +132,7 @@ def _claude(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
 
     def merge(old: str) -> str:
         data = _object(old, "settings.local.json")
-        return _json({**data, "env": {**(data.get("env") or {}), **names}})
+        return _json({**data, "env": {**_inner(data, "env"), **names}})
 
     file = project / ".claude/settings.local.json"
     return Settings("claude", text, (Change(file, merge),))
@@ -146,9 +159,8 @@ def _opencode(target: Target, project: Path, env: Mapping[str, str]) -> Settings
 
     def merge(old: str) -> str:
         data = _object(old, "opencode.json")
-        merged = {**data, **mine}
-        merged["provider"] = {**(data.get("provider") or {}), "sessiontune": provider}
-        return _json(merged)
+        providers = {**_inner(data, "provider"), "sessiontune": provider}
+        return _json({**data, **mine, "provider": providers})
 
     return Settings("opencode", _json(mine), (Change(project / "opencode.json", merge),))
 
@@ -269,12 +281,18 @@ def _object(text: str, name: str) -> dict[str, Any]:
     try:
         data = json.loads(text) if text.strip() else {}
     except ValueError as wrong:
-        raise UsageError(
-            f"{name} is not plain JSON: {wrong}", "Add the settings by hand: leave --write out."
-        ) from wrong
+        raise UsageError(f"{name} is not plain JSON: {wrong}", _BY_HAND) from wrong
     if not isinstance(data, dict):
-        raise UsageError(f"{name} does not hold an object.", "Add the settings by hand.")
+        raise UsageError(f"{name} does not hold an object.", _BY_HAND)
     return data
+
+
+def _inner(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object in the settings, empty where there is none."""
+    inner = data.get(name) or {}
+    if not isinstance(inner, dict):
+        raise UsageError(f"'{name}' in the settings is no object.", _BY_HAND)
+    return inner
 
 
 def _json(data: Mapping[str, Any]) -> str:
