@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UsageError
+from ..errors import ToolError, UsageError
 from .again import program
 from .console import Console, print_plain
 from .options import Place, port_option
 
 if TYPE_CHECKING:
+    from ..runtime.host import Hosted, Hosting
     from ..shipping.clients import Target
+    from ..shipping.run import Run
 
 #: Where `serve` listens unless told otherwise; `--client` prints settings for it.
 PORT = 8040
@@ -65,12 +68,17 @@ def serve(
     started: the client's settings are printed, or written.
     """
     from ..runtime.door import as_origin, check_port, open_door
-    from ..runtime.host import Hosting, context_to_serve, hosted
+    from ..runtime.host import Hosting, context_to_serve
+    from ..runtime.serving import ENDED
     from ..shipping.clients import Target
     from ..shipping.run import read_run
 
     known = read_run(run, base, out)
     if client:
+        if not port:
+            raise UsageError(
+                "Which port? Settings name the one that `serve` says it has.", "--port N"
+            )
         context = context_to_serve(known, Hosting(**given))
         _settings(console, client, write, Target(f"http://127.0.0.1:{port}", known.slug, context))
         return
@@ -79,8 +87,7 @@ def serve(
     origins = tuple(map(as_origin, allow_origin))
     check_port(port)
     with (
-        console.progress("load the model"),
-        hosted(known, Hosting(**given), os.environ) as model,
+        loaded(console, known, Hosting(**given)) as model,
         open_door(port, model.client, model.model, origins) as door,
     ):
         data = {"url": door.url, "model": model.model, "context": model.context}
@@ -89,7 +96,20 @@ def serve(
         console.emit(data, lambda rich: print_plain(rich, told))
         console.say(f"Serving {model.what}, {model.context} tokens of context. Ctrl-C ends it.")
         with contextlib.suppress(KeyboardInterrupt):  # the way to end it, not an error
-            threading.Event().wait()
+            while model.alive():
+                time.sleep(1)
+            raise ToolError(*ENDED)
+
+
+@contextlib.contextmanager
+def loaded(console: Console, known: Run, hosting: Hosting) -> Iterator[Hosted]:
+    """The model while the block runs; that it is loaded, which can take minutes, is shown."""
+    from ..runtime.host import hosted
+
+    with contextlib.ExitStack() as serving:
+        with console.progress("load the model"):
+            model = serving.enter_context(hosted(known, hosting, os.environ))
+        yield model
 
 
 def _told(url: str, model: str, run: Path, asked: dict[str, Any]) -> str:

@@ -39,16 +39,21 @@ class Guide(msgspec.Struct, frozen=True):
     yours: bool = False
 
 
-def pick(run: Run, shipped: Shipped, kind: str | None = None) -> ShippedFile:
-    """The GGUF to serve. UsageError when there is none (of that type)."""
-    files = sorted(shipped.files, key=lambda file: not file.base)  # of one type the merged one
-    found = {f.type: f for f in files if f.type != SAFETENSORS and (not kind or not f.base)}
+def pick(run: Run, shipped: Shipped, kind: str | None = None, adapter: bool = False) -> ShippedFile:
+    """The GGUF to serve, with `adapter` the LoRA. UsageError when there is none (of that type)."""
+    files = [f for f in shipped.files if f.type != SAFETENSORS]
+    if kind or adapter:
+        files = [f for f in files if bool(f.base) is adapter]
+    files.sort(key=lambda file: not file.base)  # of one type the merged one
+    found = {f.type: f for f in files}
     for wanted in (kind,) if kind else (*PREFERRED, *found):
         if wanted in found:
             return found[wanted]
+    what = "LoRA GGUF with its base" if adapter else "GGUF"
+    more = (" --adapter-only" if adapter else "") + (f" --type {kind}" if kind else "")
     raise UsageError(
-        f"There is no GGUF{f' of type {kind}' if kind else ''} yet.",
-        f"sessiontune ship {run.typed}{f' --type {kind}' if kind else ''}",
+        f"There is no {what}{f' of type {kind}' if kind else ''} yet.",
+        f"sessiontune ship {run.typed}{more}",
     )
 
 
