@@ -236,14 +236,17 @@ def test_two_commands_may_fetch_the_converter_at_once(
     assert list((tmp_path / "cache").iterdir()) == [root]
 
 
-def test_quantisers_are_found_or_the_ways_out_are_named(tmp_path: Path) -> None:
+def test_quantisers_are_found_or_the_ways_out_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UsageError, match="is not there"):
         quantise.find_quantiser(tmp_path / "none", None)
     library = tmp_path / "libllama.so"
     library.write_bytes(b"")
     assert quantise.find_quantiser(library, None) == quantise.Quantiser("library", library)
+    monkeypatch.setattr(quantise, "find_quantiser", lambda *_: None)
     with pytest.raises(ToolError, match="nothing here that quantises") as caught:
-        quantise.check_quantiser(None, "q4_k_m")
+        quantise.need_quantiser(None, None, "q4_k_m")
     assert "--ollama-quantize" in caught.value.hint
     narrow = GgufHead(3, {"general.architecture": "llama", "llama.embedding_length": 192}, (), 0)
     with pytest.raises(PreflightError, match="multiple of 256"):

@@ -77,6 +77,17 @@ def run_job(
     return status
 
 
+def run_kept(job: Job, cwd: Path, on_line: OnLine) -> tuple[int, list[str]]:
+    """`run_job`; with the status come the lines of the output."""
+    said: list[str] = []
+
+    def keep(line: str) -> None:
+        said.append(line)
+        on_line(line)
+
+    return run_job(job, cwd, keep), said
+
+
 def _end_late(service: Service, late: threading.Event) -> None:
     late.set()
     service.stop()

@@ -17,8 +17,8 @@ from .leash import WATCHED
 from .run import Run
 from .tokenizer import Vocabulary, pre_tokenizer_name
 
-#: Types that the converter writes itself.
-DIRECT = ("f16", "bf16", "q8_0")
+#: Types that the converter writes itself -> bytes of a weight.
+DIRECT = {"f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32}
 _ENV = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",

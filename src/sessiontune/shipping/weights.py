@@ -74,6 +74,11 @@ def base_weights(base: Path) -> dict[str, Path]:
         return dict.fromkeys(opened.keys(), single)
 
 
+def count_weights(folder: Path) -> int:
+    """How many numbers the safetensors of a model's folder hold."""
+    return sum(math.prod(shape) for shape in _shapes(base_weights(folder)).values())
+
+
 def plan_merge(base: Path, adapter: Path) -> MergePlan:
     """Match the adapter with the base, by names and shapes.
 
