@@ -9,6 +9,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import UsageError, WorseError
 from ..whole import write_whole
@@ -80,8 +81,6 @@ def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
 
         compare_blind(result, run / "evaluation" / "blind.jsonl")
         return
-    import msgspec
-
     worse = WorseError(result.sentence, f"Look at {run / 'evaluation' / 'report.html'}.")
     fails = chosen["fail_if_worse"] and result.outcome == "worse"
     console.emit(
@@ -117,8 +116,6 @@ def run_evaluation(console: Console, run: Path, max_cases: int) -> Result:
 
 
 def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Result:
-    from msgspec.structs import replace
-
     from ..evaluation.evaluate import evaluate as evaluate_run
     from ..evaluation.evaluate import result_json
     from ..evaluation.heldout import open_run
@@ -132,7 +129,7 @@ def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Resul
     notes = [*check_base(opened, side), *check_arms(opened, side, arms)]
     with console.progress("evaluate") as progress:
         result = evaluate_run(opened, options, progress, side)
-    result = replace(result, notes=(*result.notes, *notes))
+    result = msgspec.structs.replace(result, notes=(*result.notes, *notes))
     folder = run / "evaluation"
     folder.mkdir(exist_ok=True)
     _set_aside(folder, result.held)

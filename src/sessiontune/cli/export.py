@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import UsageError
 from ..recipe import Recipe
@@ -169,8 +170,6 @@ def _must_not_stand_in(folder: Path) -> None:
 
 def as_json(result: Export) -> dict[str, Any]:
     """The machine-readable result."""
-    import msgspec
-
     return {
         "folder": str(result.folder),
         "unchanged": result.unchanged,

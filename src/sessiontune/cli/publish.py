@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from ..errors import UsageError
 from .console import Console, print_plain
@@ -51,8 +52,6 @@ def publish(
     must_be_ours(folder)
     terms = Terms(license=license_name, accepted=i_may_publish)
     if dry_run:
-        import msgspec
-
         _, plan = prepare(folder, terms)
         listed = "\n".join(plan.files)
         console.emit(

@@ -11,6 +11,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import ToolError, UsageError
 from .again import program
@@ -128,8 +129,6 @@ def _told(url: str, model: str, run: Path, asked: dict[str, Any]) -> str:
 
 
 def _settings(console: Console, client: str, write: bool, target: Target) -> None:
-    import msgspec
-
     from ..shipping import clients
 
     found = clients.settings(client, target, Path.cwd(), os.environ)

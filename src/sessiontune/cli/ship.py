@@ -8,6 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import UsageError
 from ..figures import several
@@ -129,8 +130,6 @@ def run_ship(
     console: Console, run: Path, base: Path | None, options: ShipOptions
 ) -> tuple[Shipped, Path, Guide]:
     """Ship with progress on stderr; the same for `ship`, `tune` and `demo`."""
-    import msgspec
-
     from ..runtime.guide import write_guide
     from ..runtime.ship import ship as make
     from ..shipping.run import read_run
@@ -175,8 +174,6 @@ def to_ollama(
 
 def as_json(shipped: Shipped, out: Path, created: Created | None) -> dict[str, Any]:
     """The result for `--json`."""
-    import msgspec
-
     data: dict[str, Any] = msgspec.to_builtins(shipped)
     data["folder"] = str(out)
     data["ollama"] = msgspec.to_builtins(created) if created else None

@@ -8,6 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import SourceError, UsageError
 from .again import program
@@ -171,8 +172,6 @@ def _origins(session: Session | None) -> list[dict[str, Any]]:
 def _overview(
     console: Console, folder: Path, manifest: Manifest, sample: dict[str, Any] | None
 ) -> None:
-    import msgspec
-
     from .summary import draw_few, draw_manifest
 
     def draw(rich: RichConsole) -> None:

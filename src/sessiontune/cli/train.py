@@ -8,6 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import AdviceError, UsageError
 from .again import program
@@ -253,8 +254,6 @@ def run_train(
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
     """The result for `--json`."""
-    import msgspec
-
     return {
         "run": str(outcome.folder),
         "status": outcome.run.get("status", "planned"),

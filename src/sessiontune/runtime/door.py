@@ -9,7 +9,6 @@ let it ask and read.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import re
 import select
@@ -21,7 +20,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ..errors import EndpointError, UsageError
+from ..errors import EndpointError, UsageError, no_port
 from ..evaluation.endpoint import Endpoint, Reply
 
 #: What is passed on: the OpenAI and Anthropic interfaces, and what tools need besides.
@@ -52,14 +51,7 @@ class Door(ThreadingHTTPServer):
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise UsageError(
-                    f"Port {port} is taken by another program.",
-                    "Name another one with --port N; --port 0 takes any that is free.",
-                ) from error
-            if error.errno == errno.EACCES:
-                raise UsageError(f"You may not use port {port}.", "Use one above 1023.") from error
-            raise UsageError(f"Port {port} cannot be used: {error.strerror}") from error
+            raise no_port(port, error) from error
         self.inner = inner
         self.model = model
         self.port = int(self.server_address[1])
