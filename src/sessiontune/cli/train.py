@@ -23,22 +23,15 @@ if TYPE_CHECKING:
     from ..training.planner import Plan
     from ..training.spec import TrainSpec
 
-#: flag, type, help; each is a field of the spec, and of the recipe's [train] table.
+#: flag, type or words to choose from, help; each is a field of the spec, and of the recipe's
+#: [train] table.
 FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--base", str, "The model to tune: local folder, hub id, or 'tiny'."),
-    (
-        "--trainer",
-        click.Choice(["trl", "llamafactory", "axolotl", "unsloth"]),
-        "Which program trains (trl).",
-    ),
-    (
-        "--task",
-        click.Choice(["sft", "kto", "dpo"]),
-        "Train on examples (sft, default) or preferences.",
-    ),
+    ("--trainer", ("trl", "llamafactory", "axolotl", "unsloth"), "Which program trains (trl)."),
+    ("--task", ("sft", "kto", "dpo"), "Train on examples (sft, default) or preferences."),
     (
         "--method",
-        click.Choice(["auto", "lora", "lora8", "qlora", "full"]),
+        ("auto", "lora", "lora8", "qlora", "full"),
         "Which weights are tuned, in how many bits (auto: what fits).",
     ),
     ("--template", str, "Chat template: chatml, llama3, gemma or a file (the base's own)."),
@@ -52,11 +45,7 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--batch", int, "Examples per device and step (1)."),
     ("--accumulation", int, "Steps summed before an update (effective batch 8)."),
     ("--length", int, "Tokens per example (8192, less on small machines)."),
-    (
-        "--schedule",
-        click.Choice(["cosine", "linear", "constant"]),
-        "Of the learning rate (cosine).",
-    ),
+    ("--schedule", ("cosine", "linear", "constant"), "Of the learning rate (cosine)."),
     ("--warmup", float, "Share of the steps in which the rate rises (0.08)."),
     ("--weight-decay", float, "Weight decay (0.01)."),
     ("--clip", float, "Gradient norm limit (1.0)."),
@@ -67,14 +56,10 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--seed", int, "Seed (42)."),
     (
         "--precision",
-        click.Choice(["auto", "fp32", "bf16", "fp16"]),
+        ("auto", "fp32", "bf16", "fp16"),
         "Number format (auto: what the device does well).",
     ),
-    (
-        "--device",
-        click.Choice(["auto", "cpu", "cuda", "mps"]),
-        "Where to train (auto: a GPU if there is one).",
-    ),
+    ("--device", ("auto", "cpu", "cuda", "mps"), "Where to train (auto: a GPU if there is one)."),
     ("--threads", int, "CPU threads (0: as torch chooses)."),
     ("--beta", float, "Strength of kto and dpo (0.1)."),
     ("--python", str, "Python of another trainer's environment (found by itself)."),
@@ -82,7 +67,7 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--nodes", int, "Nodes, for the generated cluster settings (1)."),
     (
         "--parallel",
-        click.Choice(["none", "ddp", "fsdp", "zero2", "zero3", "ray"]),
+        ("none", "ddp", "fsdp", "zero2", "zero3", "ray"),
         "How to use several GPUs (none).",
     ),
 )
@@ -99,7 +84,8 @@ def train_options(*only: str) -> Callable[[Any], Any]:
     def add(command: Any) -> Any:
         for flag, kind, text in reversed(FIELDS):
             if not only or flag in only:
-                command = click.option(flag, type=kind, default=None, help=text)(command)
+                given = click.Choice(kind) if isinstance(kind, tuple) else kind
+                command = click.option(flag, type=given, default=None, help=text)(command)
         return command
 
     return add
