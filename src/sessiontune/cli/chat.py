@@ -13,7 +13,7 @@ import click
 
 from ..errors import EndpointError, UsageError
 from .console import Console
-from .options import Place
+from .options import PLACE
 from .serve import loaded
 from .summary import harmless
 
@@ -34,7 +34,7 @@ _MARK = '"""'
 
 
 @click.command(no_args_is_help=True)
-@click.argument("run", type=Place(path_type=Path), metavar="RUN")
+@click.argument("run", type=PLACE, metavar="RUN")
 @click.option("-p", "--prompt", multiple=True, help="Ask this and end. Repeatable.")
 @click.option("--compare", is_flag=True, help="Base and tuned side by side.")
 @click.option("--system", default="", help="System prompt (none).")
@@ -53,8 +53,8 @@ _MARK = '"""'
 )
 @click.option("--seed", type=int, help="For the same answer again.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads (all).")
-@click.option("-o", "--out", type=Place(path_type=Path), help="Where it was shipped to (RUN/ship).")
-@click.option("--base", type=Place(path_type=Path), help="Where the base lies, if moved.")
+@click.option("-o", "--out", type=PLACE, help="Where it was shipped to (RUN/ship).")
+@click.option("--base", type=PLACE, help="Where the base lies, if moved.")
 @click.pass_obj
 def chat(
     console: Console,

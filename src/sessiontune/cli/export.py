@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..recipe import Recipe
 from .again import program
 from .console import Console, print_plain
-from .options import TEXT, Place, recipe_of, recipe_options, run_options
+from .options import PLACE, TEXT, recipe_of, recipe_options, run_options
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -34,7 +34,7 @@ _DEALT_ANEW = (
 @click.option(
     "-o",
     "--out",
-    type=Place(path_type=Path),
+    type=PLACE,
     metavar="DIR",
     help="Folder to write (sessions-export).",
 )

@@ -43,6 +43,7 @@ class Text(click.types.StringParamType):
 
 
 TEXT = Text()
+PLACE = Place(path_type=Path)
 
 
 def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> list[str] | None:
@@ -163,7 +164,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
 
 state_option = click.option(
     "--state",
-    type=Place(path_type=Path),
+    type=PLACE,
     help="Folder of the private state (default: in your data folder).",
 )
 

@@ -13,7 +13,7 @@ import msgspec
 from ..errors import UsageError
 from ..figures import several
 from .console import Console, print_plain
-from .options import Place
+from .options import PLACE
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
     from ..runtime.shop import ShipOptions, Shipped
     from ..shipping.ollama import Created
 
-_PATH = Place(path_type=Path)
-
 
 @click.command(no_args_is_help=True)
-@click.argument("run", required=False, type=_PATH, metavar="RUN")
+@click.argument("run", required=False, type=PLACE, metavar="RUN")
 @click.option(
     "-t",
     "--type",
@@ -37,9 +35,9 @@ _PATH = Place(path_type=Path)
     " safetensors. Repeatable.",
 )
 @click.option("--adapter-only", is_flag=True, help="A LoRA GGUF instead of a merged model.")
-@click.option("--base-gguf", type=_PATH, help="With --adapter-only: the base GGUF it stands on.")
-@click.option("--base", type=_PATH, help="Where the base model lies, if it was moved.")
-@click.option("-o", "--out", type=_PATH, metavar="DIR", help="Folder to write (RUN/ship).")
+@click.option("--base-gguf", type=PLACE, help="With --adapter-only: the base GGUF it stands on.")
+@click.option("--base", type=PLACE, help="Where the base model lies, if it was moved.")
+@click.option("-o", "--out", type=PLACE, metavar="DIR", help="Folder to write (RUN/ship).")
 @click.option("--ollama", metavar="NAME", help="Also create the model NAME in Ollama.")
 @click.option(
     "--ollama-quantize", metavar="TYPE", help="Let Ollama (up to 0.34.0) quantise: q4_K_M."
@@ -54,8 +52,8 @@ _PATH = Place(path_type=Path)
 @click.option("--license", "license_name", default="", help="Licence of the result: yours to say.")
 @click.option("--license-link", default="", help="Where its text is.")
 @click.option("--author", default="", help="Author for the file's metadata.")
-@click.option("--llama-cpp", type=_PATH, help="A llama.cpp checkout to convert with.")
-@click.option("--quantizer", type=_PATH, help="llama-quantize, or a libllama.")
+@click.option("--llama-cpp", type=PLACE, help="A llama.cpp checkout to convert with.")
+@click.option("--quantizer", type=PLACE, help="llama-quantize, or a libllama.")
 @click.option("--pre-tokenizer", help="llama.cpp's name of the pre-tokenizer, if it is unknown.")
 @click.option("--fetch-converter", is_flag=True, help="Fetch the converter through pip (77 MB).")
 @click.option("--keep-merged", is_flag=True, help="Keep the merged model in .work.")

@@ -14,7 +14,7 @@ from ..errors import SourceError, UsageError
 from .again import program
 from .console import Console, print_plain
 from .mask import show_mask
-from .options import Place, state_option
+from .options import PLACE, state_option
 from .summary import printable, shown
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ _MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 
 
 @click.command()
-@click.argument("folder", type=Place(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PLACE, metavar="DIR")
 @click.argument("row", required=False, metavar="[ROW]")
 @click.option("--full", is_flag=True, help="Whole texts instead of their beginnings.")
 @click.option("--mask", is_flag=True, help="Show which tokens bear loss, in colour.")
 @click.option("--base", metavar="MODEL", help="Folder, run or hub id: --mask uses its template.")
-@click.option("--html", type=Place(path_type=Path), help="Write --mask to an HTML file too.")
+@click.option("--html", type=PLACE, help="Write --mask to an HTML file too.")
 @state_option
 @click.pass_obj
 def show(

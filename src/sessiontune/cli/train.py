@@ -13,7 +13,7 @@ import msgspec
 from ..errors import AdviceError, UsageError
 from .again import program
 from .console import Console, print_plain
-from .options import Place
+from .options import PLACE
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -92,10 +92,8 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("data", type=Place(path_type=Path), metavar="DIR")
-@click.option(
-    "-o", "--out", type=Place(path_type=Path), metavar="RUN", help="Folder to make (DIR-run)."
-)
+@click.argument("data", type=PLACE, metavar="DIR")
+@click.option("-o", "--out", type=PLACE, metavar="RUN", help="Folder to make (DIR-run).")
 @click.option(
     "--preset",
     default="",
@@ -113,7 +111,7 @@ def train_options(*only: str) -> Callable[[Any], Any]:
     multiple=True,
     help="Also log to tensorboard; with trl to trackio or wandb too. Repeatable.",
 )
-@click.option("--recipe", type=Place(path_type=Path), help="TOML with a [train] table.")
+@click.option("--recipe", type=PLACE, help="TOML with a [train] table.")
 @click.option("--dry-run", is_flag=True, help="Write the plan and the trainer's files; stop.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--force", is_flag=True, help="Train despite checks that advise against it.")
@@ -154,7 +152,10 @@ def train(
     spec = make_spec(settings, table, preset)
     if not (out or resume) and folder.exists():
         make_way(console, folder)
-    outcome = run_train(console, data, folder, spec, dry_run, resume, force, download)
+    outcome = run_train(
+        console, data, folder, spec,
+        dry_run=dry_run, resume=resume, force=force, download=download,
+    )  # fmt: skip
     console.emit(as_json(outcome), lambda rich: draw(rich, outcome, data, dry_run))
 
 
@@ -204,33 +205,23 @@ def run_train(
     data: Path,
     folder: Path,
     spec: TrainSpec,
-    dry_run: bool = False,
-    resume: bool = False,
-    force: bool = False,
-    download: bool = False,
     heed: bool = False,
+    **how: bool,
 ) -> Outcome:
     """Train with the plan and the progress on stderr; the same for `train`, `tune` and `demo`.
 
-    `heed`: a plan that warns (too little memory or disk) is an AdviceError unless forced.
+    `heed`: a plan that warns (too little memory or disk) is an AdviceError unless forced. `how`:
+    what of `runtime.train.Request` is so: dry_run, resume, force, download.
     """
     from ..runtime.train import Request, train
     from .trainview import RunView, show_plan
 
-    request = Request(
-        data=data,
-        out=folder,
-        spec=spec,
-        dry_run=dry_run,
-        resume=resume,
-        force=force,
-        download=download,
-    )
+    request = Request(data=data, out=folder, spec=spec, **how)
 
     def approve(plan: Plan, checks: list[Check]) -> None:
         if not (console.quiet or console.as_json):
             show_plan(plan, checks, console.verbose, progress.bar)
-        for warning in plan.warnings if heed and not force else ():
+        for warning in plan.warnings if heed and not request.force else ():
             said, _, advice = warning.partition(". ")
             raise AdviceError(f"{said}.", advice, advice)
 

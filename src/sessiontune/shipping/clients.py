@@ -58,13 +58,6 @@ class Written(msgspec.Struct, frozen=True):
     backup: Path | None = None
 
 
-def settings(client: str, target: Target, project: Path, env: Mapping[str, str]) -> Settings:
-    """Settings of the client of that name. UsageError for an unknown one."""
-    if client not in CLIENTS:
-        raise UsageError(f"No client '{client}'.", f"Known: {', '.join(CLIENTS)}.")
-    return CLIENTS[client](target, project, env)
-
-
 def write(found: Settings) -> list[Written]:
     """Change the client's files. UsageError, without any change, if that is not possible."""
     if not found.changes:
@@ -266,6 +259,7 @@ def _cline(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
     return Settings("cline", text)
 
 
+#: Name -> its settings for a target, in a project's folder, with this environment.
 CLIENTS: dict[str, Callable[[Target, Path, Mapping[str, str]], Settings]] = {
     "claude": _claude,
     "opencode": _opencode,
