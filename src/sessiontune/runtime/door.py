@@ -105,15 +105,6 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 120  # seconds that a client may be silent: a slow body, an idle connection
     server: Door
 
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_HEAD(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
     def do_OPTIONS(self) -> None:
         """A browser asks whether a page may call: only one that the user has named may."""
         self.close_connection = True
@@ -146,9 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._say(code, message or "This request cannot be answered.")
 
-    def _serve(self) -> None:
-        refusal = self._refusal()
-        if refusal:
+    def do_GET(self) -> None:
+        """Pass a request on, or say why not."""
+        if refusal := self._refusal():
             self.close_connection = True
             self._say(403, refusal)
             return
@@ -169,6 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(502, error.message)
             return
         self._pass_on(reply)
+
+    do_HEAD = do_POST = do_GET
 
     def _asked(self, body: bytes, headers: Mapping[str, str]) -> Reply:
         """The model server's answer as it begins. On a CPU it reads a long prompt for minutes, so

@@ -95,11 +95,6 @@ class Ready(msgspec.Struct, kw_only=True):
         if self.held.examples:
             write_tokens(self.held, folder / "data" / "eval.parquet")
 
-    def collect(self, folder: Path) -> None:
-        """After a good end: put what other trainers wrote where a run has it."""
-        if self.spec.trainer != "trl":
-            others.collect(self, folder)
-
     def memory_advice(self) -> str:
         """What to change after memory ran out, with figures: settings that need less than what
         failed, and less than there is; then what other programs hold, which may be the cause."""

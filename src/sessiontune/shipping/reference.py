@@ -5,6 +5,7 @@ Base and adapter run in transformers and PEFT, as in training; nothing here know
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 from collections.abc import Sequence
@@ -126,21 +127,9 @@ def make_probes(template: Template) -> list[Probe]:
 
 def render(tokenizer: Any, template: str, probe: Probe) -> str:
     """The prompt as transformers writes it, arguments of calls as objects, for today's date."""
-    messages = []
-    for message in probe.messages:
-        if calls := message.get("tool_calls"):
-            parsed = [
-                {
-                    **call,
-                    "function": {
-                        **call["function"],
-                        "arguments": json.loads(call["function"]["arguments"]),
-                    },
-                }
-                for call in calls
-            ]
-            message = {**message, "tool_calls": parsed}
-        messages.append(message)
+    messages = copy.deepcopy(probe.messages)
+    for function in (c["function"] for m in messages for c in m.get("tool_calls") or ()):
+        function["arguments"] = json.loads(function["arguments"])
     text: str = tokenizer.apply_chat_template(
         messages,
         tools=probe.tools,
