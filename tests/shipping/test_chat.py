@@ -148,15 +148,6 @@ def test_a_server_that_has_ended_ends_the_chat(monkeypatch: pytest.MonkeyPatch) 
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("flag", ["--json", "--quiet"])
-def test_a_chat_that_shows_nothing_is_refused(
-    flag: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It answered what was piped to it, and kept the answers to itself."""
-    assert main([flag, "chat", "run"]) == 2
-    assert "Ask with -p TEXT." in "".join(capsys.readouterr())
-
-
 def test_nothing_of_a_long_word_is_lost_in_a_column() -> None:
     rich = Rich(width=40, file=io.StringIO(), color_system=None)
     word = "x" * 90

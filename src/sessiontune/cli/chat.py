@@ -78,9 +78,9 @@ def chat(
     from ..runtime.talk import Talk
     from ..shipping.run import read_run
 
+    known = read_run(run, base, out)
     if not prompt and (console.as_json or console.quiet):
         raise UsageError("With --json or --quiet a chat shows nothing.", "Ask with -p TEXT.")
-    known = read_run(run, base, out)
     hosting = Hosting(kind=kind, adapter=compare, parallel=2 if compare else 1, threads=threads)
     with loaded(console, known, hosting) as model:
         sides = ("base", "tuned") if compare else ("tuned",)
