@@ -99,9 +99,8 @@ def ship(
         **given,
     )
     shipped, out, guide = run_ship(console, run, base, options)
-    created = None
-    if ollama:
-        created = to_ollama(console, out, shipped, guide, ollama, ollama_quantize or "")
+    quantize = ollama_quantize or ""
+    created = to_ollama(console, out, shipped, guide, ollama, quantize) if ollama else None
     data = as_json(shipped, out, created)
     console.emit(data, lambda rich: draw(rich, shipped, run, out, guide, created))
 
@@ -163,11 +162,10 @@ def to_ollama(
 
     wanted = None if guide.yours else guide.modelfile
     with console.progress("ollama") as progress:
-
-        def step(text: str, done: int, total: int) -> None:
-            progress(done, total, text)
-
-        return create_in_ollama(out, shipped, name, quantize, os.environ, step, wanted)
+        return create_in_ollama(
+            out, shipped, name, quantize, os.environ,
+            lambda text, done, total: progress(done, total, text), wanted,
+        )  # fmt: skip
 
 
 def as_json(shipped: Shipped, out: Path, created: Created | None) -> dict[str, Any]:
@@ -192,16 +190,12 @@ def draw(
     from ..runtime.shop import SAFETENSORS
 
     for file in shipped.files:
-        passed = sum(1 for c in file.checks if c.ok)
-        open_ = [c for c in file.checks if c.ok is None]
         again = " (was there)" if file.name in shipped.reused else ""
-        size = f"{file.size / 1e6:,.1f} MB"
-        rich.print(
-            f"[bold]{escape(file.name)}[/bold]  {size}  {several(passed, 'check')} passed{again}"
-        )
-        for check in open_:
-            open_text = f"  not decided: {check.name}: {check.detail}"
-            print_plain(rich, open_text)
+        passed = f"{several(sum(1 for c in file.checks if c.ok), 'check')} passed{again}"
+        rich.print(f"[bold]{escape(file.name)}[/bold]  {file.size / 1e6:,.1f} MB  {passed}")
+        for check in file.checks:
+            if check.ok is None:
+                print_plain(rich, f"  not decided: {check.name}: {check.detail}")
     print_plain(rich, f"Folder:  {out}")
     if created:
         how = "stopped by itself" if created.stopped else "was cut off after 200 tokens"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -243,9 +242,8 @@ def _prove(shop: Shop, made: Path, kind: str, base: Path | None) -> list[Check]:
 
 def _weakest(model: Path, kind: str) -> str:
     """The type that sets the tolerance: a quantised base makes an f16 adapter coarse too."""
-    types: dict[Any, str] = {8: "q8_0", 12: "q4_k_m", 13: "q5_k_m", 14: "q6_k"}
     held = {tensor.type for tensor in read_head(model).tensors}
-    for number in (12, 13, 14, 8):
+    for number, coarse in ((12, "q4_k_m"), (13, "q5_k_m"), (14, "q6_k"), (8, "q8_0")):
         if number in held and kind in convert.DIRECT:
-            return types[number]
+            return coarse
     return kind

@@ -41,16 +41,12 @@ STUB = '"""Empty stand-in: imported by LLaMA-Factory even where no audio is used
 def states() -> list[dict[str, str]]:
     """Each trainer: name, state, place of its environment."""
     here = all(map(find_spec, ("trl", "peft", "torch")))
-    state = "there" if here else "not installed"
     where = "this environment" if here else "pip install 'sessiontune[train]'"
-    out = [{"name": "trl", "state": state, "place": where}]
-    for name in PACKAGES:
-        place = environment_of(name)
-        there = (place / "bin" / "python").is_file()
-        out.append(
-            {"name": name, "state": "there" if there else "not installed", "place": str(place)}
-        )
-    return out
+    places = {name: environment_of(name) for name in PACKAGES}
+    found = [("trl", here, where)]
+    found += [(n, (p / "bin" / "python").is_file(), str(p)) for n, p in places.items()]
+    words = {True: "there", False: "not installed"}
+    return [{"name": n, "state": words[there], "place": place} for n, there, place in found]
 
 
 def make(name: str, force: bool, on_line: Callable[[str], None], place: Path | None = None) -> Path:
