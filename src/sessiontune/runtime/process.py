@@ -22,6 +22,7 @@ from types import FrameType
 
 from ..errors import StoreError, ToolError, cannot_write
 from ..ports import Job
+from ..shipping.leash import when_stdin_closes
 from ..whole import write_whole
 
 OnLine = Callable[[str], None]
@@ -213,13 +214,8 @@ def _leashed(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 def _hold(argv: list[str]) -> int:
     """Run a program in our process group, and end the group when our standard input closes."""
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            continue
-        os.killpg(os.getpid(), signal.SIGKILL)  # `start` made us the head of our group
-
-    threading.Thread(target=watch, daemon=True).start()
+    # `start` made us the head of our group.
+    when_stdin_closes(lambda: os.killpg(os.getpid(), signal.SIGKILL))
     status = subprocess.call(argv, stdin=subprocess.DEVNULL)
     return status if status >= 0 else 128 - status
 

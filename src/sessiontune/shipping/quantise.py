@@ -68,8 +68,8 @@ def plan_quantise(quantiser: Quantiser, source: Path, out: Path, kind: str) -> J
         argv = [str(quantiser.path), str(source), str(out), kind.upper()]
     else:
         argv = [sys.executable, "-m", "sessiontune.shipping.quantise_main"]
-        argv += ["--library", str(quantiser.path)] if quantiser.path else []
         argv += [str(source), str(out), str(K_QUANTS[kind])]
+        argv += [str(quantiser.path)] if quantiser.path else []
     return Job(name=name, argv=tuple(argv), env=WATCHED, outputs=(str(out),), leash=program)
 
 
