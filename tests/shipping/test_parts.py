@@ -37,7 +37,7 @@ def test_a_model_that_computes_no_numbers_is_refused_in_words() -> None:
     said = [{"id": 5, "token": "a", "logprob": None}]
     answer = {"choices": [{"logprobs": {"content": [{"top_logprobs": said}]}}]}
     probe = Probe("one question", [], None, True)
-    wanted = Expected("one question", "", [1], first={5: -1.0}, shown=[0], gaps=[1.0])
+    wanted = Expected("", [1], first={5: -1.0}, shown=[0], gaps=[1.0])
     check = _likelihood(answer, probe, wanted, "f16", False)
     with pytest.raises(PreflightError, match="too large for f16") as caught:
         refuse([check], "m.gguf")
@@ -69,7 +69,7 @@ def test_a_call_that_is_begun_is_the_servers_to_end(
     texts = ["<tool_call>", "\n", '{"', "name"]
     steps = [{"id": n, "token": text} for n, text in enumerate(texts)]
     answer = {"choices": [{"logprobs": {"content": steps}}]}
-    wanted = Expected("with tools", "", [1], [0, 1, 0, 1], gaps=[0.25, 2.3] * 2, shown=[0, 1, 2, 3])
+    wanted = Expected("", [1], [0, 1, 0, 1], gaps=[0.25, 2.3] * 2, shown=[0, 1, 2, 3])
     reference = Reference([], [], [], "", call)
     check = _greedy(answer, Probe("with tools", [], tools, True), wanted, "f16", reference)
     assert check.ok is ok

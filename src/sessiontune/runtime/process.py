@@ -45,32 +45,19 @@ def write_files(job: Job, folder: Path) -> None:
             raise cannot_write(target, error, ", or name another place.") from error
 
 
-def run_job(
-    job: Job, cwd: Path, on_line: OnLine | None = None, timeout: float | None = None
-) -> int:
+def run_job(job: Job, cwd: Path, on_line: OnLine | None = None) -> int:
     """Run the program of a job and return its exit status.
 
     `on_line` gets each line of its output (stdout and stderr, in the order they came; a progress
-    bar's redraws count as lines). `timeout` in seconds. Raises ToolError when the program cannot
-    be started, runs past the timeout, or ends well without what the job promises (`outputs`,
-    relative to `cwd`). On Ctrl-C or SIGTERM the whole process group is ended first.
+    bar's redraws count as lines). Raises ToolError when the program cannot be started, or ends well
+    without what the job promises (`outputs`, relative to `cwd`). On Ctrl-C or SIGTERM the whole
+    process group is ended first.
     """
     with start(job, cwd) as service:
-        late = threading.Event()
-        timer = threading.Timer(timeout, _end_late, (service, late)) if timeout else None
-        if timer:
-            timer.daemon = True
-            timer.start()
-        try:
-            for line in service.lines():
-                if on_line:
-                    on_line(line)
-            status = service.wait()
-        finally:
-            if timer:
-                timer.cancel()
-    if late.is_set():
-        raise ToolError(f"'{job.name}' took longer than {timeout:.0f} s and was ended.")
+        for line in service.lines():
+            if on_line:
+                on_line(line)
+        status = service.wait()
     if status == 0 and (missing := [name for name in job.outputs if not (cwd / name).exists()]):
         raise ToolError(
             f"'{job.name}' ended without an error but did not write {', '.join(missing)}."
@@ -87,11 +74,6 @@ def run_kept(job: Job, cwd: Path, on_line: OnLine) -> tuple[int, list[str]]:
         on_line(line)
 
     return run_job(job, cwd, keep), said
-
-
-def _end_late(service: Service, late: threading.Event) -> None:
-    late.set()
-    service.stop()
 
 
 @contextlib.contextmanager
@@ -156,9 +138,9 @@ class Service:
         """Whether the program still runs."""
         return self._process.poll() is None
 
-    def wait(self, seconds: float | None = None) -> int:
+    def wait(self) -> int:
         """Wait for its end; the exit status (negative: the number of the signal)."""
-        return self._process.wait(seconds)
+        return self._process.wait()
 
     def stop(self, now: bool = False) -> None:
         """End it and all its children; harmless when it has ended. `now`: without asking first."""

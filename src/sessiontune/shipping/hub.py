@@ -31,7 +31,6 @@ class Published(msgspec.Struct, frozen=True):
     url: str
     private: bool
     files: tuple[str, ...]
-    commit: str
 
 
 def put(
@@ -73,7 +72,6 @@ def put(
         url=str(getattr(done, "repo_url", "") or getattr(done, "commit_url", "")),
         private=bool(seen.private),
         files=tuple(sorted(names)),
-        commit=str(getattr(done, "oid", "")),
     )
 
 

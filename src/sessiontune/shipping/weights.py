@@ -105,22 +105,20 @@ def plan_merge(base: Path, adapter: Path) -> MergePlan:
             # PEFT saves an adapted output layer's own weight too: "lm_head.base_layer.weight".
             name = module.replace(".modules_to_save.default", "").replace(".base_layer.", ".")
             replaced[name] = key
-    if not whole and _tied(base) and not all(".layers." in n for n in (*pairs, *replaced)):
+    names = (*pairs, *replaced)
+    if not whole and _tied(base) and not all(".layers." in name for name in names):
         whole = "the output layer is tied to the embeddings"
     if not whole:
-        _fits(base, {n: here[n] for n in (*pairs, *replaced) if n in here}, shapes, pairs, replaced)
-        absent = [n for n in (*pairs, *replaced) if n not in here]
-        if absent and len(absent) == len(pairs) + len(replaced):
+        _fits(base, {n: here[n] for n in names if n in here}, shapes, pairs, replaced)
+        absent = [name for name in names if name not in here]
+        if absent and len(absent) == len(names):
             whole = "the checkpoint names its weights differently"
         elif absent:
-            if _tied(base) and set(absent) <= {"lm_head.weight"}:
-                whole = "the output layer is tied to the embeddings"
-            else:
-                raise PreflightError(
-                    f"The adapter does not fit {base.name}: it changes {absent[0]}, which is not"
-                    f" there ({len(absent)} such weights).",
-                    _OTHER,
-                )
+            raise PreflightError(
+                f"The adapter does not fit {base.name}: it changes {absent[0]}, which is not there"
+                f" ({len(absent)} such weights).",
+                _OTHER,
+            )
     return MergePlan(pairs, replaced, whole)
 
 
