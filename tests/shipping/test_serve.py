@@ -270,6 +270,18 @@ def test_a_type_is_of_the_adapters_where_one_is_served(runs: Callable[[str], Run
         pick(run, shipped, "bf16")
 
 
+@pytest.mark.parametrize("engine", ["ollama", "vllm"])
+@pytest.mark.parametrize("given", [{"kind": "f16"}, {"adapter": True}, {"parallel": 2}])
+def test_what_another_engine_would_ignore_is_refused(
+    engine: str, given: dict[str, Any], runs: Callable[[str], Run]
+) -> None:
+    with (
+        pytest.raises(UsageError, match=f"--engine {engine} takes no --"),
+        hosted(runs("llama"), Hosting(engine=engine, **given), {}),
+    ):
+        raise AssertionError
+
+
 def test_a_server_that_was_killed_ends_the_command(
     door: tuple[Door, Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ def context_to_serve(run: Run, hosting: Hosting) -> int:
 @contextlib.contextmanager
 def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hosted]:
     """Serve a shipped run while the block runs."""
+    _heeded(hosting)
     if hosting.engine == OLLAMA:
         if hosting.context:
             raise UsageError(
@@ -105,6 +106,15 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
     ) as client:
         engine = hosting.engine or next(iter(engines()))
         yield Hosted(client, run.slug, context, f"{file.name} ({engine})", client.alive)
+
+
+def _heeded(hosting: Hosting) -> None:
+    """UsageError for what an engine that is not ours would ignore."""
+    if hosting.engine not in (OLLAMA, VLLM):
+        return
+    for name, option in (("kind", "type"), *((n, n) for n in ("adapter", "parallel", "threads"))):
+        if getattr(hosting, name) != getattr(Hosting(), name):
+            raise UsageError(f"--engine {hosting.engine} takes no --{option}.", "Leave it out.")
 
 
 def _paths(run: Run, file: ShippedFile) -> tuple[Path, Path | None]:

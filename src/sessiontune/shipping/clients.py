@@ -37,7 +37,8 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A file that a client reads, and how its text changes ("" when there is no file)."""
+    """A file that a client reads, and how its text, without the last line end, changes ("" when
+    there is no file)."""
 
     file: Path
     merge: Callable[[str], str]
@@ -69,7 +70,7 @@ def write(found: Settings) -> list[Written]:
     for change in found.changes:
         file = change.file.resolve()  # who keeps it elsewhere, behind a link, goes on so
         old = _read(file)
-        texts.append((file, old, change.merge(old)))
+        texts.append((file, old, f"{change.merge(old)}\n"))
     return [_put(*text) for text in texts]
 
 
@@ -175,7 +176,7 @@ def _codex(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
         ]
     )
     shown = f"# {file}\n{text}\n\n# then: codex --profile sessiontune"
-    return Settings("codex", shown, (Change(file, lambda old: text + "\n"),))
+    return Settings("codex", shown, (Change(file, lambda old: text),))
 
 
 def _continue(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
@@ -197,7 +198,7 @@ def _continue(target: Target, project: Path, env: Mapping[str, str]) -> Settings
         ]
     )
     file = project / ".continue/models/sessiontune.yaml"
-    return Settings("continue", text, (Change(file, lambda old: text + "\n"),))
+    return Settings("continue", text, (Change(file, lambda old: text),))
 
 
 def _aider(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
@@ -233,7 +234,7 @@ def _aider(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
 
     def settings(old: str) -> str:
         kept = [x for x in old.splitlines() if x.split(":", 1)[0].strip() not in lines]
-        return "\n".join([*kept, *(f"{k}: {json.dumps(v)}" for k, v in lines.items())]) + "\n"
+        return "\n".join([*kept, *(f"{k}: {json.dumps(v)}" for k, v in lines.items())])
 
     def models(old: str) -> str:
         return _json({**_object(old, known.name), name: metadata})
@@ -290,4 +291,4 @@ def _inner(data: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _json(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, indent=2, ensure_ascii=False) + os.linesep
+    return json.dumps(data, indent=2, ensure_ascii=False)
