@@ -53,12 +53,11 @@ def served(
     alias: str,
     *,
     adapter: Path | None = None,
-    context: int = 4096,
-    parallel: int = 1,
-    threads: int = 0,
     kind: str | None = None,
+    **sizes: int,
 ) -> Iterator[Served]:
-    """Serve a GGUF. ToolError when the file or engine is bad."""
+    """Serve a GGUF with the engine `kind`; `sizes` as in `Engine`. ToolError when the file or
+    engine is bad."""
     check_whole(model)
 
     def plan(socket: Path) -> Job:
@@ -67,9 +66,7 @@ def served(
             socket=socket,
             alias=alias,
             adapter=adapter.resolve() if adapter else None,
-            context=context,
-            parallel=parallel,
-            threads=threads,
+            **sizes,
         )
         return plan_engine(engine, kind)
 

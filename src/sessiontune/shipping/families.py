@@ -76,7 +76,7 @@ def family_of(render: Callable[[Turns], str], bos: str) -> Family | None:
     for a system message that the template refuses. A leading BOS is left to the server.
     """
     for family in FAMILIES:
-        if all(_plain(render(trial), bos) == family.text(trial) for trial in TRIALS):
+        if all(render(trial).removeprefix(bos) == family.text(trial) for trial in TRIALS):
             return family if _system_agrees(render, family, bos) else None
     return None
 
@@ -84,10 +84,6 @@ def family_of(render: Callable[[Turns], str], bos: str) -> Family | None:
 def _system_agrees(render: Callable[[Turns], str], family: Family, bos: str) -> bool:
     """A family with its own way for system messages (Gemma, Mistral) gets no TEMPLATE."""
     try:
-        return _plain(render(WITH_SYSTEM), bos) == family.text(WITH_SYSTEM)
+        return render(WITH_SYSTEM).removeprefix(bos) == family.text(WITH_SYSTEM)
     except ValueError:
         return True  # the template takes no system message
-
-
-def _plain(text: str, bos: str) -> str:
-    return text.removeprefix(bos) if bos else text

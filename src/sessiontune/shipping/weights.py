@@ -133,14 +133,7 @@ def _keys(file: Path) -> list[str]:
 
 
 def _shapes(where: dict[str, Path]) -> dict[str, tuple[int, ...]]:
-    from safetensors import safe_open
-
-    shapes: dict[str, tuple[int, ...]] = {}
-    for file in sorted(set(where.values())):
-        with safe_open(file, "pt") as opened:
-            for name in (n for n, f in where.items() if f == file):
-                shapes[name] = tuple(opened.get_slice(name).get_shape())
-    return shapes
+    return {name: tuple(file.get_slice(name).get_shape()) for name, file in _opened(where)}
 
 
 def _why_whole(
@@ -206,7 +199,8 @@ def merge_pieces(base: Path, adapter: Path, plan: MergePlan, out: Path, step: St
     where = base_weights(base)
     shards = _Shards(out)
     with safe_open(adapter_file(adapter), "pt") as trained:
-        for number, (name, tensor) in enumerate(_tensors(where), start=1):
+        for number, (name, file) in enumerate(_opened(where), start=1):
+            tensor = file.get_tensor(name)
             if name in plan.replaced:
                 tensor = trained.get_tensor(plan.replaced[name]).to(tensor.dtype)
             if name in plan.pairs:
@@ -216,13 +210,14 @@ def merge_pieces(base: Path, adapter: Path, plan: MergePlan, out: Path, step: St
     shards.close()
 
 
-def _tensors(where: dict[str, Path]) -> Iterator[tuple[str, Any]]:
+def _opened(where: dict[str, Path]) -> Iterator[tuple[str, Any]]:
+    """Each weight with the opened file that holds it, file by file."""
     from safetensors import safe_open
 
     for file in sorted(set(where.values())):
         with safe_open(file, "pt") as opened:
             for name in sorted(n for n, f in where.items() if f == file):
-                yield name, opened.get_tensor(name)
+                yield name, opened
 
 
 def _merged(weight: Any, trained: Any, pair: Pair, name: str) -> Any:
