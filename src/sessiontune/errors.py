@@ -80,6 +80,16 @@ def cannot_write(path: object, error: OSError, otherwise: str = ".") -> StoreErr
     return StoreError(f"Cannot write {path}: {why}.", f"{helps}{otherwise}")
 
 
+def no_port(port: int, error: OSError) -> UsageError:
+    """The error for a port of this machine on which nothing can listen."""
+    if error.errno == errno.EADDRINUSE:
+        return UsageError(
+            f"Port {port} is taken by another program.",
+            "Name another one with --port N; --port 0 takes any that is free.",
+        )
+    return UsageError(f"Port {port} cannot be used: {error.strerror}.", "Use one above 1023.")
+
+
 class ToolError(SessiontuneError):
     code = 6
 

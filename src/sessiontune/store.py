@@ -77,6 +77,11 @@ def default_state() -> Path:
     return Path(platformdirs.user_data_dir("sessiontune", appauthor=False))
 
 
+def is_state(folder: Path) -> bool:
+    """Whether a state is there. Opening one makes it, and a mistyped name may be an export's."""
+    return (folder / "state.sqlite").is_file()
+
+
 class Store(Remembered):
     """Open state folder. Use as a context manager; `write=True` takes the lock."""
 

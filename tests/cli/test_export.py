@@ -172,9 +172,9 @@ def test_a_hook_changes_and_drops_and_is_counted(
         (["show", "."], 3, "not an export: manifest.json is missing"),
         (["show", "nowhere"], 3, "there is no such folder"),
         (["drop", "nothing", "--state", "s"], 2, "There is no state in s"),
-        (["drop", "nothing", "--state", "empty"], 2, "No thread"),
+        (["drop", "nothing", "--state", "empty"], 2, "There is no state in empty"),
         (["forget", "nothing", "--state", "s"], 2, "There is no state in s"),
-        (["forget", "nothing", "--state", "empty"], 2, "knows nothing"),
+        (["forget", "nothing", "--state", "empty"], 2, "There is no state in empty"),
     ],
 )
 def test_errors_say_what_and_what_next(

@@ -60,7 +60,8 @@ def test_a_file_in_the_place_of_the_state_is_said(
 ) -> None:
     """It said: File exists."""
     (tmp_path / "notes.txt").write_text("mine")
-    assert main(["--json", "forget", "x", "--state", str(tmp_path / "notes.txt")]) == 5
+    where = ["-o", str(tmp_path / "out"), "--state", str(tmp_path / "notes.txt")]
+    assert main(["--json", "export", str(tmp_path), *where]) == 5
     error = json.loads(capsys.readouterr().out)["error"]
     assert "there is a file in the place of a folder" in error["message"]
     assert error["hint"] == "Mend that, or give another folder with --state."

@@ -84,8 +84,17 @@ def test_what_a_chat_needs_is_named_for_what_it_asks(
     """A merged model was advised for --compare, which then asked for the adapter."""
     run = str(run_folder(tmp_path / "r"))
     for options, needed in (((), ""), (("--compare",), " --adapter-only")):
-        code, error = told(capsys, "chat", run, *options)
+        code, error = told(capsys, "chat", run, "-p", "x", *options)
         assert (code, error["hint"]) == (6, f"sessiontune ship {run}{needed}")
+
+
+@pytest.mark.parametrize("flag", ["--json", "--quiet"])
+def test_a_chat_that_shows_nothing_is_refused(
+    flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It answered what was piped to it, and kept the answers to itself."""
+    assert main([flag, "chat", str(run_folder(tmp_path / "r"))]) == 2
+    assert "Ask with -p TEXT." in "".join(capsys.readouterr())
 
 
 def test_a_missing_program_is_said_before_anything_is_loaded(
@@ -157,8 +166,8 @@ def test_serve_says_what_must_be_done_first(
     code, error = told(capsys, "serve", str(_shipped(run)), "-t", "f16")
     assert code == 2
     assert "--type f16" in error["hint"]
-    code, error = told(capsys, "chat", str(run), "--compare")
-    assert code == 6
+    code, error = told(capsys, "chat", str(run), "-p", "x", "--compare")
+    assert code == 2
     assert "--adapter-only" in error["hint"]
 
 

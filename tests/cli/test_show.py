@@ -27,6 +27,16 @@ def _export(cli: Cli, folder: Path, *flags: str) -> None:
     assert code == 0, err
 
 
+@pytest.mark.parametrize("verb", [("show", "data", "1"), ("drop", "x"), ("forget", "x")])
+def test_no_state_is_made_where_none_is(cli: Cli, exported: Path, verb: tuple[str, ...]) -> None:
+    """Salt and state came into an export that was named for one by mistake."""
+    there = sorted((exported / "data").rglob("*"))
+    argv = [str(exported / "data") if word == "data" else word for word in verb]
+    code, out, err = cli(*argv, "--state", exported / "data")
+    assert sorted((exported / "data").rglob("*")) == there
+    assert (code, "state" in out + err) == (0 if verb[0] == "show" else 2, True)
+
+
 def test_a_conversation_without_a_row_is_shown_with_its_lines(cli: Cli, tmp_path: Path) -> None:
     _export(cli, tmp_path)
     raw = (tmp_path / "data" / "d_conversations_raw.jsonl").read_text().splitlines()

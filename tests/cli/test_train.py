@@ -362,7 +362,7 @@ def test_the_tiny_base_takes_a_minute_unless_told_otherwise(
     """Its three passes over real logs took an hour, for a model that knows nothing."""
     specs: list[Any] = []
 
-    def stop(console: Any, data: Any, folder: Any, spec: Any, *more: Any) -> None:
+    def stop(console: Any, data: Any, folder: Any, spec: Any, **how: Any) -> None:
         specs.append(spec)
         raise UsageError("seen")
 

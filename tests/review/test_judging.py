@@ -63,6 +63,9 @@ def test_threads_that_the_state_does_not_know_are_refused(world: World, tmp_path
     stranger = Judging(tmp_path / "other", {thread})
     assert stranger.known == frozenset()
     assert not (tmp_path / "other").exists()
+    (tmp_path / "mine").mkdir()
+    Judging(tmp_path / "mine", {thread})
+    assert list((tmp_path / "mine").iterdir()) == []
     assert stranger.origins([thread]) == {}
     with pytest.raises(UsageError):
         stranger.judge([thread], "keep", "")
@@ -88,6 +91,7 @@ def test_a_state_that_was_deleted_is_not_made_anew(world: World) -> None:
     for change in (lambda: judging.judge([thread], "drop", ""), judging.undo):
         with pytest.raises(UsageError, match="is gone"):
             change()
+    assert judging.origins([thread]) == {}
     assert not world.state.exists()
 
 

@@ -10,13 +10,17 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console as Rich
 
-from sessiontune.cli.chat import _converse, _loaded, _no_echo, _questions, _shown, _table
+from sessiontune.cli.chat import _converse, _no_echo, _questions, _shown, _table
 from sessiontune.cli.console import Console
 from sessiontune.cli.main import main
+from sessiontune.cli.serve import loaded
 from sessiontune.errors import EndpointError
+from sessiontune.evaluation.endpoint import Endpoint
+from sessiontune.runtime.host import Hosted
 from sessiontune.runtime.talk import Talk
 
 
@@ -122,14 +126,26 @@ def test_an_answer_that_was_cut_off_is_known_as_such() -> None:
     assert talk.cut == ["tuned"]
 
 
+_MODEL = Hosted(Endpoint("http://127.0.0.1:1"), "tiny", 64, "a file")
+
+
 def test_a_refused_question_does_not_end_the_chat(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = _Says(error="x answers 400: request (9 tokens) exceeds the available context size")
     monkeypatch.setattr("sys.stdin", io.StringIO("too long\nagain\n"))
-    _converse(Console(), Talk(server, ("tuned",)))
+    _converse(Console(), Talk(server, ("tuned",)), _MODEL)
     assert len(server.asked) == 2
     assert capsys.readouterr().err.count("/new starts again") == 2
+
+
+def test_a_server_that_has_ended_ends_the_chat(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = _Says(error="The model server has ended.")
+    monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo\n"))
+    gone = msgspec.structs.replace(_MODEL, alive=lambda: False)
+    with pytest.raises(EndpointError, match="has ended"):
+        _converse(Console(), Talk(server, ("tuned",)), gone)
+    assert len(server.asked) == 1
 
 
 def test_nothing_of_a_long_word_is_lost_in_a_column() -> None:
@@ -223,7 +239,7 @@ def test_that_a_model_is_loaded_is_shown_until_it_is(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("sessiontune.runtime.host.hosted", lambda *_: noted("model"))
     monkeypatch.setattr(Console, "progress", lambda self, label: noted(label))
     nothing: Any = None
-    with _loaded(Console(), nothing, nothing):
+    with loaded(Console(), nothing, nothing):
         happened.append("chat")
     load = "load the model"
     assert happened == [f"{load} begins", "model begins", f"{load} ends", "chat", "model ends"]

@@ -6,21 +6,22 @@ import json
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sessiontune.errors import UsageError
-from sessiontune.shipping.clients import CLIENTS, Target, settings, write
+from sessiontune.shipping.clients import CLIENTS, Target, write
 
 TARGET = Target("http://127.0.0.1:8040", "tuned", 16384)
 
 
-def put(client: str, project: Path) -> list[tuple[Path, Path | None]]:
-    return [(w.file, w.backup) for w in write(settings(client, TARGET, project, {}))]
+def put(client: str, project: Path, target: Target = TARGET) -> list[tuple[Path, Path | None]]:
+    return [(w.file, w.backup) for w in write(CLIENTS[client](target, project, {}))]
 
 
 @pytest.mark.parametrize("name", sorted(CLIENTS))
 def test_every_client_is_told_where_and_what(name: str, tmp_path: Path) -> None:
-    text = settings(name, TARGET, tmp_path, {"HOME": str(tmp_path)}).text
+    text = CLIENTS[name](TARGET, tmp_path, {"HOME": str(tmp_path)}).text
     assert "127.0.0.1:8040" in text
     assert "tuned" in text
     assert list(tmp_path.iterdir()) == []  # nothing is written unasked
@@ -57,7 +58,8 @@ def test_claude_keeps_what_was_there(tmp_path: Path) -> None:
     assert new["env"]["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] == "4096"
     assert int(new["env"]["API_TIMEOUT_MS"]) > 600_000  # not its own ten minutes
     assert json.loads(backup.read_text(encoding="utf-8")) == old
-    [(_, second)] = put("claude", tmp_path)
+    other = msgspec.structs.replace(TARGET, context=8192)
+    [(_, second)] = put("claude", tmp_path, other)
     assert second is not None
     assert second != backup  # the first copy, of the person's own file, is never overwritten
 
@@ -65,7 +67,7 @@ def test_claude_keeps_what_was_there(tmp_path: Path) -> None:
 def test_opencode_keeps_other_providers(tmp_path: Path) -> None:
     file = tmp_path / "opencode.json"
     file.write_text(json.dumps({"provider": {"mine": {"npm": "x"}}, "theme": "dark"}))
-    write(settings("opencode", TARGET, tmp_path, {}))
+    write(CLIENTS["opencode"](TARGET, tmp_path, {}))
     new = json.loads(file.read_text(encoding="utf-8"))
     assert set(new["provider"]) == {"mine", "sessiontune"}
     assert new["theme"] == "dark"
@@ -80,7 +82,7 @@ def test_codex_gets_a_profile_of_its_own(tmp_path: Path) -> None:
     config.write_text('model = "gpt-5"  # mine\n')
     for port in (8040, 8041):
         done = write(
-            settings("codex", Target(f"http://127.0.0.1:{port}", "tuned", 1), tmp_path, env)
+            CLIENTS["codex"](Target(f"http://127.0.0.1:{port}", "tuned", 1), tmp_path, env)
         )
     assert config.read_text() == 'model = "gpt-5"  # mine\n'
     new = tomllib.loads((tmp_path / "sessiontune.config.toml").read_text())
@@ -116,18 +118,43 @@ def test_either_all_files_of_a_client_change_or_none(tmp_path: Path) -> None:
     assert (tmp_path / ".aider.conf.yml").read_text() == "dark-mode: true\n"
 
 
-@pytest.mark.parametrize("broken", ["{ // comment\n}", "[1]", "{"])
-def test_files_that_are_not_plain_json_are_left_alone(tmp_path: Path, broken: str) -> None:
+@pytest.mark.parametrize(
+    "broken",
+    [b"{ // comment\n}", b"[1]", b"{", b'{"provider": "x"}', b'{"provider": [1]}', b"\xff{}"],
+)
+def test_files_that_are_not_plain_json_are_left_alone(tmp_path: Path, broken: bytes) -> None:
     file = tmp_path / "opencode.json"
-    file.write_text(broken)
+    file.write_bytes(broken)
     with pytest.raises(UsageError):
-        write(settings("opencode", TARGET, tmp_path, {}))
-    assert file.read_text() == broken
+        write(CLIENTS["opencode"](TARGET, tmp_path, {}))
+    assert file.read_bytes() == broken
     assert [p.name for p in tmp_path.iterdir()] == ["opencode.json"]
 
 
-def test_cline_cannot_be_written_and_unknown_clients_are_named(tmp_path: Path) -> None:
+def test_a_folder_in_a_files_place_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "opencode.json").mkdir()
+    with pytest.raises(UsageError, match="is no text"):
+        put("opencode", tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["opencode.json"]
+
+
+def test_written_twice_there_is_one_backup(tmp_path: Path) -> None:
+    (tmp_path / "opencode.json").write_text("{}")
+    [(_, backup)] = put("opencode", tmp_path)
+    assert backup is not None
+    assert put("opencode", tmp_path) == [(tmp_path / "opencode.json", None)]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_file_behind_a_link_stays_behind_it(tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles.yml"
+    kept.write_text("\ufeffdark-mode: true\n", encoding="utf-8")  # as some editors begin a file
+    (tmp_path / ".aider.conf.yml").symlink_to(kept)
+    put("aider", tmp_path)
+    assert (tmp_path / ".aider.conf.yml").is_symlink()
+    assert kept.read_text(encoding="utf-8").startswith("dark-mode: true\nopenai-api-base:")
+
+
+def test_cline_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cline keeps its settings"):
-        write(settings("cline", TARGET, tmp_path, {}))
-    with pytest.raises(UsageError, match="No client 'emacs'"):
-        settings("emacs", TARGET, tmp_path, {})
+        write(CLIENTS["cline"](TARGET, tmp_path, {}))

@@ -37,7 +37,7 @@ def test_a_model_that_computes_no_numbers_is_refused_in_words() -> None:
     said = [{"id": 5, "token": "a", "logprob": None}]
     answer = {"choices": [{"logprobs": {"content": [{"top_logprobs": said}]}}]}
     probe = Probe("one question", [], None, True)
-    wanted = Expected("one question", "", [1], first={5: -1.0}, shown=[0], gaps=[1.0])
+    wanted = Expected("", [1], first={5: -1.0}, shown=[0], gaps=[1.0])
     check = _likelihood(answer, probe, wanted, "f16", False)
     with pytest.raises(PreflightError, match="too large for f16") as caught:
         refuse([check], "m.gguf")
@@ -69,7 +69,7 @@ def test_a_call_that_is_begun_is_the_servers_to_end(
     texts = ["<tool_call>", "\n", '{"', "name"]
     steps = [{"id": n, "token": text} for n, text in enumerate(texts)]
     answer = {"choices": [{"logprobs": {"content": steps}}]}
-    wanted = Expected("with tools", "", [1], [0, 1, 0, 1], gaps=[0.25, 2.3] * 2, shown=[0, 1, 2, 3])
+    wanted = Expected("", [1], [0, 1, 0, 1], gaps=[0.25, 2.3] * 2, shown=[0, 1, 2, 3])
     reference = Reference([], [], [], "", call)
     check = _greedy(answer, Probe("with tools", [], tools, True), wanted, "f16", reference)
     assert check.ok is ok
@@ -236,14 +236,17 @@ def test_two_commands_may_fetch_the_converter_at_once(
     assert list((tmp_path / "cache").iterdir()) == [root]
 
 
-def test_quantisers_are_found_or_the_ways_out_are_named(tmp_path: Path) -> None:
+def test_quantisers_are_found_or_the_ways_out_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UsageError, match="is not there"):
         quantise.find_quantiser(tmp_path / "none", None)
     library = tmp_path / "libllama.so"
     library.write_bytes(b"")
     assert quantise.find_quantiser(library, None) == quantise.Quantiser("library", library)
+    monkeypatch.setattr(quantise, "find_quantiser", lambda *_: None)
     with pytest.raises(ToolError, match="nothing here that quantises") as caught:
-        quantise.check_quantiser(None, "q4_k_m")
+        quantise.need_quantiser(None, None, "q4_k_m")
     assert "--ollama-quantize" in caught.value.hint
     narrow = GgufHead(3, {"general.architecture": "llama", "llama.embedding_length": 192}, (), 0)
     with pytest.raises(PreflightError, match="multiple of 256"):

@@ -29,7 +29,8 @@ from sessiontune.runtime.door import Door, open_door
 from sessiontune.runtime.host import Hosting, hosted
 from sessiontune.runtime.ship import ship
 from sessiontune.runtime.shop import ShipOptions
-from sessiontune.shipping.clients import Target, settings, write
+from sessiontune.shipping.clients import CLIENTS as SETTINGS
+from sessiontune.shipping.clients import Target, write
 from sessiontune.shipping.run import Run, read_run
 
 from .conftest import TEXTS, make_run
@@ -229,7 +230,7 @@ def _ask(name: str, tool: str, served: tuple[Door, Watched, Run], tmp_path: Path
     home.mkdir()
     (project / "notes.txt").write_text("Nothing of note.\n")
     env = _environment(home)
-    wanted = settings(name, Target(door.url, run.slug, CONTEXT), project, env)
+    wanted = SETTINGS[name](Target(door.url, run.slug, CONTEXT), project, env)
     if wanted.changes:
         write(wanted)
     watched.tool = tool

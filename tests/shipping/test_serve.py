@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from sessiontune.cli.console import Console
+from sessiontune.cli.main import main
 from sessiontune.errors import EndpointError, UsageError
 from sessiontune.evaluation.endpoint import Endpoint
 from sessiontune.runtime.door import Door, open_door
-from sessiontune.runtime.host import Hosting, hosted
+from sessiontune.runtime.guide import pick
+from sessiontune.runtime.host import Hosted, Hosting, hosted
 from sessiontune.runtime.ship import ship
-from sessiontune.runtime.shop import ShipOptions
+from sessiontune.runtime.shop import ShipOptions, Shipped, ShippedFile
 from sessiontune.runtime.talk import Talk
 from sessiontune.shipping.reference import ARGUMENTS, TOOL
 from sessiontune.shipping.run import Run
@@ -232,3 +237,96 @@ def test_the_settings_that_are_named_are_of_this_door() -> None:
     asked |= {"port": 8049, "context": 32768, "out": Path("my ship")}
     said = "serve run --port 8049 --context 32768 --out 'my ship' --client NAME\n"
     assert said in _told("", "m", Path("run"), asked)
+
+
+def test_the_settings_that_are_printed_have_a_port(
+    runs: Callable[[str], Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(runs("llama").folder)
+    assert main(["serve", folder, "--client", "claude", "--port", "0"]) == 2
+    assert "Which port?" in capsys.readouterr().err
+
+
+def test_a_type_is_of_the_adapters_where_one_is_served(runs: Callable[[str], Run]) -> None:
+    run = runs("llama")
+
+    def file(kind: str, base: str = "") -> ShippedFile:
+        return ShippedFile(
+            name=f"{kind}{base}", type=kind, size=1, sha256="", fingerprint="", engine="", base=base
+        )
+
+    files = (file("f16"), file("q8_0"), file("f16", "b"), file("bf16", "b"))
+    shipped = Shipped(
+        name="t", run="t", base="b", data="", converter="", context=64, stop=(), files=files
+    )
+    assert pick(run, shipped).name == "q8_0"
+    assert pick(run, shipped, "f16").name == "f16"
+    assert pick(run, shipped, None, adapter=True).base
+    assert pick(run, shipped, "bf16", adapter=True).name == "bf16b"
+    with pytest.raises(UsageError, match="LoRA GGUF with its base of type q8_0") as caught:
+        pick(run, shipped, "q8_0", adapter=True)
+    assert caught.value.hint.endswith("--adapter-only --type q8_0")
+    with pytest.raises(UsageError, match="no GGUF of type bf16"):
+        pick(run, shipped, "bf16")
+
+
+@pytest.mark.parametrize("engine", ["ollama", "vllm"])
+@pytest.mark.parametrize("given", [{"kind": "f16"}, {"adapter": True}, {"parallel": 2}])
+def test_what_another_engine_would_ignore_is_refused(
+    engine: str, given: dict[str, Any], runs: Callable[[str], Run]
+) -> None:
+    with (
+        pytest.raises(UsageError, match=f"--engine {engine} takes no --"),
+        hosted(runs("llama"), Hosting(engine=engine, **given), {}),
+    ):
+        raise AssertionError
+
+
+def test_a_server_that_was_killed_ends_the_command(
+    door: tuple[Door, Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Out of memory, say: the command went on, and every request was answered with an error."""
+    _, run = door
+    seen: list[str] = []
+
+    def killed(seconds: float) -> None:
+        made = hosts[-1]
+        made.client._service.stop(now=True)  # type: ignore[attr-defined]
+        with pytest.raises(EndpointError) as error:
+            made.client.request("GET", "/health")
+        seen.append(error.value.message)
+
+    hosts: list[Hosted] = []
+
+    @contextlib.contextmanager
+    def noted(*given: Any) -> Iterator[Hosted]:
+        with hosted(*given) as made:
+            hosts.append(made)
+            yield made
+
+    monkeypatch.setattr("sessiontune.runtime.host.hosted", noted)
+    monkeypatch.setattr("sessiontune.cli.serve.time", SimpleNamespace(sleep=killed))
+    assert main(["serve", str(run.folder), "--port", "0", "--threads", "1"]) == 6
+    assert seen == ["The model server has ended."]
+    assert "Error: The model server has ended." in capsys.readouterr().err
+
+
+def test_nothing_spins_while_it_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The bar of loading stayed up, over the address."""
+    shown: list[str] = []
+
+    @contextlib.contextmanager
+    def bar(self: Console, label: str) -> Iterator[None]:
+        shown.append(label)
+        yield
+        shown.remove(label)
+
+    def ended() -> bool:
+        assert shown == []
+        raise KeyboardInterrupt
+
+    model = Hosted(Endpoint("http://127.0.0.1:1"), "tiny", 64, "a file", ended)
+    monkeypatch.setattr(Console, "progress", bar)
+    monkeypatch.setattr("sessiontune.shipping.run.read_run", lambda *_: None)
+    monkeypatch.setattr("sessiontune.runtime.host.hosted", lambda *_: contextlib.nullcontext(model))
+    assert main(["serve", str(tmp_path), "--port", "0"]) == 0

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sessiontune.errors import StoreError
+from sessiontune.errors import StoreError, ToolError, UsageError
 from sessiontune.keeping import alone
+from sessiontune.runtime import craft
 from sessiontune.runtime.ship import ship
 from sessiontune.runtime.shop import ShipOptions, Shipped, Watch
 from sessiontune.shipping.gguf import check_whole
@@ -111,6 +112,31 @@ def test_an_adapter_alone_on_its_base(runs: Callable[[str], Run], tmp_path: Path
     assert not [c for c in file.checks if c.ok is False]
     assert {"greedy text", "stops by itself"} <= {c.name for c in file.checks if c.ok}
     assert file.size < (tmp_path / file.base).stat().st_size
+
+
+def test_a_base_that_is_no_gguf_is_said_before_anything_is_made(
+    runs: Callable[[str], Run], tmp_path: Path
+) -> None:
+    """The adapter was converted first, and then came a traceback."""
+    run, out = runs("qwen2"), tmp_path / "ship"
+    for name in ("nowhere.gguf", "."):
+        with pytest.raises(UsageError, match="is not there"):
+            make(run, out, "f16", adapter_only=True, base_gguf=tmp_path / name)
+    (tmp_path / "some.gguf").write_bytes(b"no model")
+    with pytest.raises(ToolError, match="not a GGUF"):
+        make(run, out, "f16", adapter_only=True, base_gguf=tmp_path / "some.gguf")
+    assert not out.exists()
+
+
+def test_the_room_that_is_asked_for_is_that_of_the_type(
+    runs: Callable[[str], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a base in 32 bits twice to four times the room was asked for that the file takes."""
+    asked: list[int] = []
+    monkeypatch.setattr(craft, "need_space", lambda folder, wanted: asked.append(wanted))
+    shipped = make(runs("llama"), tmp_path, "f16", "q8_0")
+    for wanted, file in zip(asked, shipped.files, strict=True):
+        assert 0.8 < wanted / file.size <= 1  # besides, it holds the vocabulary
 
 
 def test_an_interrupted_conversion_leaves_no_final_name(

@@ -145,7 +145,7 @@ def test_looking_at_an_environment_is_as_offline_as_its_runs(
     from sessiontune.runtime import trainersenv
 
     seen: list[Job] = []
-    monkeypatch.setattr(trainersenv, "run_job", lambda job, *_: seen.append(job) or 0)
-    assert trainersenv._status([sys.executable, "-c", trainersenv.PROBE["axolotl"]], print) == 0
+    monkeypatch.setattr(trainersenv, "run_kept", lambda job, *_: (seen.append(job) or 0, []))
+    assert trainersenv._ran([sys.executable, "-c", trainersenv.PROBE["axolotl"]], print)[0] == 0
     wanted = {"HF_HUB_OFFLINE": "1", "AXOLOTL_DO_NOT_TRACK": "1"}
     assert wanted.items() <= dict(seen[0].env).items()

@@ -60,13 +60,9 @@ def _show(pair: Blind, number: int, total: int) -> None:
     rich.rule(f"{number} of {total}")
     rich.print(Panel(Text(pair.prompt, overflow="fold"), title="what was asked"))
     half = max(30, rich.width // 2 - 2)
+    answers = enumerate((pair.first, pair.second), 1)
     rich.print(
-        Columns(
-            [
-                Panel(Text(text, overflow="fold"), title=str(place), width=half)
-                for place, text in enumerate((pair.first, pair.second), 1)
-            ]
-        )
+        Columns([Panel(Text(t, overflow="fold"), title=str(n), width=half) for n, t in answers])
     )
     asked = Text(f"Asked: {' '.join(pair.prompt.split())}")
     rich.print(asked, no_wrap=True, overflow="ellipsis")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import EndpointError
+from ..errors import EndpointError, UsageError
 from .console import Console
-from .options import Place
+from .options import PLACE
+from .serve import loaded
 from .summary import harmless
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.table import Table
 
-    from ..runtime.host import Hosted, Hosting
+    from ..runtime.host import Hosted
     from ..runtime.talk import Talk
-    from ..shipping.run import Run
 
 _HELP = (
     "Ctrl-C stops an answer. /new starts again, an empty line or Ctrl-D ends.\n"
@@ -35,7 +34,7 @@ _MARK = '"""'
 
 
 @click.command(no_args_is_help=True)
-@click.argument("run", type=Place(path_type=Path), metavar="RUN")
+@click.argument("run", type=PLACE, metavar="RUN")
 @click.option("-p", "--prompt", multiple=True, help="Ask this and end. Repeatable.")
 @click.option("--compare", is_flag=True, help="Base and tuned side by side.")
 @click.option("--system", default="", help="System prompt (none).")
@@ -54,8 +53,8 @@ _MARK = '"""'
 )
 @click.option("--seed", type=int, help="For the same answer again.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads (all).")
-@click.option("-o", "--out", type=Place(path_type=Path), help="Where it was shipped to (RUN/ship).")
-@click.option("--base", type=Place(path_type=Path), help="Where the base lies, if moved.")
+@click.option("-o", "--out", type=PLACE, help="Where it was shipped to (RUN/ship).")
+@click.option("--base", type=PLACE, help="Where the base lies, if moved.")
 @click.pass_obj
 def chat(
     console: Console,
@@ -80,8 +79,10 @@ def chat(
     from ..shipping.run import read_run
 
     known = read_run(run, base, out)
+    if not prompt and (console.as_json or console.quiet):
+        raise UsageError("With --json or --quiet a chat shows nothing.", "Ask with -p TEXT.")
     hosting = Hosting(kind=kind, adapter=compare, parallel=2 if compare else 1, threads=threads)
-    with _loaded(console, known, hosting) as model:
+    with loaded(console, known, hosting) as model:
         sides = ("base", "tuned") if compare else ("tuned",)
         talk = Talk(model.client, sides, system, sampling, known.typed)
         if prompt:
@@ -89,7 +90,7 @@ def chat(
             console.emit({"model": model.model, "answers": answers}, lambda rich: None)
             return
         console.say(f"{model.model}, {model.context} tokens of context.\n{_HELP}")
-        _converse(console, talk)
+        _converse(console, talk, model)
 
 
 def converse(console: Console, run: Path) -> None:
@@ -99,24 +100,13 @@ def converse(console: Console, run: Path) -> None:
     from ..shipping.run import read_run
 
     known = read_run(run)
-    with _loaded(console, known, Hosting()) as model:
+    with loaded(console, known, Hosting()) as model:
         console.say(f"Chat with {model.model}.\n{_HELP}")
         talk = Talk(model.client, ("tuned",), "", {"max_tokens": 512}, known.typed)
-        _converse(console, talk)
+        _converse(console, talk, model)
 
 
-@contextlib.contextmanager
-def _loaded(console: Console, known: Run, hosting: Hosting) -> Iterator[Hosted]:
-    """The model while the block runs; that it is loaded, which can take minutes, is shown."""
-    from ..runtime.host import hosted
-
-    with contextlib.ExitStack() as serving:
-        with console.progress("load the model"):
-            model = serving.enter_context(hosted(known, hosting, os.environ))
-        yield model
-
-
-def _converse(console: Console, talk: Talk) -> None:
+def _converse(console: Console, talk: Talk, model: Hosted) -> None:
     for text in _questions():
         if text == "/new":
             talk.clear()
@@ -127,6 +117,8 @@ def _converse(console: Console, talk: Talk) -> None:
             click.echo()
             console.say("Stopped; this question is forgotten.")
         except EndpointError as error:
+            if not model.alive():
+                raise
             click.echo()
             console.say(f"{error.message} {error.hint}".rstrip())
 

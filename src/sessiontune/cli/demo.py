@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from .console import Console
-from .options import Place
+from .options import PLACE
 
 
 @click.command()
 @click.option(
     "-o",
     "--out",
-    type=Place(path_type=Path),
+    type=PLACE,
     default=Path("sessiontune-demo"),
     show_default=True,
     help="Folder for everything it makes.",

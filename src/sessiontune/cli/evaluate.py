@@ -9,12 +9,13 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import UsageError, WorseError
 from ..whole import write_whole
 from .again import program
 from .console import Console, print_plain
-from .options import Place
+from .options import PLACE
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -22,11 +23,9 @@ if TYPE_CHECKING:
     from ..evaluation.evaluate import EvaluationOptions
     from ..evaluation.result import Comparison, Result
 
-_PATH = Place(path_type=Path)
-
 
 @click.command()
-@click.argument("run", type=_PATH, metavar="RUN")
+@click.argument("run", type=PLACE, metavar="RUN")
 @click.option("--max-cases", type=click.IntRange(0), default=40, help="Turns to answer (40).")
 @click.option(
     "--max-examples", type=click.IntRange(0), default=0, help="Examples for the loss (0: all)."
@@ -45,14 +44,14 @@ _PATH = Place(path_type=Path)
 @click.option(
     "--rules/--no-rules", default=True, help="Base with mined rules as an arm (default: on)."
 )
-@click.option("--queries", type=_PATH, metavar="FILE", help="Your own questions (TOML or JSONL).")
+@click.option("--queries", type=PLACE, metavar="FILE", help="Your own questions (TOML or JSONL).")
 @click.option("--judge", default="", metavar="URL#MODEL", help="Model that compares the answers.")
-@click.option("--probe", type=_PATH, metavar="FILE", help="General rows: is anything forgotten?")
+@click.option("--probe", type=PLACE, metavar="FILE", help="General rows: is anything forgotten?")
 @click.option("--fail-if-worse", is_flag=True, help="Exit 9 when the tuned model is worse.")
 @click.option("--blind", is_flag=True, help="Compare the answers yourself, without names.")
-@click.option("--make-queries", type=_PATH, metavar="FILE", help="Write queries to edit; stop.")
+@click.option("--make-queries", type=PLACE, metavar="FILE", help="Write queries to edit; stop.")
 @click.option("--starter", is_flag=True, help="With --make-queries: the bundled starter set.")
-@click.option("--plant-canaries", type=_PATH, metavar="DIR", help="Write a copy to train; stop.")
+@click.option("--plant-canaries", type=PLACE, metavar="DIR", help="Write a copy to train; stop.")
 @click.option("--canaries", type=click.IntRange(1), default=24, help="How many to plant (24).")
 @click.option("--repeats", type=click.IntRange(1), default=8, help="Copies of each (8).")
 @click.option("--redacted", is_flag=True, help="Plant canaries as the redaction leaves them.")
@@ -80,8 +79,6 @@ def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
 
         compare_blind(result, run / "evaluation" / "blind.jsonl")
         return
-    import msgspec
-
     worse = WorseError(result.sentence, f"Look at {run / 'evaluation' / 'report.html'}.")
     fails = chosen["fail_if_worse"] and result.outcome == "worse"
     console.emit(
@@ -117,8 +114,6 @@ def run_evaluation(console: Console, run: Path, max_cases: int) -> Result:
 
 
 def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Result:
-    from msgspec.structs import replace
-
     from ..evaluation.evaluate import evaluate as evaluate_run
     from ..evaluation.evaluate import result_json
     from ..evaluation.heldout import open_run
@@ -132,7 +127,7 @@ def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Resul
     notes = [*check_base(opened, side), *check_arms(opened, side, arms)]
     with console.progress("evaluate") as progress:
         result = evaluate_run(opened, options, progress, side)
-    result = replace(result, notes=(*result.notes, *notes))
+    result = msgspec.structs.replace(result, notes=(*result.notes, *notes))
     folder = run / "evaluation"
     folder.mkdir(exist_ok=True)
     _set_aside(folder, result.held)

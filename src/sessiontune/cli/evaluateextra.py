@@ -7,6 +7,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ..errors import UsageError
 from .again import program
 from .console import Console, print_plain
@@ -44,8 +46,6 @@ def read_options(chosen: Mapping[str, Any]) -> EvaluationOptions:
 
 def make_queries(console: Console, run: Path, target: Path, starter: bool) -> None:
     """Write a file of queries to be edited; never over one that exists."""
-    import msgspec
-
     from ..evaluation.heldout import open_run
     from ..evaluation.queries import Query, made_queries, queries_toml
     from ..runtime.heldside import side_of

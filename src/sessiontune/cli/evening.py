@@ -67,14 +67,8 @@ class Evening(msgspec.Struct, frozen=True):
         from ..runtime.evening import Stage
 
         return [
-            Stage(
-                name="export",
-                fingerprint=lambda: "",
-                present=lambda: False,  # the export itself knows what is new
-                run=self._export,
-                gate=self._findings,
-                always=True,
-            ),
+            # The export, and shipping, know by themselves what is there.
+            Stage(name="export", run=self._export, gate=self._findings),
             Stage(
                 name="train",
                 fingerprint=self._train_key,
@@ -88,20 +82,8 @@ class Evening(msgspec.Struct, frozen=True):
                 run=self._evaluate,
                 gate=self._worse,
             ),
-            Stage(
-                name="ship",
-                fingerprint=lambda: "",
-                present=lambda: False,  # shipping itself knows what is there
-                run=self._ship,
-                always=True,
-            ),
-            Stage(
-                name="answer",
-                fingerprint=lambda: "",
-                present=lambda: False,
-                run=self._answer,
-                always=True,
-            ),
+            Stage(name="ship", run=self._ship),
+            Stage(name="answer", run=self._answer),
         ]
 
     # ------------------------------------------------------------ stages

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from .console import print_plain
 
 if TYPE_CHECKING:
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 
 def as_json(evening: Evening, done: list[Done], seconds: float) -> dict[str, Any]:
     """The result for `--json`."""
-    import msgspec
-
     from ..runtime.evening import peak_memory
 
     return {

@@ -7,12 +7,13 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import UsageError
 from ..recipe import Recipe
 from .again import program
 from .console import Console, print_plain
-from .options import TEXT, Place, recipe_of, recipe_options, run_options
+from .options import PLACE, TEXT, recipe_of, recipe_options, run_options
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -33,7 +34,7 @@ _DEALT_ANEW = (
 @click.option(
     "-o",
     "--out",
-    type=Place(path_type=Path),
+    type=PLACE,
     metavar="DIR",
     help="Folder to write (sessions-export).",
 )
@@ -169,8 +170,6 @@ def _must_not_stand_in(folder: Path) -> None:
 
 def as_json(result: Export) -> dict[str, Any]:
     """The machine-readable result."""
-    import msgspec
-
     return {
         "folder": str(result.folder),
         "unchanged": result.unchanged,

@@ -82,9 +82,8 @@ def _page(views: list[list[MaskSpan]], where: str, trained: int, total: int) -> 
             else escape(s.text)
             for s in view
         )
-        title = f"Example {number} of {len(views)}"
-        body.append(
-            section(title, f"<pre>{pieces}</pre>") if len(views) > 1 else f"<pre>{pieces}</pre>"
-        )
+        text = f"<pre>{pieces}</pre>"
+        several = len(views) > 1
+        body.append(section(f"Example {number} of {len(views)}", text) if several else text)
     lead = f"{trained:,} of {total:,} tokens bear loss: they are marked."
     return page(f"Loss mask of {where}", "\n".join(body), lead=lead, css=_MARKS)

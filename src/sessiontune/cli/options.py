@@ -43,6 +43,7 @@ class Text(click.types.StringParamType):
 
 
 TEXT = Text()
+PLACE = Place(path_type=Path)
 
 
 def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> list[str] | None:
@@ -76,6 +77,14 @@ def _many(name: str, field: str, text: str, metavar: str) -> Callable[[F], F]:
     )
 
 
+def _text(name: str, metavar: str, text: str) -> Callable[[F], F]:
+    return click.option(name, type=TEXT, metavar=metavar, help=text)
+
+
+def _switch(names: str, text: str) -> Callable[[F], F]:
+    return click.option(names, default=None, help=text)
+
+
 recipe_option = click.option(
     "--recipe",
     "recipe_file",
@@ -93,43 +102,34 @@ source_option = _many(
 )
 
 _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option(
-        "--name", type=TEXT, metavar="NAME", help="File prefix; default: the folder's name."
-    ),
+    _text("--name", "NAME", "File prefix; default: the folder's name."),
     _many(
         "--format",
         "formats",
         "Formats (default: all but alpaca): sharegpt, raw, combined, openai, alpaca.",
         "A,B",
     ),
-    click.option(
-        "--since", type=TEXT, metavar="DATE", help="Sessions whose newest message is not older."
-    ),
-    click.option(
-        "--until", type=TEXT, metavar="DATE", help="Sessions whose newest message is not newer."
-    ),
+    _text("--since", "DATE", "Sessions whose newest message is not older."),
+    _text("--until", "DATE", "Sessions whose newest message is not newer."),
     _many("--project", "projects", "Keep projects by folder, path or glob.", "GLOB"),
     _many("--exclude", "exclude", "Leave out projects.", "GLOB"),
     source_option,
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),
     _many("--vendor", "vendors", "Keep sessions answered only by these vendors.", "NAME"),
-    click.option("--tools/--no-tools", default=None, help="Tool calls and results (default: on)."),
-    click.option("--thinking/--no-thinking", default=None, help="Reasoning (default: off)."),
-    click.option("--subagents/--no-subagents", default=None, help="Sub-agents (default: on)."),
-    click.option(
-        "--preprocess", type=TEXT, metavar="MODULE:FUNCTION", help="Your own Session -> Session."
-    ),
+    _switch("--tools/--no-tools", "Tool calls and results (default: on)."),
+    _switch("--thinking/--no-thinking", "Reasoning (default: off)."),
+    _switch("--subagents/--no-subagents", "Sub-agents (default: on)."),
+    _text("--preprocess", "MODULE:FUNCTION", "Your own Session -> Session."),
     click.option(
         "--max-tokens",
         type=int,
         metavar="N",
         help="Cut examples to N tokens (default: none is cut).",
     ),
-    click.option(
+    _text(
         "--tokenizer",
-        type=TEXT,
-        metavar="PATH",
-        help="Count tokens with this tokenizer.json or folder (default: 4 bytes each).",
+        "PATH",
+        "Count tokens with this tokenizer.json or folder (default: 4 bytes each).",
     ),
     click.option(
         "--eval-share",
@@ -142,52 +142,29 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=click.Choice(["time", "project"]),
         help="Hold out the newest sessions, or whole projects (default: time).",
     ),
-    click.option(
-        "--split", type=TEXT, metavar="NAME", help="Deal all sessions anew, for a new folder."
-    ),
-    click.option(
-        "--mix", type=TEXT, metavar="FILE:RATIO", help="Mix general rows into the training side."
-    ),
-    click.option(
+    _text("--split", "NAME", "Deal all sessions anew, for a new folder."),
+    _text("--mix", "FILE:RATIO", "Mix general rows into the training side."),
+    _switch(
         "--preferences/--no-preferences",
-        default=None,
-        help="Write pairs for KTO and DPO to preferences/ (default: off).",
+        "Write pairs for KTO and DPO to preferences/ (default: off).",
     ),
-    click.option(
-        "--parquet/--no-parquet",
-        default=None,
-        help="Write data.parquet of each side (default: on).",
-    ),
-    click.option(
-        "--topics",
-        type=TEXT,
-        metavar="FILE",
-        help="Your own taxonomy of topics (TOML; default: the bundled one).",
-    ),
-    click.option(
-        "--clusters/--no-clusters", default=None, help="Group what no topic covers (default: off)."
-    ),
-    click.option(
-        "--cluster-namer",
-        type=TEXT,
-        metavar="URL#MODEL",
-        help="Local model that names the groups of --clusters.",
-    ),
-    click.option(
-        "--date", type=TEXT, metavar="DATE", help="Export date (default: the newest record's)."
-    ),
+    _switch("--parquet/--no-parquet", "Write data.parquet of each side (default: on)."),
+    _text("--topics", "FILE", "Your own taxonomy of topics (TOML; default: the bundled one)."),
+    _switch("--clusters/--no-clusters", "Group what no topic covers (default: off)."),
+    _text("--cluster-namer", "URL#MODEL", "Local model that names the groups of --clusters."),
+    _text("--date", "DATE", "Export date (default: the newest record's)."),
     click.option(
         "--max-line", type=int, metavar="BYTES", help="Longest line that is read (default: 64 MiB)."
     ),
     recipe_option,
     # Without it, for tests and measurements, the card says so in large letters.
-    click.option("--privacy/--no-privacy", default=None, help="Redaction and gate (default: on)."),
+    _switch("--privacy/--no-privacy", "Redaction and gate (default: on)."),
 )
 
 
 state_option = click.option(
     "--state",
-    type=Place(path_type=Path),
+    type=PLACE,
     help="Folder of the private state (default: in your data folder).",
 )
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from ..errors import UsageError
 from .console import Console, print_plain
-from .options import Place
+from .options import PLACE
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("folder", type=Place(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PLACE, metavar="DIR")
 @click.option("--repo", metavar="OWNER/NAME", help="Repository on the hub.")
 @click.option("--public", is_flag=True, help="Let everybody see it. Without: private.")
 @click.option("--license", "license_name", default="", help="Its licence: yours to say.")
@@ -51,8 +52,6 @@ def publish(
     must_be_ours(folder)
     terms = Terms(license=license_name, accepted=i_may_publish)
     if dry_run:
-        import msgspec
-
         _, plan = prepare(folder, terms)
         listed = "\n".join(plan.files)
         console.emit(

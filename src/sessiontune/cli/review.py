@@ -9,7 +9,7 @@ import click
 
 from ..errors import SourceError
 from .console import Console, print_plain
-from .options import Place, port_option, state_option
+from .options import PLACE, port_option, state_option
 from .show import manifest_of
 
 #: Where the page is unless told otherwise.
@@ -17,7 +17,7 @@ PORT = 8041
 
 
 @click.command(no_args_is_help=True)
-@click.argument("folder", type=Place(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PLACE, metavar="DIR")
 @port_option(PORT)
 @click.option("--base", metavar="MODEL", help="Folder, run or hub id: show which tokens bear loss.")
 @state_option

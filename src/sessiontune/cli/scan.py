@@ -10,6 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import FindingsError, SourceError, UsageError
 from .again import program
@@ -83,8 +84,6 @@ def scan(
     if third:
         raise UsageError("--kingfisher reads files.", "Name them with --files PATH.")
     found = _survey(console, roots, recipe, jobs)
-    import msgspec
-
     from ..privacy.kinds import is_secret
 
     same = [*roots, *(["--source", ",".join(sources)] if sources else [])]
@@ -126,8 +125,6 @@ def _files(
     fail: bool,
     places: bool,
 ) -> None:
-    import msgspec
-
     from ..privacy.files import scan_files
     from ..privacy.kinds import is_secret
 

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
-from ..errors import UsageError
+from ..errors import ToolError, UsageError
+from ..shipping.clients import CLIENTS, Target
+from ..shipping.clients import write as write_settings
 from .again import program
 from .console import Console, print_plain
-from .options import Place, port_option
+from .options import PLACE, port_option
 
 if TYPE_CHECKING:
-    from ..shipping.clients import Target
+    from ..runtime.host import Hosted, Hosting
+    from ..shipping.run import Run
 
 #: Where `serve` listens unless told otherwise; `--client` prints settings for it.
 PORT = 8040
 #: Tokens of context that an agent's prompts need.
 AGENTS = 32768
-_CLIENTS = ("claude", "opencode", "codex", "continue", "aider", "cline")
 _USUAL = ("port", PORT)
 _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 
 
 @click.command(no_args_is_help=True)
-@click.argument("run", type=Place(path_type=Path), metavar="RUN")
+@click.argument("run", type=PLACE, metavar="RUN")
 @port_option(PORT)
 @click.option("-t", "--type", "kind", metavar="TYPE", help="Which shipped file: q8_0, f16, ...")
 @click.option("--adapter", is_flag=True, help="Serve the base with the LoRA GGUF.")
@@ -41,11 +45,11 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
     "--parallel", type=click.IntRange(1), default=1, show_default=True, help="Requests at once."
 )
 @click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads (all).")
-@click.option("--client", type=click.Choice(_CLIENTS), help="Print this client's settings.")
+@click.option("--client", type=click.Choice(list(CLIENTS)), help="Print this client's settings.")
 @click.option("--write", is_flag=True, help="With --client: write them, keeping a backup.")
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call.")
-@click.option("-o", "--out", type=Place(path_type=Path), help="Where it was shipped to.")
-@click.option("--base", type=Place(path_type=Path), help="Where the base lies, if moved.")
+@click.option("-o", "--out", type=PLACE, help="Where it was shipped to.")
+@click.option("--base", type=PLACE, help="Where the base lies, if moved.")
 @click.pass_obj
 def serve(
     console: Console,
@@ -65,22 +69,25 @@ def serve(
     started: the client's settings are printed, or written.
     """
     from ..runtime.door import as_origin, check_port, open_door
-    from ..runtime.host import Hosting, context_to_serve, hosted
-    from ..shipping.clients import Target
+    from ..runtime.host import Hosting, context_to_serve
+    from ..runtime.serving import ENDED
     from ..shipping.run import read_run
 
     known = read_run(run, base, out)
     if client:
+        if not port:
+            raise UsageError(
+                "Which port? Settings name the one that `serve` says it has.", "--port N"
+            )
         context = context_to_serve(known, Hosting(**given))
         _settings(console, client, write, Target(f"http://127.0.0.1:{port}", known.slug, context))
         return
     if write:
-        raise UsageError("--write needs --client NAME.", f"Known: {', '.join(_CLIENTS)}.")
+        raise UsageError("--write needs --client NAME.", f"Known: {', '.join(CLIENTS)}.")
     origins = tuple(map(as_origin, allow_origin))
     check_port(port)
     with (
-        console.progress("load the model"),
-        hosted(known, Hosting(**given), os.environ) as model,
+        loaded(console, known, Hosting(**given)) as model,
         open_door(port, model.client, model.model, origins) as door,
     ):
         data = {"url": door.url, "model": model.model, "context": model.context}
@@ -89,7 +96,20 @@ def serve(
         console.emit(data, lambda rich: print_plain(rich, told))
         console.say(f"Serving {model.what}, {model.context} tokens of context. Ctrl-C ends it.")
         with contextlib.suppress(KeyboardInterrupt):  # the way to end it, not an error
-            threading.Event().wait()
+            while model.alive():
+                time.sleep(1)
+            raise ToolError(*ENDED)
+
+
+@contextlib.contextmanager
+def loaded(console: Console, known: Run, hosting: Hosting) -> Iterator[Hosted]:
+    """The model while the block runs; that it is loaded, which can take minutes, is shown."""
+    from ..runtime.host import hosted
+
+    with contextlib.ExitStack() as serving:
+        with console.progress("load the model"):
+            model = serving.enter_context(hosted(known, hosting, os.environ))
+        yield model
 
 
 def _told(url: str, model: str, run: Path, asked: dict[str, Any]) -> str:
@@ -102,17 +122,13 @@ def _told(url: str, model: str, run: Path, asked: dict[str, Any]) -> str:
             f"OpenAI:     {url}/v1",
             f"Anthropic:  {url}",
             f"Settings:   {program()} serve {quote(str(run))}{more} --client NAME",
-            f"            ({', '.join(_CLIENTS)})",
+            f"            ({', '.join(CLIENTS)})",
         ]
     )
 
 
 def _settings(console: Console, client: str, write: bool, target: Target) -> None:
-    import msgspec
-
-    from ..shipping import clients
-
-    found = clients.settings(client, target, Path.cwd(), os.environ)
+    found = CLIENTS[client](target, Path.cwd(), os.environ)
     if not write:
         data: dict[str, Any] = {
             "client": client,
@@ -121,7 +137,7 @@ def _settings(console: Console, client: str, write: bool, target: Target) -> Non
         }
         console.emit(data, lambda rich: print_plain(rich, found.text))
     else:
-        written = clients.write(found)
+        written = write_settings(found)
         data = {"client": client, "files": [msgspec.to_builtins(w, enc_hook=str) for w in written]}
         said = "\n".join(
             f"Written: {w.file}" + (f" (the old one: {w.backup})" if w.backup else "")

@@ -8,11 +8,12 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import UsageError
 from ..figures import several
 from .console import Console, print_plain
-from .options import Place
+from .options import PLACE
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
     from ..runtime.shop import ShipOptions, Shipped
     from ..shipping.ollama import Created
 
-_PATH = Place(path_type=Path)
-
 
 @click.command(no_args_is_help=True)
-@click.argument("run", required=False, type=_PATH, metavar="RUN")
+@click.argument("run", required=False, type=PLACE, metavar="RUN")
 @click.option(
     "-t",
     "--type",
@@ -36,9 +35,9 @@ _PATH = Place(path_type=Path)
     " safetensors. Repeatable.",
 )
 @click.option("--adapter-only", is_flag=True, help="A LoRA GGUF instead of a merged model.")
-@click.option("--base-gguf", type=_PATH, help="With --adapter-only: the base GGUF it stands on.")
-@click.option("--base", type=_PATH, help="Where the base model lies, if it was moved.")
-@click.option("-o", "--out", type=_PATH, metavar="DIR", help="Folder to write (RUN/ship).")
+@click.option("--base-gguf", type=PLACE, help="With --adapter-only: the base GGUF it stands on.")
+@click.option("--base", type=PLACE, help="Where the base model lies, if it was moved.")
+@click.option("-o", "--out", type=PLACE, metavar="DIR", help="Folder to write (RUN/ship).")
 @click.option("--ollama", metavar="NAME", help="Also create the model NAME in Ollama.")
 @click.option(
     "--ollama-quantize", metavar="TYPE", help="Let Ollama (up to 0.34.0) quantise: q4_K_M."
@@ -53,8 +52,8 @@ _PATH = Place(path_type=Path)
 @click.option("--license", "license_name", default="", help="Licence of the result: yours to say.")
 @click.option("--license-link", default="", help="Where its text is.")
 @click.option("--author", default="", help="Author for the file's metadata.")
-@click.option("--llama-cpp", type=_PATH, help="A llama.cpp checkout to convert with.")
-@click.option("--quantizer", type=_PATH, help="llama-quantize, or a libllama.")
+@click.option("--llama-cpp", type=PLACE, help="A llama.cpp checkout to convert with.")
+@click.option("--quantizer", type=PLACE, help="llama-quantize, or a libllama.")
 @click.option("--pre-tokenizer", help="llama.cpp's name of the pre-tokenizer, if it is unknown.")
 @click.option("--fetch-converter", is_flag=True, help="Fetch the converter through pip (77 MB).")
 @click.option("--keep-merged", is_flag=True, help="Keep the merged model in .work.")
@@ -100,9 +99,8 @@ def ship(
         **given,
     )
     shipped, out, guide = run_ship(console, run, base, options)
-    created = None
-    if ollama:
-        created = to_ollama(console, out, shipped, guide, ollama, ollama_quantize or "")
+    quantize = ollama_quantize or ""
+    created = to_ollama(console, out, shipped, guide, ollama, quantize) if ollama else None
     data = as_json(shipped, out, created)
     console.emit(data, lambda rich: draw(rich, shipped, run, out, guide, created))
 
@@ -129,8 +127,6 @@ def run_ship(
     console: Console, run: Path, base: Path | None, options: ShipOptions
 ) -> tuple[Shipped, Path, Guide]:
     """Ship with progress on stderr; the same for `ship`, `tune` and `demo`."""
-    import msgspec
-
     from ..runtime.guide import write_guide
     from ..runtime.ship import ship as make
     from ..shipping.run import read_run
@@ -166,17 +162,14 @@ def to_ollama(
 
     wanted = None if guide.yours else guide.modelfile
     with console.progress("ollama") as progress:
-
-        def step(text: str, done: int, total: int) -> None:
-            progress(done, total, text)
-
-        return create_in_ollama(out, shipped, name, quantize, os.environ, step, wanted)
+        return create_in_ollama(
+            out, shipped, name, quantize, os.environ,
+            lambda text, done, total: progress(done, total, text), wanted,
+        )  # fmt: skip
 
 
 def as_json(shipped: Shipped, out: Path, created: Created | None) -> dict[str, Any]:
     """The result for `--json`."""
-    import msgspec
-
     data: dict[str, Any] = msgspec.to_builtins(shipped)
     data["folder"] = str(out)
     data["ollama"] = msgspec.to_builtins(created) if created else None
@@ -197,16 +190,12 @@ def draw(
     from ..runtime.shop import SAFETENSORS
 
     for file in shipped.files:
-        passed = sum(1 for c in file.checks if c.ok)
-        open_ = [c for c in file.checks if c.ok is None]
         again = " (was there)" if file.name in shipped.reused else ""
-        size = f"{file.size / 1e6:,.1f} MB"
-        rich.print(
-            f"[bold]{escape(file.name)}[/bold]  {size}  {several(passed, 'check')} passed{again}"
-        )
-        for check in open_:
-            open_text = f"  not decided: {check.name}: {check.detail}"
-            print_plain(rich, open_text)
+        passed = f"{several(sum(1 for c in file.checks if c.ok), 'check')} passed{again}"
+        rich.print(f"[bold]{escape(file.name)}[/bold]  {file.size / 1e6:,.1f} MB  {passed}")
+        for check in file.checks:
+            if check.ok is None:
+                print_plain(rich, f"  not decided: {check.name}: {check.detail}")
     print_plain(rich, f"Folder:  {out}")
     if created:
         how = "stopped by itself" if created.stopped else "was cut off after 200 tokens"

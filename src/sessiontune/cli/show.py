@@ -8,12 +8,13 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import SourceError, UsageError
 from .again import program
 from .console import Console, print_plain
 from .mask import show_mask
-from .options import Place, state_option
+from .options import PLACE, state_option
 from .summary import printable, shown
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ _MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 
 
 @click.command()
-@click.argument("folder", type=Place(path_type=Path), metavar="DIR")
+@click.argument("folder", type=PLACE, metavar="DIR")
 @click.argument("row", required=False, metavar="[ROW]")
 @click.option("--full", is_flag=True, help="Whole texts instead of their beginnings.")
 @click.option("--mask", is_flag=True, help="Show which tokens bear loss, in colour.")
 @click.option("--base", metavar="MODEL", help="Folder, run or hub id: --mask uses its template.")
-@click.option("--html", type=Place(path_type=Path), help="Write --mask to an HTML file too.")
+@click.option("--html", type=PLACE, help="Write --mask to an HTML file too.")
 @state_option
 @click.pass_obj
 def show(
@@ -149,10 +150,10 @@ def _names(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def _session(row: dict[str, Any], state: Path | None) -> Session | None:
     from ..pipeline.lookup import session
-    from ..store import Store, default_state
+    from ..store import Store, default_state, is_state
 
     place = state or default_state()
-    if not place.is_dir():
+    if not is_state(place):
         return None
     with Store(place, write=False) as store:
         return session(store, str(row.get("id")))
@@ -171,8 +172,6 @@ def _origins(session: Session | None) -> list[dict[str, Any]]:
 def _overview(
     console: Console, folder: Path, manifest: Manifest, sample: dict[str, Any] | None
 ) -> None:
-    import msgspec
-
     from .summary import draw_few, draw_manifest
 
     def draw(rich: RichConsole) -> None:

@@ -8,11 +8,12 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from ..errors import AdviceError, UsageError
 from .again import program
 from .console import Console, print_plain
-from .options import Place
+from .options import PLACE
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -22,22 +23,15 @@ if TYPE_CHECKING:
     from ..training.planner import Plan
     from ..training.spec import TrainSpec
 
-#: flag, type, help; each is a field of the spec, and of the recipe's [train] table.
+#: flag, type or words to choose from, help; each is a field of the spec, and of the recipe's
+#: [train] table.
 FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--base", str, "The model to tune: local folder, hub id, or 'tiny'."),
-    (
-        "--trainer",
-        click.Choice(["trl", "llamafactory", "axolotl", "unsloth"]),
-        "Which program trains (trl).",
-    ),
-    (
-        "--task",
-        click.Choice(["sft", "kto", "dpo"]),
-        "Train on examples (sft, default) or preferences.",
-    ),
+    ("--trainer", ("trl", "llamafactory", "axolotl", "unsloth"), "Which program trains (trl)."),
+    ("--task", ("sft", "kto", "dpo"), "Train on examples (sft, default) or preferences."),
     (
         "--method",
-        click.Choice(["auto", "lora", "lora8", "qlora", "full"]),
+        ("auto", "lora", "lora8", "qlora", "full"),
         "Which weights are tuned, in how many bits (auto: what fits).",
     ),
     ("--template", str, "Chat template: chatml, llama3, gemma or a file (the base's own)."),
@@ -51,11 +45,7 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--batch", int, "Examples per device and step (1)."),
     ("--accumulation", int, "Steps summed before an update (effective batch 8)."),
     ("--length", int, "Tokens per example (8192, less on small machines)."),
-    (
-        "--schedule",
-        click.Choice(["cosine", "linear", "constant"]),
-        "Of the learning rate (cosine).",
-    ),
+    ("--schedule", ("cosine", "linear", "constant"), "Of the learning rate (cosine)."),
     ("--warmup", float, "Share of the steps in which the rate rises (0.08)."),
     ("--weight-decay", float, "Weight decay (0.01)."),
     ("--clip", float, "Gradient norm limit (1.0)."),
@@ -66,14 +56,10 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--seed", int, "Seed (42)."),
     (
         "--precision",
-        click.Choice(["auto", "fp32", "bf16", "fp16"]),
+        ("auto", "fp32", "bf16", "fp16"),
         "Number format (auto: what the device does well).",
     ),
-    (
-        "--device",
-        click.Choice(["auto", "cpu", "cuda", "mps"]),
-        "Where to train (auto: a GPU if there is one).",
-    ),
+    ("--device", ("auto", "cpu", "cuda", "mps"), "Where to train (auto: a GPU if there is one)."),
     ("--threads", int, "CPU threads (0: as torch chooses)."),
     ("--beta", float, "Strength of kto and dpo (0.1)."),
     ("--python", str, "Python of another trainer's environment (found by itself)."),
@@ -81,7 +67,7 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--nodes", int, "Nodes, for the generated cluster settings (1)."),
     (
         "--parallel",
-        click.Choice(["none", "ddp", "fsdp", "zero2", "zero3", "ray"]),
+        ("none", "ddp", "fsdp", "zero2", "zero3", "ray"),
         "How to use several GPUs (none).",
     ),
 )
@@ -98,17 +84,16 @@ def train_options(*only: str) -> Callable[[Any], Any]:
     def add(command: Any) -> Any:
         for flag, kind, text in reversed(FIELDS):
             if not only or flag in only:
-                command = click.option(flag, type=kind, default=None, help=text)(command)
+                given = click.Choice(kind) if isinstance(kind, tuple) else kind
+                command = click.option(flag, type=given, default=None, help=text)(command)
         return command
 
     return add
 
 
 @click.command(no_args_is_help=True)
-@click.argument("data", type=Place(path_type=Path), metavar="DIR")
-@click.option(
-    "-o", "--out", type=Place(path_type=Path), metavar="RUN", help="Folder to make (DIR-run)."
-)
+@click.argument("data", type=PLACE, metavar="DIR")
+@click.option("-o", "--out", type=PLACE, metavar="RUN", help="Folder to make (DIR-run).")
 @click.option(
     "--preset",
     default="",
@@ -126,7 +111,7 @@ def train_options(*only: str) -> Callable[[Any], Any]:
     multiple=True,
     help="Also log to tensorboard; with trl to trackio or wandb too. Repeatable.",
 )
-@click.option("--recipe", type=Place(path_type=Path), help="TOML with a [train] table.")
+@click.option("--recipe", type=PLACE, help="TOML with a [train] table.")
 @click.option("--dry-run", is_flag=True, help="Write the plan and the trainer's files; stop.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--force", is_flag=True, help="Train despite checks that advise against it.")
@@ -167,7 +152,10 @@ def train(
     spec = make_spec(settings, table, preset)
     if not (out or resume) and folder.exists():
         make_way(console, folder)
-    outcome = run_train(console, data, folder, spec, dry_run, resume, force, download)
+    outcome = run_train(
+        console, data, folder, spec,
+        dry_run=dry_run, resume=resume, force=force, download=download,
+    )  # fmt: skip
     console.emit(as_json(outcome), lambda rich: draw(rich, outcome, data, dry_run))
 
 
@@ -217,33 +205,23 @@ def run_train(
     data: Path,
     folder: Path,
     spec: TrainSpec,
-    dry_run: bool = False,
-    resume: bool = False,
-    force: bool = False,
-    download: bool = False,
     heed: bool = False,
+    **how: bool,
 ) -> Outcome:
     """Train with the plan and the progress on stderr; the same for `train`, `tune` and `demo`.
 
-    `heed`: a plan that warns (too little memory or disk) is an AdviceError unless forced.
+    `heed`: a plan that warns (too little memory or disk) is an AdviceError unless forced. `how`:
+    what of `runtime.train.Request` is so: dry_run, resume, force, download.
     """
     from ..runtime.train import Request, train
     from .trainview import RunView, show_plan
 
-    request = Request(
-        data=data,
-        out=folder,
-        spec=spec,
-        dry_run=dry_run,
-        resume=resume,
-        force=force,
-        download=download,
-    )
+    request = Request(data=data, out=folder, spec=spec, **how)
 
     def approve(plan: Plan, checks: list[Check]) -> None:
         if not (console.quiet or console.as_json):
             show_plan(plan, checks, console.verbose, progress.bar)
-        for warning in plan.warnings if heed and not force else ():
+        for warning in plan.warnings if heed and not request.force else ():
             said, _, advice = warning.partition(". ")
             raise AdviceError(f"{said}.", advice, advice)
 
@@ -253,8 +231,6 @@ def run_train(
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
     """The result for `--json`."""
-    import msgspec
-
     return {
         "run": str(outcome.folder),
         "status": outcome.run.get("status", "planned"),

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .console import Console
-from .options import Place, recipe_of, recipe_options, run_options
+from .options import PLACE, recipe_of, recipe_options, run_options
 from .train import option_name, train_options
 
 #: Settings of the training that are offered here; `train` has all.
@@ -23,7 +23,7 @@ _TRAINING = ("--rate", "--epochs", "--max-steps", "--length", "--method")
 @click.option(
     "-o",
     "--out",
-    type=Place(path_type=Path),
+    type=PLACE,
     default=Path("sessiontune-evening"),
     show_default=True,
     help="Folder for everything it makes.",

@@ -63,10 +63,10 @@ def drop(
 
 def _there(state: Path | None) -> Path:
     """The state's folder. UsageError where there is none: nothing is made under a mistyped name."""
-    from ..store import default_state
+    from ..store import default_state, is_state
 
     place = state or default_state()
-    if not place.exists():
+    if not is_state(place):
         raise UsageError(f"There is no state in {place}.", "Give the --state of your exports.")
     return place
 

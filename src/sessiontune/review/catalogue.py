@@ -125,19 +125,11 @@ class _Thread:
         first = self.first
         model = self.models.most_common(1)[0][0] if self.models else ""
         agent = (first.agent_type or "agent") if first.agent_id else ""
-        told = (
-            first.thread,
-            first.id,
-            first.lineage,
-            first.project,
-            first.source,
-            model,
-            first.split,
-            agent,
-        )
+        told = (first.thread, first.id, first.lineage, first.project, first.source)
         counts = (len(self.epochs), self.messages, self.calls)
         lists = (joined(self.labels), joined(self.topics))
-        return (n, *told, self.at, self.last, self.title, *counts, *lists, self.ended)
+        about = (model, first.split, agent, self.at, self.last, self.title)
+        return (n, *told, *about, *counts, *lists, self.ended)
 
 
 class Catalogue:

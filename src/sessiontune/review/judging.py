@@ -14,7 +14,7 @@ from typing import Literal
 from ..errors import UsageError
 from ..model import Verdict
 from ..pipeline.lookup import session, threads
-from ..store import Store
+from ..store import Store, is_state
 
 Decision = Literal["keep", "drop"]
 
@@ -28,7 +28,7 @@ class Judging:
         self._past: list[dict[str, Verdict | None]] = []
         self.known: frozenset[str] = frozenset()
         self.before: dict[str, Verdict] = {}
-        if not state.is_dir():
+        if not is_state(state):
             return
         with Store(state, write=False) as store:
             for head in threads(store).values():
@@ -83,7 +83,7 @@ class Judging:
     def origins(self, keys: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
         """Log files and lines by id of message, for epochs by their keys."""
         found: dict[str, list[tuple[str, int]]] = {}
-        if not self.known:
+        if not (self.known and is_state(self._state)):
             return found
         with Store(self._state, write=False) as store:
             for one in filter(None, (session(store, key) for key in keys)):
@@ -93,7 +93,7 @@ class Judging:
 
     def _opened(self) -> Store:
         """The state, to be written. UsageError where it was deleted: it is not made anew."""
-        if not self._state.is_dir():
+        if not is_state(self._state):
             raise UsageError(f"The state in {self._state} is gone.", "Export again.")
         return Store(self._state, write=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import threading
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..errors import SessiontuneError, StoreError, UsageError
+from ..errors import SessiontuneError, StoreError, UsageError, no_port
 from ..html import COLOURS
 from ..privacy.pseudonym import told_apart
 from .catalogue import Catalogue, Listed, Message, calls_of
@@ -83,14 +82,7 @@ def listening(port: int) -> socket.socket:
         made.listen()  # so that nobody else takes the port while the export is read
     except OSError as error:
         made.close()
-        if error.errno == errno.EADDRINUSE:
-            raise UsageError(
-                f"Port {port} is taken by another program.",
-                "Name another one with --port N; --port 0 takes any that is free.",
-            ) from error
-        raise UsageError(
-            f"Port {port} cannot be used: {error.strerror}.", "Use one above 1023."
-        ) from error
+        raise no_port(port, error) from error
     return made
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -19,8 +18,9 @@ from ..shipping.merge import base_folder, merge, need_space
 from ..shipping.parity import Check, compare, merged_weights, refuse
 from ..shipping.reference import Reference, make_reference
 from ..shipping.run import Run, digest_of, file_digest
+from ..shipping.weights import count_weights
 from ..whole import renamed, write_whole
-from .process import run_job, write_files
+from .process import run_kept, write_files
 from .serving import served
 from .shop import SAFETENSORS, ShipOptions, ShippedFile, Shop, need_converter
 
@@ -66,13 +66,8 @@ def check_tools(run: Run, options: ShipOptions, kind: str, converter: Converter 
     if unknown := found.unknown(run.base):
         raise convert.not_known(unknown)
     if kind not in convert.DIRECT:
-        quantise.check_quantiser(quantise.find_quantiser(options.quantizer, found.root), kind)
+        quantise.need_quantiser(options.quantizer, found.root, kind)
     need_engine()  # each file is proven by being served
-
-
-def _quantiser(shop: Shop) -> quantise.Quantiser | None:
-    checkout = shop.converter.root if shop.converter else None
-    return quantise.find_quantiser(shop.options.quantizer, checkout)
 
 
 def there(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile | None:
@@ -102,17 +97,10 @@ def _merged(shop: Shop) -> Path:
 
 
 def _run(shop: Shop, job: Job) -> None:
-    """Run one of shipping's jobs in the work folder, its output kept for the error message."""
+    """Run one of shipping's jobs in the work folder."""
     shop.watch(job.name, 0, 0)
     write_files(job, shop.work)
-    said: list[str] = []
-
-    def keep(line: str) -> None:
-        said.append(line)
-        del said[:-400]
-        shop.on_line(line)
-
-    status = run_job(msgspec.structs.replace(job, outputs=()), shop.work, keep)
+    status, said = run_kept(job, shop.work, shop.on_line)
     if status != 0:
         full = shutil.disk_usage(shop.work).free < _NOTHING  # before its half file is removed
         for promised in job.outputs:
@@ -120,24 +108,44 @@ def _run(shop: Shop, job: Job) -> None:
         raise convert.explain(said, status, shop.run, job.name, full)
 
 
+def _written(
+    shop: Shop, final: Path, plan: Callable[[Path], Job], check: Callable[[Path], object]
+) -> None:
+    """Let the job that `plan` gives for a file write it; a good one gets its name."""
+    part = shop.work / f".{final.name}.part"
+    with renamed(part, final):
+        _run(shop, plan(part))
+        check(part)
+
+
+def _converted(shop: Shop, model: Path, kind: str, final: Path) -> None:
+    """Convert a model's folder to `final`, of a type that the converter writes itself."""
+    need_space(shop.out, int(count_weights(model) * convert.DIRECT[kind]))
+    given = (shop.run, shop.vocabulary, need_converter(shop.converter), model)
+    more = (shop.options.card, shop.options.pre_tokenizer)
+    _written(
+        shop,
+        final,
+        lambda part: convert.plan_model(*given, part, kind, *more),
+        lambda part: convert.check_model(part, shop.run, shop.vocabulary),
+    )
+
+
 def _gguf(shop: Shop, kind: str, made: Path, files: Mapping[str, ShippedFile]) -> None:
     """Convert the merged model to `made`, through f16 for a K-quant."""
-    model = _merged(shop)
-    part = made.with_name(f".{made.name}.part")
     if kind in convert.DIRECT:
-        need_space(shop.out, _weights_size(model))
-        job = convert.plan_model(
-            *(shop.run, shop.vocabulary, shop.need_converter(), model, part, kind),
-            *(shop.options.card, shop.options.pre_tokenizer),
-        )
-    else:
-        quantiser = quantise.check_quantiser(_quantiser(shop), kind)
-        source = _half(shop, files)
-        quantise.check_rows(read_head(source), kind)
-        job = quantise.plan_quantise(quantiser, source, part, kind)
-    with renamed(part, made):
-        _run(shop, job)
-        convert.check_model(part, shop.run, shop.vocabulary)
+        _converted(shop, _merged(shop), kind, made)
+        return
+    checkout = shop.converter.root if shop.converter else None
+    quantiser = quantise.need_quantiser(shop.options.quantizer, checkout, kind)
+    source = _half(shop, files)
+    quantise.check_rows(read_head(source), kind)
+    _written(
+        shop,
+        made,
+        lambda part: quantise.plan_quantise(quantiser, source, part, kind),
+        lambda part: convert.check_model(part, shop.run, shop.vocabulary),
+    )
 
 
 def _half(shop: Shop, files: Mapping[str, ShippedFile]) -> Path:
@@ -152,16 +160,9 @@ def _half(shop: Shop, files: Mapping[str, ShippedFile]) -> Path:
     return made
 
 
-def _weights_size(model: Path) -> int:
-    return sum(file.stat().st_size for file in model.glob("*.safetensors"))
-
-
 def _adapter(shop: Shop, kind: str, made: Path) -> None:
-    part = made.with_name(f".{made.name}.part")
-    job = convert.plan_adapter(shop.run, shop.vocabulary, shop.need_converter(), part, kind)
-    with renamed(part, made):
-        _run(shop, job)
-        check_whole(part)
+    given = (shop.run, shop.vocabulary, need_converter(shop.converter))
+    _written(shop, made, lambda part: convert.plan_adapter(*given, part, kind), check_whole)
 
 
 def _base_gguf(shop: Shop) -> Path:
@@ -176,16 +177,7 @@ def _base_gguf(shop: Shop) -> Path:
     if final.is_file() and not shop.options.force:
         convert.check_model(final, shop.run, shop.vocabulary)
         return final
-    part = shop.work / f".{final.name}.part"
-    model = base_folder(shop.run, shop.work / "base")
-    need_space(shop.out, _weights_size(model))
-    job = convert.plan_model(
-        *(shop.run, shop.vocabulary, shop.need_converter(), model, part, "f16"),
-        *(shop.options.card, shop.options.pre_tokenizer),
-    )
-    with renamed(part, final):
-        _run(shop, job)
-        convert.check_model(part, shop.run, shop.vocabulary)
+    _converted(shop, base_folder(shop.run, shop.work / "base"), "f16", final)
     return final
 
 
@@ -206,7 +198,7 @@ def _safetensors(shop: Shop, final: Path, fingerprint: str) -> ShippedFile:
     return ShippedFile(
         name=final.name,
         type=SAFETENSORS,
-        size=_weights_size(final),
+        size=sum(file.stat().st_size for file in final.glob("*.safetensors")),
         sha256=digest,
         fingerprint=fingerprint,
         engine="",
@@ -250,9 +242,8 @@ def _prove(shop: Shop, made: Path, kind: str, base: Path | None) -> list[Check]:
 
 def _weakest(model: Path, kind: str) -> str:
     """The type that sets the tolerance: a quantised base makes an f16 adapter coarse too."""
-    types: dict[Any, str] = {8: "q8_0", 12: "q4_k_m", 13: "q5_k_m", 14: "q6_k"}
     held = {tensor.type for tensor in read_head(model).tensors}
-    for number in (12, 13, 14, 8):
+    for number, coarse in ((12, "q4_k_m"), (13, "q5_k_m"), (14, "q6_k"), (8, "q8_0")):
         if number in held and kind in convert.DIRECT:
-            return types[number]
+            return coarse
     return kind

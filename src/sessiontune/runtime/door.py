@@ -9,7 +9,6 @@ let it ask and read.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import re
 import select
@@ -21,7 +20,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from ..errors import EndpointError, UsageError
+from ..errors import EndpointError, UsageError, no_port
 from ..evaluation.endpoint import Endpoint, Reply
 
 #: What is passed on: the OpenAI and Anthropic interfaces, and what tools need besides.
@@ -52,14 +51,7 @@ class Door(ThreadingHTTPServer):
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise UsageError(
-                    f"Port {port} is taken by another program.",
-                    "Name another one with --port N; --port 0 takes any that is free.",
-                ) from error
-            if error.errno == errno.EACCES:
-                raise UsageError(f"You may not use port {port}.", "Use one above 1023.") from error
-            raise UsageError(f"Port {port} cannot be used: {error.strerror}") from error
+            raise no_port(port, error) from error
         self.inner = inner
         self.model = model
         self.port = int(self.server_address[1])
@@ -113,15 +105,6 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 120  # seconds that a client may be silent: a slow body, an idle connection
     server: Door
 
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_HEAD(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
     def do_OPTIONS(self) -> None:
         """A browser asks whether a page may call: only one that the user has named may."""
         self.close_connection = True
@@ -154,9 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._say(code, message or "This request cannot be answered.")
 
-    def _serve(self) -> None:
-        refusal = self._refusal()
-        if refusal:
+    def do_GET(self) -> None:
+        """Pass a request on, or say why not."""
+        if refusal := self._refusal():
             self.close_connection = True
             self._say(403, refusal)
             return
@@ -177,6 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(502, error.message)
             return
         self._pass_on(reply)
+
+    do_HEAD = do_POST = do_GET
 
     def _asked(self, body: bytes, headers: Mapping[str, str]) -> Reply:
         """The model server's answer as it begins. On a CPU it reads a long prompt for minutes, so

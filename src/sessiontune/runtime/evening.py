@@ -36,19 +36,17 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the way.
 
-    fingerprint   what the result depends on; asked when the stage's turn comes
-    present       whether the result of an earlier run is still there
     run           does the work; returns one line on what came out, links and data
+    fingerprint   what the result depends on; asked when the stage's turn comes
+    present       whether the result of an earlier run is still there: without it never
     gate          looks at the result, new or reused, and raises if the way ends here
-    always        never reused
     """
 
     name: str
-    fingerprint: Callable[[], str]
-    present: Callable[[], bool]
     run: Callable[[], tuple[str, dict[str, str], dict[str, Any]]]
+    fingerprint: Callable[[], str] = str
+    present: Callable[[], bool] = bool
     gate: Callable[[Done], None] = lambda done: None
-    always: bool = False
 
 
 def make_folder(folder: Path) -> None:
@@ -69,7 +67,7 @@ def walk(folder: Path, stages: list[Stage], begin: Callable[[int, Stage], None])
         begin(number, stage)
         key = stage.fingerprint()
         known = notes.get(stage.name)
-        if known and known.fingerprint == key and not stage.always and stage.present():
+        if known and known.fingerprint == key and stage.present():
             done = msgspec.structs.replace(known, reused=True)
         else:
             started = time.monotonic()

@@ -12,7 +12,7 @@ import msgspec
 
 from ..errors import UsageError
 from ..shipping import ollama
-from ..shipping.guide import commands, make_modelfile
+from ..shipping.guide import commands, go_template
 from ..shipping.modelfile import Modelfile, write
 from ..shipping.run import Run, file_digest
 from ..whole import write_whole
@@ -39,37 +39,41 @@ class Guide(msgspec.Struct, frozen=True):
     yours: bool = False
 
 
-def pick(run: Run, shipped: Shipped, kind: str | None = None) -> ShippedFile:
-    """The GGUF to serve. UsageError when there is none (of that type)."""
-    files = sorted(shipped.files, key=lambda file: not file.base)  # of one type the merged one
-    found = {f.type: f for f in files if f.type != SAFETENSORS and (not kind or not f.base)}
+def pick(run: Run, shipped: Shipped, kind: str | None = None, adapter: bool = False) -> ShippedFile:
+    """The GGUF to serve, with `adapter` the LoRA. UsageError when there is none (of that type)."""
+    files = [f for f in shipped.files if f.type != SAFETENSORS]
+    if kind or adapter:
+        files = [f for f in files if bool(f.base) is adapter]
+    files.sort(key=lambda file: not file.base)  # of one type the merged one
+    found = {f.type: f for f in files}
     for wanted in (kind,) if kind else (*PREFERRED, *found):
         if wanted in found:
             return found[wanted]
+    what = "LoRA GGUF with its base" if adapter else "GGUF"
+    more = (" --adapter-only" if adapter else "") + (f" --type {kind}" if kind else "")
     raise UsageError(
-        f"There is no GGUF{f' of type {kind}' if kind else ''} yet.",
-        f"sessiontune ship {run.typed}{f' --type {kind}' if kind else ''}",
+        f"There is no {what}{f' of type {kind}' if kind else ''} yet.",
+        f"sessiontune ship {run.typed}{more}",
     )
 
 
-def modelfile_of(run: Run, options: ShipOptions, shipped: Shipped) -> Modelfile:
-    """The Modelfile for the first type that was asked for: the LoRA GGUF on its base, or the merged
-    file."""
-    wanted = next(f for f in shipped.files if f.type == options.types[0] and _kind(f, options))
+def modelfile_of(run: Run, options: ShipOptions, shipped: Shipped, kind: str) -> Modelfile:
+    """The Modelfile for one type: the LoRA GGUF on its base, or the merged file.
+
+    The chat template is in the GGUF; TEMPLATE is written for known families only. The context is
+    always stated: Ollama's default of 4096 on small machines silently cuts an agent's prompt.
+    """
+    file = next(f for f in shipped.files if f.type == kind and bool(f.base) is options.adapter_only)
+    source, adapter = (file.base, file.name) if file.base else (file.name, "")
     license = " ".join((options.card.license, options.card.license_link)).strip()
-    source, adapter = (wanted.base, wanted.name) if wanted.base else (wanted.name, "")
-    return make_modelfile(
-        run,
-        _place(source),
+    return Modelfile(
+        source=_place(source),
         adapter=_place(adapter) if adapter else "",
-        context=shipped.context,
+        template=go_template(run),
         system=options.system,
+        parameters=(("num_ctx", str(shipped.context)), *(("stop", text) for text in run.stop)),
         licenses=(license,) if license else (),
     )
-
-
-def _kind(file: ShippedFile, options: ShipOptions) -> bool:
-    return bool(file.base) is options.adapter_only
 
 
 def _place(name: str) -> str:
@@ -85,7 +89,7 @@ def write_guide(run: Run, options: ShipOptions, shipped: Shipped, out: Path) -> 
     kinds = [kind for kind in options.types if kind != SAFETENSORS]
     if not kinds:
         return Guide(None)
-    made = modelfile_of(run, msgspec.structs.replace(options, types=tuple(kinds)), shipped)
+    made = modelfile_of(run, options, shipped, kinds[0])
     guide = _put_modelfile(out / "Modelfile", made)
     blobs: Mapping[Path, str] = {}
     if guide.note and not guide.yours:

@@ -71,46 +71,48 @@ def _side_of(run: Run) -> HeldSide:
 def check_base(run: Run, side: HeldSide) -> list[str]:
     """Refuse a base that is another run's model and was trained on what is held out here: base and
     tuned would both show memory. Raises UsageError; returns notes on what is not known."""
-    notes, rows, known = [], side.everything, _names_of(run, side)
+    notes, known = [], _names_of(run, side)
     for maker in makers(run.base):
-        seen, unknown = _seen(maker, side, rows, known)
-        if seen:
-            raise UsageError(
-                f"The base of this run was made by {maker}, which was trained on at least {seen:,}"
-                f" of the {len(rows):,} rows that are held out here: base and tuned would both show"
-                " memory.",
-                UNSEEN,
-            )
-        if unknown:
-            notes.append(
-                f"Whether the base, which {maker} made, was trained on what is held out here is"
-                f" not known: {unknown}."
-            )
+        who = f"The base of this run was made by {maker}, which"
+        unknown = _unseen(maker, side, known, who, "base and tuned would both show memory", UNSEEN)
+        notes += [f"Whether the base, which {maker} made, {why}" for why in unknown]
     return notes
 
 
 def check_arms(run: Run, side: HeldSide, arms: Sequence[str]) -> list[str]:
     """Refuse an arm that was trained on what is held out here: it would show memory. Raises
     UsageError; returns notes on arms of which that is not known."""
-    notes, rows, known = [], side.everything, _names_of(run, side)
+    notes, known = [], _names_of(run, side)
     for text in arms:
         name, _, target = text.partition("=")
         folder = None if "://" in target or not target else run_of(Path(target))
         if folder is None or folder.resolve() == run.folder.resolve():
             continue
-        seen, unknown = _seen(folder, side, rows, known)
-        if seen:
-            raise UsageError(
-                f"{target} (arm '{name}') was trained on at least {seen:,} of the"
-                f" {len(rows):,} rows that are held out here: its figures would show memory.",
-                f"Evaluate it by itself (sessiontune evaluate {folder}), or compare runs whose"
-                " exports share a split.",
-            )
-        if unknown:
-            notes.append(
-                f"Whether {name} was trained on what is held out here is not known: {unknown}."
-            )
+        who, so = f"{target} (arm '{name}')", "its figures would show memory"
+        hint = (
+            f"Evaluate it by itself (sessiontune evaluate {folder}), or compare runs whose exports"
+            " share a split."
+        )
+        unknown = _unseen(folder, side, known, who, so, hint)
+        notes += [f"Whether {name} {why}" for why in unknown]
     return notes
+
+
+def _unseen(
+    folder: Path, side: HeldSide, known: set[str], who: str, so: str, hint: str
+) -> list[str]:
+    """UsageError if a run was trained on what is held out; the end of a note if that is not
+    known."""
+    rows = side.everything
+    seen, unknown = _seen(folder, side, rows, known)
+    if seen:
+        raise UsageError(
+            f"{who} was trained on at least {seen:,} of the {len(rows):,} rows that are held out"
+            f" here: {so}.",
+            hint,
+        )
+    said = f"was trained on what is held out here is not known: {unknown}."
+    return [said] if unknown else []
 
 
 def _names_of(run: Run, side: HeldSide) -> set[str]:

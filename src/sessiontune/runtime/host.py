@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,8 +17,7 @@ from ..shipping.engine import engines
 from ..shipping.guide import vllm_argv
 from ..shipping.run import Run
 from .guide import pick
-from .process import start
-from .serving import SILENCE, ready, served
+from .serving import Served, running, served
 from .shop import Shipped, ShippedFile, context_of, read_shipped
 
 OLLAMA, VLLM = "ollama", "vllm"
@@ -37,12 +35,14 @@ class Hosting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hosted(msgspec.Struct, frozen=True):
-    """A running model: its client, its name, tokens of context, and what serves it."""
+    """A running model: its client, its name, tokens of context, what serves it, and whether that
+    still runs."""
 
     client: Endpoint
     model: str
     context: int
     what: str
+    alive: Callable[[], bool] = lambda: True
 
 
 def shipped_of(run: Run, how: str = "") -> Shipped:
@@ -63,6 +63,7 @@ def context_to_serve(run: Run, hosting: Hosting) -> int:
 @contextlib.contextmanager
 def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hosted]:
     """Serve a shipped run while the block runs."""
+    _heeded(hosting)
     if hosting.engine == OLLAMA:
         if hosting.context:
             raise UsageError(
@@ -81,7 +82,8 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
         return
     if hosting.engine == VLLM:
         with _vllm(run, hosting) as client:
-            yield Hosted(client, run.slug, hosting.context or run.max_length, "vLLM")
+            context = hosting.context or run.max_length
+            yield Hosted(client, run.slug, context, "vLLM", client.alive)
         return
     if hosting.adapter and run.full:
         raise UsageError(
@@ -90,7 +92,7 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
             "Serve it without --adapter, or chat without --compare.",
         )
     shipped = shipped_of(run, " --adapter-only" if hosting.adapter else "")
-    file = adapter_of(run, shipped) if hosting.adapter else pick(run, shipped, hosting.kind)
+    file = pick(run, shipped, hosting.kind, hosting.adapter)
     context = context_to_serve(run, hosting)
     model, adapter = _paths(run, file)
     with served(
@@ -103,18 +105,16 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
         kind=hosting.engine,
     ) as client:
         engine = hosting.engine or next(iter(engines()))
-        yield Hosted(client, run.slug, context, f"{file.name} ({engine})")
+        yield Hosted(client, run.slug, context, f"{file.name} ({engine})", client.alive)
 
 
-def adapter_of(run: Run, shipped: Shipped) -> ShippedFile:
-    """The LoRA GGUF of a run. ToolError when there is none."""
-    found = next((f for f in shipped.files if f.base), None)
-    if found is None:
-        raise ToolError(
-            "There is no LoRA GGUF with its base yet.",
-            f"sessiontune ship {run.typed} --adapter-only",
-        )
-    return found
+def _heeded(hosting: Hosting) -> None:
+    """UsageError for what an engine that is not ours would ignore."""
+    if hosting.engine not in (OLLAMA, VLLM):
+        return
+    for name, option in (("kind", "type"), *((n, n) for n in ("adapter", "parallel", "threads"))):
+        if getattr(hosting, name) != getattr(Hosting(), name):
+            raise UsageError(f"--engine {hosting.engine} takes no --{option}.", "Leave it out.")
 
 
 def _paths(run: Run, file: ShippedFile) -> tuple[Path, Path | None]:
@@ -130,20 +130,14 @@ def _models(client: Endpoint) -> list[dict[str, object]]:
     return [m for m in found if isinstance(m, dict)] if isinstance(found, list) else []
 
 
-@contextlib.contextmanager
-def _vllm(run: Run, hosting: Hosting) -> Iterator[Endpoint]:
-    """vLLM on a private socket, with the merged safetensors or base and adapter."""
+def _vllm(run: Run, hosting: Hosting) -> contextlib.AbstractContextManager[Served]:
+    """vLLM with the merged safetensors, or base and adapter."""
     if not shutil.which("vllm"):
         raise ToolError("vllm is not on PATH.", "pip install vllm, or leave --engine out.")
-    folder = Path(tempfile.mkdtemp(prefix="sessiontune-"))
-    socket = folder / "engine.sock"
-    argv = [*vllm_argv(run, run.out), "--uds", str(socket)]
+    argv = vllm_argv(run, run.out)
     argv += ["--max-model-len", str(hosting.context)] if hosting.context else []
-    try:
-        with start(Job(name="vLLM", argv=tuple(argv), leash=True), folder) as service:
-            service.drain()
-            client = Endpoint(f"unix://{socket}", retries=0, timeout=SILENCE)
-            ready(service, client, run.slug)
-            yield client
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+
+    def plan(socket: Path) -> Job:
+        return Job(name="vLLM", argv=(*argv, "--uds", str(socket)), leash=True)
+
+    return running(plan, run.slug)

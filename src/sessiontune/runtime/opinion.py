@@ -14,7 +14,7 @@ import msgspec
 from ..errors import ToolError
 from ..model import Finding
 from ..privacy import kingfisher
-from .process import run_job
+from .process import run_kept
 
 
 def third_opinion(paths: Sequence[str]) -> list[Finding]:
@@ -27,9 +27,8 @@ def third_opinion(paths: Sequence[str]) -> list[Finding]:
         raise ToolError(
             "A third opinion needs the program kingfisher.", "pip install 'sessiontune[scan]'"
         )
-    lines: list[str] = []
     job = msgspec.structs.replace(job, argv=(program, *job.argv[1:]))
-    status = run_job(job, Path.cwd(), lines.append)
+    status, lines = run_kept(job, Path.cwd(), lambda line: None)
     if status not in kingfisher.RAN:
         # its own words are not shown: they may quote what it read
         raise ToolError(

@@ -22,6 +22,7 @@ from types import FrameType
 
 from ..errors import StoreError, ToolError, cannot_write
 from ..ports import Job
+from ..shipping.leash import when_stdin_closes
 from ..whole import write_whole
 
 OnLine = Callable[[str], None]
@@ -44,32 +45,19 @@ def write_files(job: Job, folder: Path) -> None:
             raise cannot_write(target, error, ", or name another place.") from error
 
 
-def run_job(
-    job: Job, cwd: Path, on_line: OnLine | None = None, timeout: float | None = None
-) -> int:
+def run_job(job: Job, cwd: Path, on_line: OnLine | None = None) -> int:
     """Run the program of a job and return its exit status.
 
     `on_line` gets each line of its output (stdout and stderr, in the order they came; a progress
-    bar's redraws count as lines). `timeout` in seconds. Raises ToolError when the program cannot
-    be started, runs past the timeout, or ends well without what the job promises (`outputs`,
-    relative to `cwd`). On Ctrl-C or SIGTERM the whole process group is ended first.
+    bar's redraws count as lines). Raises ToolError when the program cannot be started, or ends well
+    without what the job promises (`outputs`, relative to `cwd`). On Ctrl-C or SIGTERM the whole
+    process group is ended first.
     """
     with start(job, cwd) as service:
-        late = threading.Event()
-        timer = threading.Timer(timeout, _end_late, (service, late)) if timeout else None
-        if timer:
-            timer.daemon = True
-            timer.start()
-        try:
-            for line in service.lines():
-                if on_line:
-                    on_line(line)
-            status = service.wait()
-        finally:
-            if timer:
-                timer.cancel()
-    if late.is_set():
-        raise ToolError(f"'{job.name}' took longer than {timeout:.0f} s and was ended.")
+        for line in service.lines():
+            if on_line:
+                on_line(line)
+        status = service.wait()
     if status == 0 and (missing := [name for name in job.outputs if not (cwd / name).exists()]):
         raise ToolError(
             f"'{job.name}' ended without an error but did not write {', '.join(missing)}."
@@ -77,9 +65,15 @@ def run_job(
     return status
 
 
-def _end_late(service: Service, late: threading.Event) -> None:
-    late.set()
-    service.stop()
+def run_kept(job: Job, cwd: Path, on_line: OnLine) -> tuple[int, list[str]]:
+    """`run_job`; with the status come the lines of the output."""
+    said: list[str] = []
+
+    def keep(line: str) -> None:
+        said.append(line)
+        on_line(line)
+
+    return run_job(job, cwd, keep), said
 
 
 @contextlib.contextmanager
@@ -144,9 +138,9 @@ class Service:
         """Whether the program still runs."""
         return self._process.poll() is None
 
-    def wait(self, seconds: float | None = None) -> int:
+    def wait(self) -> int:
         """Wait for its end; the exit status (negative: the number of the signal)."""
-        return self._process.wait(seconds)
+        return self._process.wait()
 
     def stop(self, now: bool = False) -> None:
         """End it and all its children; harmless when it has ended. `now`: without asking first."""
@@ -202,13 +196,8 @@ def _leashed(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 def _hold(argv: list[str]) -> int:
     """Run a program in our process group, and end the group when our standard input closes."""
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            continue
-        os.killpg(os.getpid(), signal.SIGKILL)  # `start` made us the head of our group
-
-    threading.Thread(target=watch, daemon=True).start()
+    # `start` made us the head of our group.
+    when_stdin_closes(lambda: os.killpg(os.getpid(), signal.SIGKILL))
     status = subprocess.call(argv, stdin=subprocess.DEVNULL)
     return status if status >= 0 else 128 - status
 

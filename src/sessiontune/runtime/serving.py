@@ -6,11 +6,13 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ..errors import EndpointError, ToolError
-from ..evaluation.endpoint import Endpoint
+from ..evaluation.endpoint import Endpoint, Reply
+from ..ports import Job
 from ..shipping.engine import Engine, plan_engine
 from ..shipping.gguf import check_whole
 from .process import Service, start
@@ -20,6 +22,29 @@ START = 600.0
 #: Seconds that it may say nothing, for it reads the prompt first: an agent's, on a CPU, takes long.
 #: A server that has died is noticed at once, by its socket.
 SILENCE = 3600.0
+#: What is said of a server that ended by itself, and what to do.
+ENDED = (
+    "The model server has ended.",
+    "Did memory run out? Take a smaller type (--type q4_k_m) or a smaller --context.",
+)
+
+
+class Served(Endpoint):
+    """The client of a server that we started. `alive`: whether that still runs."""
+
+    def __init__(self, socket: Path, service: Service) -> None:
+        super().__init__(f"unix://{socket}", retries=0, timeout=SILENCE)
+        self._service = service
+        self.alive = service.alive
+
+    def request(self, method: str, path: str, **more: Any) -> Reply:
+        """As of any endpoint; the error of a server that has ended says so."""
+        try:
+            return super().request(method, path, **more)
+        except EndpointError as error:
+            if self.alive():
+                raise
+            raise EndpointError(*ENDED) from error
 
 
 @contextlib.contextmanager
@@ -28,48 +53,55 @@ def served(
     alias: str,
     *,
     adapter: Path | None = None,
-    context: int = 4096,
-    parallel: int = 1,
-    threads: int = 0,
     kind: str | None = None,
-) -> Iterator[Endpoint]:
-    """Serve a GGUF on a socket in a private folder. ToolError when the file or engine is bad."""
+    **sizes: int,
+) -> Iterator[Served]:
+    """Serve a GGUF with the engine `kind`; `sizes` as in `Engine`. ToolError when the file or
+    engine is bad."""
     check_whole(model)
-    folder = Path(tempfile.mkdtemp(prefix="sessiontune-"))  # 0700; short: socket paths are limited
-    try:
+
+    def plan(socket: Path) -> Job:
         engine = Engine(
             model=model.resolve(),
-            socket=folder / "engine.sock",
+            socket=socket,
             alias=alias,
             adapter=adapter.resolve() if adapter else None,
-            context=context,
-            parallel=parallel,
-            threads=threads,
+            **sizes,
         )
-        with start(plan_engine(engine, kind), folder) as service:
+        return plan_engine(engine, kind)
+
+    with running(plan, model.name) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running(plan: Callable[[Path], Job], name: str) -> Iterator[Served]:
+    """Run the server that `plan` gives for a socket in a private folder, once it has loaded
+    `name`."""
+    folder = Path(tempfile.mkdtemp(prefix="sessiontune-"))  # 0700; short: socket paths are limited
+    try:
+        socket = folder / "engine.sock"
+        with start(plan(socket), folder) as service:
             service.drain()
-            endpoint = Endpoint(f"unix://{engine.socket}", retries=0, timeout=SILENCE)
-            ready(service, endpoint, engine.model.name)
-            yield endpoint
+            server = Served(socket, service)
+            _wait(service, server, name)
+            yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def ready(service: Service, endpoint: Endpoint, name: str) -> None:
+def _wait(service: Service, server: Served, name: str) -> None:
     """Wait until the server has loaded its model. ToolError when it ends or takes too long."""
     end = time.monotonic() + START
     while time.monotonic() < end:
         if not service.alive():
             raise _failed(service, name)
-        try:
-            reply = endpoint.request("GET", "/health", retry=False)
-        except EndpointError:
-            time.sleep(0.05)
-            continue
-        reply.close()
-        if reply.status == 200:
-            return
-        time.sleep(0.1)
+        with contextlib.suppress(EndpointError):
+            reply = server.request("GET", "/health", retry=False)
+            reply.close()
+            if reply.status == 200:
+                return
+        time.sleep(0.05)
     raise ToolError(f"The server has not loaded {name} after {START:.0f} s.")
 
 

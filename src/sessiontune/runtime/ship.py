@@ -25,8 +25,9 @@ from ..keeping import alone
 from ..shipping import convert
 from ..shipping.converter import find_converter
 from ..shipping.engine import need_engine
+from ..shipping.gguf import check_whole
 from ..shipping.merge import check_fit
-from ..shipping.quantise import check_quantiser, find_quantiser
+from ..shipping.quantise import need_quantiser
 from ..shipping.run import Run, digest_of
 from ..training.bases import describe
 from ..whole import write_whole
@@ -148,7 +149,7 @@ def check_tools_here(
         raise convert.not_known(unknown)
     for kind in kinds:
         if kind not in convert.DIRECT:
-            check_quantiser(find_quantiser(None, converter.root), kind)
+            need_quantiser(None, converter.root, kind)
     need_engine()
 
 
@@ -164,6 +165,12 @@ def _check_options(run: Run, options: ShipOptions) -> None:
             f"{run.folder} trained the whole model: there is no adapter.",
             f"sessiontune ship {run.typed}",
         )
+    if options.base_gguf is not None:
+        if not options.base_gguf.is_file():
+            raise UsageError(
+                f"{options.base_gguf} is not there.", "Without --base-gguf the base is converted."
+            )
+        check_whole(options.base_gguf)
     _check_types(options.types)
     for kind in options.types:
         if options.adapter_only and kind not in convert.DIRECT:

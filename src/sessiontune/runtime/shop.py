@@ -14,7 +14,7 @@ from ..shipping.converter import HINT, Converter, find_converter, plan_fetch, un
 from ..shipping.parity import Check
 from ..shipping.run import Run, config_of, digest_of
 from ..shipping.tokenizer import Vocabulary, read_vocabulary
-from .process import run_job, write_files
+from .process import run_kept, write_files
 
 SAFETENSORS = "safetensors"
 TYPES = (*convert.DIRECT, *quantise.K_QUANTS, SAFETENSORS)
@@ -111,10 +111,6 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
         """The file, or folder, of one kind."""
         return file_name(self.run, self.options, kind)
 
-    def need_converter(self) -> Converter:
-        """The converter; ToolError when there is none."""
-        return need_converter(self.converter)
-
 
 def file_name(run: Run, options: ShipOptions, kind: str) -> str:
     """The name of a run's file of one kind; of a folder for safetensors."""
@@ -140,13 +136,7 @@ def fetch_converter(
         folder = Path(name)
         job = plan_fetch(folder)
         write_files(job, folder)
-        said: list[str] = []
-
-        def keep(line: str) -> None:
-            said.append(line)
-            on_line(line)
-
-        status = run_job(msgspec.structs.replace(job, outputs=()), folder, keep)
+        status, said = run_kept(job, folder, on_line)
         if status != 0:
             why = next((x for x in reversed(said) if "error" in x.lower()), [*said, "?"][-1])
             missing_pip = any("No module named pip" in line for line in said)

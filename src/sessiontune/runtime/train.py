@@ -162,23 +162,25 @@ def _run(
         seen[event["event"]] = event
         on_event(event)
 
-    started_job = _resumed(ready, job, folder) if request.resume else job
-    if ready.spec.trainer != "trl":
-        started_job = others.watched(started_job)
-    started_job = msgspec.structs.replace(started_job, env=environment(started_job.env))
+    foreign = ready.spec.trainer != "trl"
+    if request.resume:
+        job = _resumed(ready, job, folder)
+    if foreign:
+        job = others.watched(job)
+    job = msgspec.structs.replace(job, env=environment(job.env))
     status = "failed"
     try:
-        if ready.spec.trainer != "trl":
+        if foreign:
             others.preflight(ready, folder, on_event)
-        code, tail = follow(started_job, folder, note, folder / "trainer" / "stop")
+        code, tail = follow(job, folder, note, folder / "trainer" / "stop")
         code = _told(code, seen)
-        if code == 0 and ready.spec.trainer != "trl":
+        if code == 0 and foreign:
             step = others.stopped_at(folder, ready.plan.steps)
             if step is not None:
                 code, seen["stopped"] = worker.STOPPED, {"step": step}
         status = {0: "done", worker.STOPPED: "interrupted"}.get(code, "failed")
-        if code == 0:
-            ready.collect(folder)
+        if code == 0 and foreign:
+            others.collect(ready, folder)
     except (KeyboardInterrupt, Interrupted):
         status = "interrupted"
         raise

@@ -17,7 +17,7 @@ from pathlib import Path
 from ..errors import ToolError, cannot_write
 from ..ports import Job
 from ..training.others import ENV
-from .process import environment, run_job
+from .process import environment, run_kept
 from .trainothers import environment_of
 
 TORCH = "torch>=2.6,<2.14"
@@ -41,16 +41,12 @@ STUB = '"""Empty stand-in: imported by LLaMA-Factory even where no audio is used
 def states() -> list[dict[str, str]]:
     """Each trainer: name, state, place of its environment."""
     here = all(map(find_spec, ("trl", "peft", "torch")))
-    state = "there" if here else "not installed"
     where = "this environment" if here else "pip install 'sessiontune[train]'"
-    out = [{"name": "trl", "state": state, "place": where}]
-    for name in PACKAGES:
-        place = environment_of(name)
-        there = (place / "bin" / "python").is_file()
-        out.append(
-            {"name": name, "state": "there" if there else "not installed", "place": str(place)}
-        )
-    return out
+    places = {name: environment_of(name) for name in PACKAGES}
+    found = [("trl", here, where)]
+    found += [(n, (p / "bin" / "python").is_file(), str(p)) for n, p in places.items()]
+    words = {True: "there", False: "not installed"}
+    return [{"name": n, "state": words[there], "place": place} for n, there, place in found]
 
 
 def make(name: str, force: bool, on_line: Callable[[str], None], place: Path | None = None) -> Path:
@@ -85,7 +81,7 @@ def _mend(name: str, python: str, target: Path, on_line: Callable[[str], None]) 
     """Take out optional packages that do not load beside this torch."""
     for package in BRITTLE:
         probe = f"import importlib.util as u\nif u.find_spec({package!r}): import {package}"
-        if _status([python, "-c", probe], lambda line: None) != 0:
+        if _ran([python, "-c", probe], lambda line: None)[0] != 0:
             on_line(f"{package} does not load beside this torch: removed")
             _run("remove", [python, "-m", "pip", "uninstall", "-y", "-q", package], on_line)
     if name == "unsloth":
@@ -100,20 +96,15 @@ def _mend(name: str, python: str, target: Path, on_line: Callable[[str], None]) 
             (site / "torchaudio" / "__init__.py").write_text(STUB, encoding="utf-8")
 
 
-def _status(argv: list[str], on_line: Callable[[str], None]) -> int:
+def _ran(argv: list[str], on_line: Callable[[str], None]) -> tuple[int, list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         job = Job(name=argv[0], argv=tuple(argv), env=environment(ENV))
-        return run_job(job, Path(folder), on_line)
+        return run_kept(job, Path(folder), on_line)
 
 
 def _run(what: str, argv: list[str], on_line: Callable[[str], None]) -> None:
-    seen: list[str] = []
-
-    def keep(line: str) -> None:
-        seen.append(line)
-        on_line(line)
-
-    if _status(argv, keep) != 0:
+    status, seen = _ran(argv, on_line)
+    if status != 0:
         errors = [line for line in seen if "ERROR" in line] or seen or ["no output"]
         raise ToolError(
             f"Could not {what}: {errors[-1][:300]}",

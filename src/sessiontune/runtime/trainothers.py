@@ -31,7 +31,7 @@ from ..training.others import (
 from ..training.preflight import compare_prepared
 from ..training.prepare import read_tokens
 from ..training.trl import saved_in
-from .process import environment, run_job, write_files
+from .process import environment, run_kept, write_files
 
 if TYPE_CHECKING:
     from .trainprep import OnEvent, Ready
@@ -119,14 +119,9 @@ def preflight(ready: Ready, folder: Path, on_event: OnEvent) -> list[Check]:
     }[ready.spec.trainer](given)
     (folder / "preflight").mkdir(exist_ok=True)
     on_event({"event": "phase", "text": f"{ready.spec.trainer} prepares its data"})
-    tail: list[str] = []
     check = Job(name=f"{ready.spec.trainer} check", argv=argv, env=environment(ENV))
-
-    def keep(line: str) -> None:
-        tail.append(line)
-        on_event({"event": "line", "text": line})
-
-    if run_job(check, folder, keep) != 0:
+    status, tail = run_kept(check, folder, lambda line: on_event({"event": "line", "text": line}))
+    if status != 0:
         last = next((line for line in reversed(tail) if line.strip()), "no output")
         (folder / "trainer" / "check.log").write_text("\n".join(tail), encoding="utf-8")
         raise ToolError(

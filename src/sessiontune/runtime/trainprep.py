@@ -95,11 +95,6 @@ class Ready(msgspec.Struct, kw_only=True):
         if self.held.examples:
             write_tokens(self.held, folder / "data" / "eval.parquet")
 
-    def collect(self, folder: Path) -> None:
-        """After a good end: put what other trainers wrote where a run has it."""
-        if self.spec.trainer != "trl":
-            others.collect(self, folder)
-
     def memory_advice(self) -> str:
         """What to change after memory ran out, with figures: settings that need less than what
         failed, and less than there is; then what other programs hold, which may be the cause."""
@@ -154,8 +149,17 @@ def make_ready(
     template = Template.load(base.path, spec.template or None)
     on_event({"event": "phase", "text": "rendering and masking"})
 
+    ready = functools.partial(
+        Ready,
+        spec=spec,
+        data=data,
+        base=base,
+        base_path=base_path,
+        machine=here,
+        template=template,
+    )
     if spec.task != "sft":
-        return _preferences(spec, data, (base, base_path), here, (settings, lines), template)
+        return _preferences(ready, spec, data, base, here, (settings, lines), template)
     apart = spec.trainer != "trl"
     train = prepare(data.train, template, settings.length, counter(on_event), apart)
     held = prepare(data.eval, template, settings.length, None, apart)
@@ -165,13 +169,7 @@ def make_ready(
     epochs = plan.steps / plan.steps_per_epoch
     checks = check_data(data, train, held, template, base.rows, epochs)
     checks = [*checks, *_unseen(base, data), *_extra_checks(template), *_can_ship(base)]
-    return Ready(
-        spec=spec,
-        data=data,
-        base=base,
-        base_path=base_path,
-        machine=here,
-        template=template,
+    return ready(
         train=train,
         held=looked,
         plan=plan,
@@ -194,9 +192,10 @@ def _sides(train: Preferences) -> settling.Line:
 
 
 def _preferences(
+    ready: Callable[..., Ready],
     spec: TrainSpec,
     data: DataSet,
-    base: tuple[Base, str],
+    base: Base,
     here: Machine,
     settled: tuple[settling.Settings, list[settling.Line]],
     template: Template,
@@ -207,23 +206,17 @@ def _preferences(
     held = prepare_preferences(data.eval, template, settings.length, spec.task)
     if spec.task == "kto":
         lines = [*lines, _sides(train)]
-    plan = planner.plan(spec, base[0], here, settings, lines, None, None, max(1, len(train.rows)))
+    plan = planner.plan(spec, base, here, settings, lines, None, None, max(1, len(train.rows)))
     total = hashlib.sha256(jsonl((*train.rows, *held.rows)).encode())
-    total.update(_what_is_done(base[0], spec, plan))
-    return Ready(
-        spec=spec,
-        data=data,
-        base=base[0],
-        base_path=base[1],
-        machine=here,
-        template=template,
+    total.update(_what_is_done(base, spec, plan))
+    return ready(
         train=Prepared(rows=len(data.train)),
         held=Prepared(rows=len(data.eval)),
         plan=plan,
         checks=(
             *check_preferences(train, held, spec.task),
             *groups_on_both_sides(data),
-            *_unseen(base[0], data),
+            *_unseen(base, data),
         ),
         fingerprint=total.hexdigest(),
         pairs=(train, held),

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import StoreError
 
@@ -68,14 +68,6 @@ class Worker:
             raise EOFError from error
         _raise(failure)
         return self.held.popleft(), found
-
-
-class Starter(Protocol):
-    """Makes workers that have made the given calls before."""
-
-    def start(self, calls: Sequence[Call]) -> Worker: ...
-
-    def end(self, *, wait: bool) -> None: ...
 
 
 def starter() -> Starter:
@@ -173,6 +165,10 @@ class Spawner:
 
     def end(self, *, wait: bool) -> None:
         """Nothing to do: workers end by themselves."""
+
+
+#: Makes workers that have made the given calls before.
+Starter = Nursery | Spawner
 
 
 # ------------------------------------------------------------------ in the nursery

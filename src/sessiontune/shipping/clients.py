@@ -20,6 +20,8 @@ import msgspec
 
 from ..errors import UsageError
 
+_BY_HAND = "Enter them by hand: the same command without --write prints them."
+
 
 class Target(msgspec.Struct, frozen=True):
     """What a client must know. `url` without a path; `context` in tokens."""
@@ -35,7 +37,8 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A file that a client reads, and how its text changes ("" when there is no file)."""
+    """A file that a client reads, and how its text, without the last line end, changes ("" when
+    there is no file)."""
 
     file: Path
     merge: Callable[[str], str]
@@ -56,29 +59,33 @@ class Written(msgspec.Struct, frozen=True):
     backup: Path | None = None
 
 
-def settings(client: str, target: Target, project: Path, env: Mapping[str, str]) -> Settings:
-    """Settings of the client of that name. UsageError for an unknown one."""
-    if client not in CLIENTS:
-        raise UsageError(f"No client '{client}'.", f"Known: {', '.join(CLIENTS)}.")
-    return CLIENTS[client](target, project, env)
-
-
 def write(found: Settings) -> list[Written]:
     """Change the client's files. UsageError, without any change, if that is not possible."""
     if not found.changes:
         raise UsageError(
             f"{found.client} keeps its settings where no program can write them.",
-            "Enter them by hand: the same command without --write prints them.",
+            _BY_HAND,
         )
     texts = []
     for change in found.changes:
-        old = change.file.read_text(encoding="utf-8") if change.file.is_file() else ""
-        texts.append((change.file, old, change.merge(old)))
+        file = change.file.resolve()  # who keeps it elsewhere, behind a link, goes on so
+        old = _read(file)
+        texts.append((file, old, f"{change.merge(old)}\n"))
     return [_put(*text) for text in texts]
+
+
+def _read(file: Path) -> str:
+    """The text of a settings file, "" where there is none. UsageError if it is no text."""
+    try:
+        return file.read_text(encoding="utf-8-sig") if file.exists() else ""
+    except (UnicodeDecodeError, IsADirectoryError) as wrong:
+        raise UsageError(f"{file} is no text: {wrong}.", _BY_HAND) from wrong
 
 
 def _put(file: Path, old: str, new: str) -> Written:
     backup: Path | None = None
+    if old == new:
+        return Written(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     if old:
         names = (file.with_name(f"{file.name}.bak{n}") for n in itertools.count(1))
@@ -119,7 +126,7 @@ def _claude(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
 
     def merge(old: str) -> str:
         data = _object(old, "settings.local.json")
-        return _json({**data, "env": {**(data.get("env") or {}), **names}})
+        return _json({**data, "env": {**_inner(data, "env"), **names}})
 
     file = project / ".claude/settings.local.json"
     return Settings("claude", text, (Change(file, merge),))
@@ -146,9 +153,8 @@ def _opencode(target: Target, project: Path, env: Mapping[str, str]) -> Settings
 
     def merge(old: str) -> str:
         data = _object(old, "opencode.json")
-        merged = {**data, **mine}
-        merged["provider"] = {**(data.get("provider") or {}), "sessiontune": provider}
-        return _json(merged)
+        providers = {**_inner(data, "provider"), "sessiontune": provider}
+        return _json({**data, **mine, "provider": providers})
 
     return Settings("opencode", _json(mine), (Change(project / "opencode.json", merge),))
 
@@ -170,7 +176,7 @@ def _codex(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
         ]
     )
     shown = f"# {file}\n{text}\n\n# then: codex --profile sessiontune"
-    return Settings("codex", shown, (Change(file, lambda old: text + "\n"),))
+    return Settings("codex", shown, (Change(file, lambda old: text),))
 
 
 def _continue(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
@@ -192,7 +198,7 @@ def _continue(target: Target, project: Path, env: Mapping[str, str]) -> Settings
         ]
     )
     file = project / ".continue/models/sessiontune.yaml"
-    return Settings("continue", text, (Change(file, lambda old: text + "\n"),))
+    return Settings("continue", text, (Change(file, lambda old: text),))
 
 
 def _aider(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
@@ -228,7 +234,7 @@ def _aider(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
 
     def settings(old: str) -> str:
         kept = [x for x in old.splitlines() if x.split(":", 1)[0].strip() not in lines]
-        return "\n".join([*kept, *(f"{k}: {json.dumps(v)}" for k, v in lines.items())]) + "\n"
+        return "\n".join([*kept, *(f"{k}: {json.dumps(v)}" for k, v in lines.items())])
 
     def models(old: str) -> str:
         return _json({**_object(old, known.name), name: metadata})
@@ -254,6 +260,7 @@ def _cline(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
     return Settings("cline", text)
 
 
+#: Name -> its settings for a target, in a project's folder, with this environment.
 CLIENTS: dict[str, Callable[[Target, Path, Mapping[str, str]], Settings]] = {
     "claude": _claude,
     "opencode": _opencode,
@@ -269,13 +276,19 @@ def _object(text: str, name: str) -> dict[str, Any]:
     try:
         data = json.loads(text) if text.strip() else {}
     except ValueError as wrong:
-        raise UsageError(
-            f"{name} is not plain JSON: {wrong}", "Add the settings by hand: leave --write out."
-        ) from wrong
+        raise UsageError(f"{name} is not plain JSON: {wrong}", _BY_HAND) from wrong
     if not isinstance(data, dict):
-        raise UsageError(f"{name} does not hold an object.", "Add the settings by hand.")
+        raise UsageError(f"{name} does not hold an object.", _BY_HAND)
     return data
 
 
+def _inner(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object in the settings, empty where there is none."""
+    inner = data.get(name) or {}
+    if not isinstance(inner, dict):
+        raise UsageError(f"'{name}' in the settings is no object.", _BY_HAND)
+    return inner
+
+
 def _json(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, indent=2, ensure_ascii=False) + os.linesep
+    return json.dumps(data, indent=2, ensure_ascii=False)

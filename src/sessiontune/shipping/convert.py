@@ -17,8 +17,8 @@ from .leash import WATCHED
 from .run import Run
 from .tokenizer import Vocabulary, pre_tokenizer_name
 
-#: Types that the converter writes itself.
-DIRECT = ("f16", "bf16", "q8_0")
+#: Types that the converter writes itself -> bytes of a weight.
+DIRECT = {"f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32}
 _ENV = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -46,37 +46,30 @@ def plan_model(
     pre: str | None = None,
 ) -> Job:
     """Convert the folder `model` to the file `out` of type `kind` (f16, bf16 or q8_0)."""
-    return Job(
-        name=f"convert to GGUF {kind}",
-        files={
-            "facts.json": facts(run, vocabulary, pre or pre_tokenizer_name(run.tokenizer)),
-            "metadata.json": metadata(run, card),
-        },
-        argv=(
-            *(sys.executable, "-m", "sessiontune.shipping.convert_main", "facts.json"),
-            *(str(converter.script(MODEL_SCRIPT).resolve()), str(model.resolve())),
-            *("--outtype", kind, "--outfile", str(out.resolve())),
-            *("--metadata", "metadata.json"),
-        ),
-        env=_ENV,
-        outputs=(str(out.resolve()),),
-    )
+    files = {
+        "facts.json": facts(run, vocabulary, pre or pre_tokenizer_name(run.tokenizer)),
+        "metadata.json": metadata(run, card),
+    }
+    argv = (str(converter.script(MODEL_SCRIPT).resolve()), str(model.resolve()))
+    more = ("--metadata", "metadata.json")
+    return _job(f"convert to GGUF {kind}", files, (*argv, *more), kind, out)
 
 
 def plan_adapter(
     run: Run, vocabulary: Vocabulary, converter: Converter, out: Path, kind: str
 ) -> Job:
     """Convert the run's adapter to a LoRA GGUF."""
+    files = {"facts.json": facts(run, vocabulary, None)}
+    argv = (str(converter.script(LORA_SCRIPT).resolve()), str(run.adapter.resolve()))
+    more = ("--base", str(run.base))
+    return _job("convert the adapter to GGUF", files, (*argv, *more), kind, out)
+
+
+def _job(name: str, files: dict[str, str], argv: tuple[str, ...], kind: str, out: Path) -> Job:
+    main = (sys.executable, "-m", "sessiontune.shipping.convert_main", "facts.json")
+    to = ("--outtype", kind, "--outfile", str(out.resolve()))
     return Job(
-        name="convert the adapter to GGUF",
-        files={"facts.json": facts(run, vocabulary, None)},
-        argv=(
-            *(sys.executable, "-m", "sessiontune.shipping.convert_main", "facts.json"),
-            *(str(converter.script(LORA_SCRIPT).resolve()), str(run.adapter.resolve())),
-            *("--base", str(run.base), "--outtype", kind, "--outfile", str(out.resolve())),
-        ),
-        env=_ENV,
-        outputs=(str(out.resolve()),),
+        name=name, files=files, argv=(*main, *argv, *to), env=_ENV, outputs=(str(out.resolve()),)
     )
 
 
@@ -113,15 +106,13 @@ def metadata(run: Run, card: Card) -> str:
                 "repo_url": f"https://huggingface.co/{run.base_id}",
             }
         ]
-    if run.data_digest:
-        said["general.datasets"] = [{"name": run.data_digest}]
-    if card.license:
-        said["general.license.name"] = card.license
-    if card.license_link:
-        said["general.license.link"] = card.license_link
-    if card.author:
-        said["general.author"] = card.author
-    return json.dumps(said)
+    more = {
+        "general.datasets": [{"name": run.data_digest}] if run.data_digest else None,
+        "general.license.name": card.license,
+        "general.license.link": card.license_link,
+        "general.author": card.author,
+    }
+    return json.dumps(said | {name: value for name, value in more.items() if value})
 
 
 def explain(

@@ -7,6 +7,7 @@ Python package) or the program `llama-server`.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ import msgspec
 
 from ..errors import ToolError
 from ..ports import Job
+from .leash import WATCHED
 
 XLLAMACPP = "xllamacpp"
 LLAMA_SERVER = "llama-server"
@@ -55,17 +57,10 @@ def need_engine(kind: str | None = None) -> str:
 def plan_engine(engine: Engine, kind: str | None) -> Job:
     """The program to start. ToolError when there is none."""
     if need_engine(kind) == XLLAMACPP:
-        return Job(name="model server", argv=_own(engine))
+        program = (sys.executable, "-m", "sessiontune.shipping.engine_main")
+        asked = json.dumps(msgspec.structs.asdict(engine), default=str)
+        return Job(name="model server", argv=(*program, asked), env=WATCHED)
     return Job(name="model server", argv=_llama_server(engine), leash=True)
-
-
-def _own(engine: Engine) -> tuple[str, ...]:
-    argv = [sys.executable, "-m", "sessiontune.shipping.engine_main"]
-    argv += ["--model", str(engine.model), "--socket", str(engine.socket), "--alias", engine.alias]
-    argv += ["--context", str(engine.context), "--parallel", str(engine.parallel)]
-    argv += ["--threads", str(engine.threads)]
-    argv += ["--adapter", str(engine.adapter)] if engine.adapter else []
-    return tuple(argv)
 
 
 def _llama_server(engine: Engine) -> tuple[str, ...]:

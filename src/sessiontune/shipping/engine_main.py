@@ -1,19 +1,24 @@
-"""The model server as a process: `python -m sessiontune.shipping.engine_main --model FILE ...`.
+"""The model server as a process: `python -m sessiontune.shipping.engine_main ENGINE`.
 
-Serves llama.cpp's HTTP interface on a unix socket and ends when its standard input closes, that
-is, when the program that started it is gone.
+ENGINE is an `Engine` as JSON. Serves llama.cpp's HTTP interface on a unix socket, and ends with the
+program that started it.
 """
 
 from __future__ import annotations
 
-import argparse
+import json
 import os
 import sys
+import threading
+from types import SimpleNamespace
+
+from .leash import end_with_parent
 
 
-def main(argv: list[str]) -> int:
-    """Start the server, then wait for standard input to close."""
-    options = _options(argv)
+def main(engine: str) -> None:
+    """Start the server, and serve until the parent ends."""
+    end_with_parent()  # at once, whatever the C++ threads are doing: nothing is to be saved
+    options = SimpleNamespace(**json.loads(engine))
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -38,10 +43,7 @@ def main(argv: list[str]) -> int:
         params.lora_adapters = [adapter]
     server = xllamacpp.Server(params)
     print(f"listening {server.listening_address}", flush=True)
-    while sys.stdin.buffer.read(1 << 10):
-        pass
-    # The C++ threads have nothing left to save: end at once, whatever they are doing.
-    os._exit(0)
+    threading.Event().wait()
 
 
 def _cores() -> int:
@@ -50,16 +52,5 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _options(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="engine_main")
-    for name in ("model", "socket", "alias"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--adapter")
-    parser.add_argument("--context", type=int, default=4096)
-    parser.add_argument("--parallel", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0)
-    return parser.parse_args(argv)
-
-
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    main(sys.argv[1])

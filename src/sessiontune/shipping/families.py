@@ -29,23 +29,19 @@ class Family(msgspec.Struct, frozen=True):
     text: Callable[[Turns], str]
 
 
-def _chatml(turns: Turns) -> str:
-    body = "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns)
-    return body + "<|im_start|>assistant\n"
+def _family(name: str, turn: str, head: str, model: str = "assistant") -> Family:
+    """A family whose turns all look alike: role and text in `turn`. `model`: the role of an
+    answer."""
+    role = "{{ .Role }}"
+    if model != "assistant":
+        role = '{{ if eq .Role "assistant" }}' + model + "{{ else }}{{ .Role }}{{ end }}"
 
+    def text(turns: Turns) -> str:
+        named = ((model if r == "assistant" else r, said) for r, said in turns)
+        return "".join(turn.format(*one) for one in named) + head
 
-def _llama3(turns: Turns) -> str:
-    head = "<|start_header_id|>{}<|end_header_id|>\n\n"
-    body = "".join(head.format(role) + text + "<|eot_id|>" for role, text in turns)
-    return body + head.format("assistant")
-
-
-def _gemma(turns: Turns) -> str:
-    names = {"assistant": "model"}
-    body = "".join(
-        f"<start_of_turn>{names.get(role, role)}\n{text}<end_of_turn>\n" for role, text in turns
-    )
-    return body + "<start_of_turn>model\n"
+    each = turn.format(role, "{{ .Content }}")
+    return Family(name, "{{- range .Messages }}" + each + "{{ end }}" + head, text)
 
 
 def _mistral(turns: Turns) -> str:
@@ -53,30 +49,15 @@ def _mistral(turns: Turns) -> str:
     return "".join(parts)
 
 
-def _phi3(turns: Turns) -> str:
-    body = "".join(f"<|{role}|>\n{text}<|end|>\n" for role, text in turns)
-    return body + "<|assistant|>\n"
-
-
 FAMILIES: tuple[Family, ...] = (
-    Family(
-        "chatml",
-        "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}"
-        "<|im_start|>assistant\n",
-        _chatml,
-    ),
-    Family(
+    _family("chatml", "<|im_start|>{}\n{}<|im_end|>\n", "<|im_start|>assistant\n"),
+    _family(
         "llama3",
-        "{{- range .Messages }}<|start_header_id|>{{ .Role }}<|end_header_id|>\n\n"
-        "{{ .Content }}<|eot_id|>{{ end }}<|start_header_id|>assistant<|end_header_id|>\n\n",
-        _llama3,
+        "<|start_header_id|>{}<|end_header_id|>\n\n{}<|eot_id|>",
+        "<|start_header_id|>assistant<|end_header_id|>\n\n",
     ),
-    Family(
-        "gemma",
-        '{{- range .Messages }}<start_of_turn>{{ if eq .Role "assistant" }}model'
-        "{{ else }}{{ .Role }}{{ end }}\n{{ .Content }}<end_of_turn>\n{{ end }}"
-        "<start_of_turn>model\n",
-        _gemma,
+    _family(
+        "gemma", "<start_of_turn>{}\n{}<end_of_turn>\n", "<start_of_turn>model\n", model="model"
     ),
     Family(
         "mistral",
@@ -84,11 +65,7 @@ FAMILIES: tuple[Family, ...] = (
         '{{ else if eq .Role "assistant" }} {{ .Content }}</s>{{ end }}{{ end }}',
         _mistral,
     ),
-    Family(
-        "phi3",
-        "{{- range .Messages }}<|{{ .Role }}|>\n{{ .Content }}<|end|>\n{{ end }}<|assistant|>\n",
-        _phi3,
-    ),
+    _family("phi3", "<|{}|>\n{}<|end|>\n", "<|assistant|>\n"),
 )
 
 
@@ -99,7 +76,7 @@ def family_of(render: Callable[[Turns], str], bos: str) -> Family | None:
     for a system message that the template refuses. A leading BOS is left to the server.
     """
     for family in FAMILIES:
-        if all(_plain(render(trial), bos) == family.text(trial) for trial in TRIALS):
+        if all(render(trial).removeprefix(bos) == family.text(trial) for trial in TRIALS):
             return family if _system_agrees(render, family, bos) else None
     return None
 
@@ -107,10 +84,6 @@ def family_of(render: Callable[[Turns], str], bos: str) -> Family | None:
 def _system_agrees(render: Callable[[Turns], str], family: Family, bos: str) -> bool:
     """A family with its own way for system messages (Gemma, Mistral) gets no TEMPLATE."""
     try:
-        return _plain(render(WITH_SYSTEM), bos) == family.text(WITH_SYSTEM)
+        return render(WITH_SYSTEM).removeprefix(bos) == family.text(WITH_SYSTEM)
     except ValueError:
         return True  # the template takes no system message
-
-
-def _plain(text: str, bos: str) -> str:
-    return text.removeprefix(bos) if bos else text

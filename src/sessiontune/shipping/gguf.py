@@ -7,6 +7,7 @@ elsewhere may lie about its lengths, so every length is checked against the file
 
 from __future__ import annotations
 
+import math
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,42 +16,16 @@ import msgspec
 
 from ..errors import ToolError
 
-#: Bytes and weights of one block, by tensor type number (ggml.h): enough to know a file's length.
-_BLOCKS: dict[int, tuple[int, int]] = {
-    0: (4, 1),
-    1: (2, 1),
-    2: (18, 32),
-    3: (20, 32),
-    6: (22, 32),
-    7: (24, 32),
-    8: (34, 32),
-    9: (36, 32),
-    10: (84, 256),
-    11: (110, 256),
-    12: (144, 256),
-    13: (176, 256),
-    14: (210, 256),
-    15: (292, 256),
-    24: (1, 1),
-    25: (2, 1),
-    26: (4, 1),
-    27: (8, 1),
-    28: (8, 1),
-    30: (2, 1),
+#: Weights of a block -> number of a tensor type (ggml.h) -> bytes of a block: enough to know a
+#: file's length.
+_TYPES = {
+    1: {0: 4, 1: 2, 24: 1, 25: 2, 26: 4, 27: 8, 28: 8, 30: 2},
+    32: {2: 18, 3: 20, 6: 22, 7: 24, 8: 34, 9: 36},
+    256: {10: 84, 11: 110, 12: 144, 13: 176, 14: 210, 15: 292},
 }
-_SCALARS = {
-    0: "<B",
-    1: "<b",
-    2: "<H",
-    3: "<h",
-    4: "<I",
-    5: "<i",
-    6: "<f",
-    7: "<?",
-    10: "<Q",
-    11: "<q",
-    12: "<d",
-}
+_BLOCKS = {kind: (n, size) for size, kinds in _TYPES.items() for kind, n in kinds.items()}
+#: Number of a value's type -> how `struct` names it.
+_SCALARS = {**dict(enumerate("BbHhIif?")), **dict(enumerate("Qqd", 10))}
 _STRING, _ARRAY = 8, 9
 
 
@@ -68,10 +43,7 @@ class TensorInfo(msgspec.Struct, frozen=True):
         if self.type not in _BLOCKS:
             return None
         block, weights = _BLOCKS[self.type]
-        count = 1
-        for n in self.shape:
-            count *= n
-        return count // weights * block
+        return math.prod(self.shape) // weights * block
 
 
 class GgufHead(msgspec.Struct, frozen=True):
@@ -99,15 +71,15 @@ def read_head(path: Path) -> GgufHead:
         reader = _Reader(file, size, path)
         if reader.bytes(4) != b"GGUF":
             raise ToolError(f"{path} is not a GGUF file.", "Convert the model again.")
-        version = reader.number("<I")
+        version = reader.number("I")
         if version not in (2, 3):
             raise ToolError(f"{path} has GGUF version {version}; versions 2 and 3 are known.")
-        tensor_count, pair_count = reader.number("<Q"), reader.number("<Q")
+        tensor_count, pair_count = reader.number("Q"), reader.number("Q")
         reader.plausible(tensor_count * 24 + pair_count * 12)
         meta: dict[str, Any] = {}
         for _ in range(pair_count):
             key = reader.string()
-            meta[key] = reader.value(reader.number("<I"))
+            meta[key] = reader.value(reader.number("I"))
         tensors = tuple(reader.tensor() for _ in range(tensor_count))
         step = int(meta.get("general.alignment", 32)) or 32
         at = file.tell()
@@ -146,20 +118,22 @@ class _Reader:
         return self._file.read(length)
 
     def number(self, form: str) -> Any:
-        return struct.unpack(form, self.bytes(struct.calcsize(form)))[0]
+        return self.numbers(1, form)[0]
+
+    def numbers(self, count: int, form: str) -> list[Any]:
+        raw = self.bytes(count * struct.calcsize(f"<{form}"))
+        return list(struct.unpack(f"<{count}{form}", raw))
 
     def string(self) -> str:
-        return self.bytes(self.number("<Q")).decode("utf-8", "replace")
+        return self.bytes(self.number("Q")).decode("utf-8", "replace")
 
     def value(self, kind: int) -> Any:
         if kind == _STRING:
             return self.string()
         if kind == _ARRAY:
-            item, count = self.number("<I"), self.number("<Q")
+            item, count = self.number("I"), self.number("Q")
             if item in _SCALARS:
-                width = struct.calcsize(_SCALARS[item])
-                raw = self.bytes(width * count)
-                return list(struct.unpack(f"<{count}{_SCALARS[item][1]}", raw))
+                return self.numbers(count, _SCALARS[item])
             self.plausible(count)
             return [self.value(item) for _ in range(count)]
         if kind not in _SCALARS:
@@ -168,7 +142,7 @@ class _Reader:
 
     def tensor(self) -> TensorInfo:
         name = self.string()
-        dimensions = self.number("<I")
+        dimensions = self.number("I")
         self.plausible(dimensions * 8)
-        shape = tuple(self.number("<Q") for _ in range(dimensions))
-        return TensorInfo(name, shape, self.number("<I"), self.number("<Q"))
+        shape = tuple(self.number("Q") for _ in range(dimensions))
+        return TensorInfo(name, shape, self.number("I"), self.number("Q"))

@@ -33,9 +33,9 @@ def _text(text: str, lost: Callable[[str], bool]) -> str:
 
 def _inside(action: str, lost: Callable[[str], bool]) -> str:
     def quoted(found: re.Match[str]) -> str:
-        return "".join(_code(c) if lost(c) else c for c in found.group())
+        return "".join(_code(c) if lost(c) and found[0][0] != "`" else c for c in found[0])
 
-    return re.sub(f"{_QUOTED}|`[^`]*`", lambda m: m[0] if m[0][0] == "`" else quoted(m), action)
+    return re.sub(f"{_QUOTED}|`[^`]*`", quoted, action)
 
 
 def _code(character: str) -> str:

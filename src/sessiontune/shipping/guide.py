@@ -1,4 +1,4 @@
-"""What to do with shipped files: the Modelfile, and command lines for other programs."""
+"""What to do with shipped files: a template for Ollama, and command lines for other programs."""
 
 from __future__ import annotations
 
@@ -9,32 +9,8 @@ from pathlib import Path
 from ..templating import Template, TemplateRefused, load_tokenizer
 from .engine import command_line
 from .families import Turns, family_of
-from .modelfile import Modelfile
 from .ollama import DEFAULT_URL
 from .run import Run, adapter_config
-
-
-def make_modelfile(
-    run: Run,
-    source: str,
-    *,
-    adapter: str,
-    context: int,
-    system: str,
-    licenses: tuple[str, ...],
-) -> Modelfile:
-    """The Modelfile of a shipped GGUF. `context` in tokens: Ollama's default of 4096 on small
-    machines silently cuts an agent's prompt. The chat template is in the GGUF; TEMPLATE is written
-    for known families only."""
-    parameters = [("num_ctx", str(context)), *(("stop", text) for text in run.stop)]
-    return Modelfile(
-        source=source,
-        adapter=adapter,
-        template=go_template(run),
-        system=system,
-        parameters=tuple(parameters),
-        licenses=licenses,
-    )
 
 
 def go_template(run: Run) -> str:

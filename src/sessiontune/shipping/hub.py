@@ -7,22 +7,12 @@ protection: the repository is made, its visibility is read back, and only then a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from ..errors import EndpointError, PreflightError, SessiontuneError
 from .publish import Parcel
-
-
-class Api(Protocol):
-    """What is used of `huggingface_hub.HfApi`."""
-
-    def create_repo(self, repo_id: str, **more: Any) -> Any: ...
-
-    def repo_info(self, repo_id: str, **more: Any) -> Any: ...
-
-    def create_commit(self, repo_id: str, **more: Any) -> Any: ...
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -31,11 +21,10 @@ class Published(msgspec.Struct, frozen=True):
     url: str
     private: bool
     files: tuple[str, ...]
-    commit: str
 
 
 def put(
-    api: Api,
+    api: Any,
     repo: str,
     parcel: Parcel,
     *,
@@ -45,6 +34,7 @@ def put(
 ) -> Published:
     """Create (or find) the repository and send the parcel in one commit.
 
+    `api` is a `huggingface_hub.HfApi`, of which create_repo, repo_info and create_commit are used;
     `operation(path, file or bytes)` makes the client's own record of a file to add.
     PreflightError when the repository is not as private as asked; EndpointError when the hub
     refuses or something is missing afterwards.
@@ -73,7 +63,6 @@ def put(
         url=str(getattr(done, "repo_url", "") or getattr(done, "commit_url", "")),
         private=bool(seen.private),
         files=tuple(sorted(names)),
-        commit=str(getattr(done, "oid", "")),
     )
 
 
@@ -99,7 +88,7 @@ def _explained(error: BaseException) -> EndpointError:
     )
 
 
-def _visible(api: Api, repo: str, parcel: Parcel, public: bool) -> Any:
+def _visible(api: Any, repo: str, parcel: Parcel, public: bool) -> Any:
     """Read the repository back; PreflightError when anybody could see what should be private."""
     seen = api.repo_info(repo, repo_type=parcel.kind)
     if not public and seen.private is not True:

@@ -125,7 +125,6 @@ def _checks(server: Caller, reference: Reference, kind: str) -> Iterator[Check]:
 def _ask(server: Caller, probe: Probe, **more: Any) -> dict[str, Any]:
     """One greedy answer of the chat endpoint, with log-probabilities."""
     data: dict[str, Any] = {
-        "messages": probe.messages,
         "temperature": 0.0,
         "top_k": 1,
         "repeat_penalty": 1.0,
@@ -135,21 +134,22 @@ def _ask(server: Caller, probe: Probe, **more: Any) -> dict[str, Any]:
         "reasoning_format": "none",
         "logprobs": True,
         "top_logprobs": 20,
+        **_said(probe),
         **more,
     }
-    if probe.tools:
-        data["tools"] = probe.tools
     answer: dict[str, Any] = server.call("/v1/chat/completions", data)
     return answer
 
 
+def _said(probe: Probe) -> dict[str, Any]:
+    tools = {"tools": probe.tools} if probe.tools else {}
+    return {"messages": probe.messages, **tools}
+
+
 def _prompt(server: Caller, probe: Probe, wanted: Expected, bos: str) -> Check:
-    data: dict[str, Any] = {"messages": probe.messages}
-    if probe.tools:
-        data["tools"] = probe.tools
     name = "rendered prompt"
     try:
-        served = str(server.call("/apply-template", data)["prompt"])
+        served = str(server.call("/apply-template", _said(probe))["prompt"])
     except EndpointError as error:
         return Check(name, False, f"{probe.name}: {error.message}")
     # llama.cpp takes a BOS text away here and puts the token in front later: counted below.
@@ -157,12 +157,9 @@ def _prompt(server: Caller, probe: Probe, wanted: Expected, bos: str) -> Check:
     if one == other:
         return Check(name, True, f"{probe.name}: {len(one)} characters are equal")
     at = shared_length(one, other)
-    return Check(
-        name,
-        False,
-        f"{probe.name}: at character {at} the server writes {one[at : at + 40]!r}, the training"
-        f" {other[at : at + 40]!r}",
-    )
+    here, then = one[at : at + 40], other[at : at + 40]
+    detail = f"{probe.name}: at character {at} the server writes {here!r}, the training {then!r}"
+    return Check(name, False, detail)
 
 
 def _tokens(server: Caller, probe: Probe, wanted: Expected) -> Check:
@@ -173,12 +170,9 @@ def _tokens(server: Caller, probe: Probe, wanted: Expected) -> Check:
         served = ids  # the BOS is the server's to add; the next check counts it
     if served == ids:
         return Check("tokens", True, f"{probe.name}: {len(ids)} tokens are equal")
-    return Check(
-        "tokens",
-        False,
-        f"{probe.name}: {len(served)} tokens for {len(ids)} in training, the first difference at"
-        f" token {shared_length(served, ids)}",
-    )
+    at = shared_length(served, ids)
+    detail = f"{len(served)} tokens for {len(ids)} in training, the first difference at token {at}"
+    return Check("tokens", False, f"{probe.name}: {detail}")
 
 
 def _count(answer: dict[str, Any], probe: Probe, wanted: Expected) -> Check:
@@ -256,11 +250,9 @@ def _stop(server: Caller, probe: Probe, number: int) -> Check:
     """When the model says the stop token, the reply must end: forced, so any model can say it."""
     answer = _ask(server, probe, max_tokens=3, logit_bias=[[number, _FORCE]])["choices"][0]
     text = str(answer["message"].get("content") or "")
-    if answer["finish_reason"] == "stop" and not text:
-        return Check("stop token", True, f"token {number} ends the reply")
-    return Check(
-        "stop token", False, f"the reply goes on after the stop token {number} and shows {text!r}"
-    )
+    ends = answer["finish_reason"] == "stop" and not text
+    goes_on = f"the reply goes on after the stop token {number} and shows {text!r}"
+    return Check("stop token", ends, f"token {number} ends the reply" if ends else goes_on)
 
 
 def _stops_itself(server: Caller, reference: Reference, kind: str) -> Check:

@@ -68,8 +68,8 @@ def plan_quantise(quantiser: Quantiser, source: Path, out: Path, kind: str) -> J
         argv = [str(quantiser.path), str(source), str(out), kind.upper()]
     else:
         argv = [sys.executable, "-m", "sessiontune.shipping.quantise_main"]
-        argv += ["--library", str(quantiser.path)] if quantiser.path else []
         argv += [str(source), str(out), str(K_QUANTS[kind])]
+        argv += [str(quantiser.path)] if quantiser.path else []
     return Job(name=name, argv=tuple(argv), env=WATCHED, outputs=(str(out),), leash=program)
 
 
@@ -83,8 +83,8 @@ def check_rows(head: GgufHead, kind: str) -> None:
         )
 
 
-def check_quantiser(quantiser: Quantiser | None, kind: str) -> Quantiser:
-    """The quantiser, or ToolError with what to do."""
-    if quantiser is None:
-        raise ToolError(f"There is nothing here that quantises to {kind}.", NONE_HERE)
-    return quantiser
+def need_quantiser(named: Path | None, checkout: Path | None, kind: str) -> Quantiser:
+    """What is here, or ToolError with what to do."""
+    if found := find_quantiser(named, checkout):
+        return found
+    raise ToolError(f"There is nothing here that quantises to {kind}.", NONE_HERE)

@@ -1,12 +1,13 @@
-"""Quantise in a process of its own: `python -m sessiontune.shipping.quantise_main SRC OUT NUMBER`.
+"""Quantise in a process of its own:
+`python -m sessiontune.shipping.quantise_main SRC OUT NUMBER [LIBRARY]`.
 
-Calls `llama_model_quantize` of the package `llama_cpp`, or of a libllama named by `--library`.
+Calls `llama_model_quantize` of the package `llama_cpp`, or of the libllama LIBRARY.
 """
 
 from __future__ import annotations
 
-import argparse
 import ctypes
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,10 @@ class _Params(ctypes.Structure):
 
 def main(argv: list[str]) -> int:
     """Quantise; the exit status is the library's answer."""
-    parser = argparse.ArgumentParser(prog="quantise_main")
-    parser.add_argument("--library")
-    parser.add_argument("source")
-    parser.add_argument("out")
-    parser.add_argument("number", type=int)
-    options = parser.parse_args(argv)
+    source, out, number, *library = argv
     end_with_parent()
-    quantise = _library(options.library) if options.library else _package()
-    return int(quantise(options.source.encode(), options.out.encode(), options.number))
+    quantise = _library(*library) if library else _package()
+    return int(quantise(os.fsencode(source), os.fsencode(out), int(number)))
 
 
 def _package() -> Any:

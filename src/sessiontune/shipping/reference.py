@@ -5,6 +5,7 @@ Base and adapter run in transformers and PEFT, as in training; nothing here know
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 from collections.abc import Sequence
@@ -71,18 +72,16 @@ class Expected(msgspec.Struct, frozen=True):
     """What the trained model does with one probe.
 
     prompt    rendered text; `ids` its tokens as in training
-    answer    greedy token ids, without the stop; `text` the same as text
+    answer    greedy token ids, without the stop
     gaps      for each step, log-probability of the best minus that of the second token
     shown     the steps that a server reports (see `pieces`)
     first     token id -> log-probability at the first shown step, the KEPT most likely
     stopped   the answer ended with a stop token by itself
     """
 
-    name: str
     prompt: str
     ids: list[int]
     answer: list[int] = []
-    text: str = ""
     gaps: list[float] = []
     shown: list[int] = []
     first: dict[int, float] = {}
@@ -126,21 +125,9 @@ def make_probes(template: Template) -> list[Probe]:
 
 def render(tokenizer: Any, template: str, probe: Probe) -> str:
     """The prompt as transformers writes it, arguments of calls as objects, for today's date."""
-    messages = []
-    for message in probe.messages:
-        if calls := message.get("tool_calls"):
-            parsed = [
-                {
-                    **call,
-                    "function": {
-                        **call["function"],
-                        "arguments": json.loads(call["function"]["arguments"]),
-                    },
-                }
-                for call in calls
-            ]
-            message = {**message, "tool_calls": parsed}
-        messages.append(message)
+    messages = copy.deepcopy(probe.messages)
+    for function in (c["function"] for m in messages for c in m.get("tool_calls") or ()):
+        function["arguments"] = json.loads(function["arguments"])
     text: str = tokenizer.apply_chat_template(
         messages,
         tools=probe.tools,
@@ -226,7 +213,7 @@ def _expect(
     if run.adds_bos and ids[:1] != [tokenizer.bos_token_id]:
         ids = [tokenizer.bos_token_id, *ids]
     if not probe.greedy:
-        return Expected(probe.name, prompt, ids)
+        return Expected(prompt, ids)
     wanted = GenerationConfig(
         do_sample=False,
         max_new_tokens=LONGEST,
@@ -254,8 +241,7 @@ def _expect(
         gaps.append(values[0] - values[1])
         if step == reported:
             first = dict(zip((int(i) for i in best.indices), values, strict=True))
-    text = tokenizer.decode(kept, skip_special_tokens=True)
-    return Expected(probe.name, prompt, ids, kept, text, gaps, shown, first, stopped)
+    return Expected(prompt, ids, kept, gaps, shown, first, stopped)
 
 
 def _apart(merged: Path, expected: Sequence[Expected]) -> float:

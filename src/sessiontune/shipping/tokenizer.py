@@ -137,19 +137,11 @@ def pre_tokenizer_name(tokenizer: Path) -> str | None:
         return None
     split = _read(file).get("pre_tokenizer") or {}
     parts = split.get("pretokenizers") or [split]
-    expressions = [
-        str((part.get("pattern") or {}).get("Regex", "")) for part in parts if _is(part, "Split")
-    ]
-    if len(expressions) == 1:
-        return _NAMES.get(expressions[0])
-    byte_level = [part for part in parts if _is(part, "ByteLevel")]
-    if not expressions and byte_level and byte_level[0].get("use_regex", True):
-        return "gpt-2"
-    return None
-
-
-def _is(part: dict[str, Any], kind: str) -> bool:
-    return part.get("type") == kind
+    splits = [part for part in parts if part.get("type") == "Split"]
+    if len(splits) == 1:
+        return _NAMES.get(str((splits[0].get("pattern") or {}).get("Regex", "")))
+    levels = [part for part in parts if part.get("type") == "ByteLevel"]
+    return "gpt-2" if not splits and levels and levels[0].get("use_regex", True) else None
 
 
 _TAIL = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

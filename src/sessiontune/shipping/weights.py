@@ -74,6 +74,11 @@ def base_weights(base: Path) -> dict[str, Path]:
         return dict.fromkeys(opened.keys(), single)
 
 
+def count_weights(folder: Path) -> int:
+    """How many numbers the safetensors of a model's folder hold."""
+    return sum(math.prod(shape) for shape in _shapes(base_weights(folder)).values())
+
+
 def plan_merge(base: Path, adapter: Path) -> MergePlan:
     """Match the adapter with the base, by names and shapes.
 
@@ -100,22 +105,20 @@ def plan_merge(base: Path, adapter: Path) -> MergePlan:
             # PEFT saves an adapted output layer's own weight too: "lm_head.base_layer.weight".
             name = module.replace(".modules_to_save.default", "").replace(".base_layer.", ".")
             replaced[name] = key
-    if not whole and _tied(base) and not all(".layers." in n for n in (*pairs, *replaced)):
+    names = (*pairs, *replaced)
+    if not whole and _tied(base) and not all(".layers." in name for name in names):
         whole = "the output layer is tied to the embeddings"
     if not whole:
-        _fits(base, {n: here[n] for n in (*pairs, *replaced) if n in here}, shapes, pairs, replaced)
-        absent = [n for n in (*pairs, *replaced) if n not in here]
-        if absent and len(absent) == len(pairs) + len(replaced):
+        _fits(base, {n: here[n] for n in names if n in here}, shapes, pairs, replaced)
+        absent = [name for name in names if name not in here]
+        if absent and len(absent) == len(names):
             whole = "the checkpoint names its weights differently"
         elif absent:
-            if _tied(base) and set(absent) <= {"lm_head.weight"}:
-                whole = "the output layer is tied to the embeddings"
-            else:
-                raise PreflightError(
-                    f"The adapter does not fit {base.name}: it changes {absent[0]}, which is not"
-                    f" there ({len(absent)} such weights).",
-                    _OTHER,
-                )
+            raise PreflightError(
+                f"The adapter does not fit {base.name}: it changes {absent[0]}, which is not there"
+                f" ({len(absent)} such weights).",
+                _OTHER,
+            )
     return MergePlan(pairs, replaced, whole)
 
 
@@ -130,14 +133,7 @@ def _keys(file: Path) -> list[str]:
 
 
 def _shapes(where: dict[str, Path]) -> dict[str, tuple[int, ...]]:
-    from safetensors import safe_open
-
-    shapes: dict[str, tuple[int, ...]] = {}
-    for file in sorted(set(where.values())):
-        with safe_open(file, "pt") as opened:
-            for name in (n for n, f in where.items() if f == file):
-                shapes[name] = tuple(opened.get_slice(name).get_shape())
-    return shapes
+    return {name: tuple(file.get_slice(name).get_shape()) for name, file in _opened(where)}
 
 
 def _why_whole(
@@ -203,7 +199,8 @@ def merge_pieces(base: Path, adapter: Path, plan: MergePlan, out: Path, step: St
     where = base_weights(base)
     shards = _Shards(out)
     with safe_open(adapter_file(adapter), "pt") as trained:
-        for number, (name, tensor) in enumerate(_tensors(where), start=1):
+        for number, (name, file) in enumerate(_opened(where), start=1):
+            tensor = file.get_tensor(name)
             if name in plan.replaced:
                 tensor = trained.get_tensor(plan.replaced[name]).to(tensor.dtype)
             if name in plan.pairs:
@@ -213,13 +210,14 @@ def merge_pieces(base: Path, adapter: Path, plan: MergePlan, out: Path, step: St
     shards.close()
 
 
-def _tensors(where: dict[str, Path]) -> Iterator[tuple[str, Any]]:
+def _opened(where: dict[str, Path]) -> Iterator[tuple[str, Any]]:
+    """Each weight with the opened file that holds it, file by file."""
     from safetensors import safe_open
 
     for file in sorted(set(where.values())):
         with safe_open(file, "pt") as opened:
             for name in sorted(n for n, f in where.items() if f == file):
-                yield name, opened.get_tensor(name)
+                yield name, opened
 
 
 def _merged(weight: Any, trained: Any, pair: Pair, name: str) -> Any:
