@@ -21,7 +21,7 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import read_lines
-from .shapes import Twice
+from .twice import Twice
 
 _START = re.compile(rb"(?m)^# aider chat started at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _TIME = re.compile(r"# aider chat started at (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)")

@@ -19,21 +19,25 @@ from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, moment, number, words
-from .lines import safe_name, size_of, stem
+from .linear import Linear, take_answer
+from .lines import size_of, stem
 from .pictures import picture
 from .shapes import (
-    Twice,
     answered,
     blocks_of,
     calls_in,
+    folder_name,
     folder_of,
     inside,
     mapping,
+    moment,
+    number,
     objects,
-    take_answer,
+    safe_name,
     usage_of,
+    words,
 )
+from .twice import Twice
 
 _DOCUMENT = re.compile(
     rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}").*"messages"\s*:\s*\[', re.DOTALL

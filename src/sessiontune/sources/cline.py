@@ -25,11 +25,24 @@ from .cline_sessions import END, Told, about, is_agent, is_session, read_session
 from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
 from .editors import user_folders
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, moment, words
-from .lines import mend, safe_name, size_of
+from .linear import Linear
+from .lines import size_of
+from .mending import mend
 from .pictures import picture
 from .printed import array_lines
-from .shapes import Twice, blocks_of, calls_in, inside, mapping, read_json, usage_of
+from .shapes import (
+    blocks_of,
+    calls_in,
+    folder_name,
+    inside,
+    mapping,
+    moment,
+    read_json,
+    safe_name,
+    usage_of,
+    words,
+)
+from .twice import Twice
 
 _FILE = "api_conversation_history.json"
 _FIRST = re.compile(

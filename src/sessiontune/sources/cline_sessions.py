@@ -18,19 +18,20 @@ from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Image, Part, ResultStatus, Session, Text, ToolCall
 from ..ports import Keyed, ReadOptions
-from .linear import Linear, folder_name, key_of, words
-from .lines import safe_name
+from .linear import Linear, key_of, take_answer
 from .pictures import picture
 from .shapes import (
     answered,
     blocks_of,
     digest_of,
+    folder_name,
     inside,
     mapping,
     objects,
     read_json,
-    take_answer,
+    safe_name,
     usage_of,
+    words,
 )
 
 END = ".messages.json"

@@ -18,20 +18,24 @@ from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, number, words
-from .lines import safe_name, size_of, stem
+from .linear import Linear
+from .lines import size_of, stem
 from .pictures import picture_of_url
 from .shapes import (
-    Twice,
     calls_in,
     digest_of,
+    folder_name,
     inside,
     mapping,
+    number,
     objects,
     read_json,
+    safe_name,
     text_of,
     unwrapped,
+    words,
 )
+from .twice import Twice
 
 _HEADER = re.compile(
     rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',

@@ -20,10 +20,10 @@ from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .copilot_senders import agent_of, sender
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, key_of, number, words
-from .lines import safe_name, size_of, stem
+from .linear import Linear, key_of
+from .lines import size_of, stem
 from .pictures import picture
-from .shapes import inside, mapping, objects
+from .shapes import folder_name, inside, mapping, number, objects, safe_name, words
 
 _EVENT = re.compile(
     rb'"type"\s*:\s*"(?:session\.start|user\.message|assistant\.message|assistant\.turn_start'

@@ -18,10 +18,11 @@ from ..linking import Frame, Node, unlink
 from ..model import Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
-from .linear import Linear, depths, folder_name, key_of, moment, words
-from .lines import safe_name, single, values
+from .linear import Linear, key_of
+from .mending import single, values
+from .orders import depths
 from .pictures import picture, picture_of_url
-from .shapes import inside, objects, read_json
+from .shapes import folder_name, inside, moment, objects, read_json, safe_name, words
 
 _NEEDED = {("sessions", "parent_session_id"), ("messages", "parts"), ("messages", "finished_at")}
 _COMPRESSED = b"\x28\xb5\x2f\xfd"

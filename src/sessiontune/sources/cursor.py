@@ -19,8 +19,19 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .cursor_messages import Answering, take
 from .databases import MAGIC, faults_of, glanced, index_of, journal, opened
 from .editors import settings_folders
-from .linear import Linear, depths, folder_name, key_of, moment, number, words
-from .shapes import folder_of, inside, mapping, objects, value_of
+from .linear import Linear, key_of
+from .orders import depths
+from .shapes import (
+    folder_name,
+    folder_of,
+    inside,
+    mapping,
+    moment,
+    number,
+    objects,
+    value_of,
+    words,
+)
 
 _TABLE = b"cursorDiskKV"
 _CHAT, _MESSAGE = "composerData:", "bubbleId:"

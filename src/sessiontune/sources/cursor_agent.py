@@ -18,10 +18,21 @@ from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, faults_of, index_of, journal, opened
-from .linear import Linear, folder_name, moment, number, words
-from .lines import safe_name
+from .linear import Linear
 from .pictures import picture, picture_of_url
-from .shapes import blocks_of, folder_of, inside, mapping, objects, value_of
+from .shapes import (
+    blocks_of,
+    folder_name,
+    folder_of,
+    inside,
+    mapping,
+    moment,
+    number,
+    objects,
+    safe_name,
+    value_of,
+    words,
+)
 
 _TABLES = (b"CREATE TABLE blobs", b"CREATE TABLE meta")
 _QUERY = re.compile(r"<user_query>\n?(.*?)\n?</user_query>", re.DOTALL)

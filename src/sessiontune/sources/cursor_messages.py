@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
-from .linear import Linear, number, words
-from .lines import mend
+from .linear import Linear
+from .mending import mend
 from .pictures import picture, picture_of_url
-from .shapes import inside, mapping, objects, value_of
+from .shapes import inside, mapping, number, objects, value_of, words
 
 #: Fields with the output of a tool, among those about its run.
 _SAID = ("output", "contents")

@@ -21,18 +21,21 @@ from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .heads import any_begins
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, key_of, parents_first, words
-from .lines import safe_name, stem
+from .linear import Linear, key_of, take_answer
+from .lines import stem
+from .orders import parents_first
 from .pictures import picture
 from .shapes import (
     answered,
     blocks_of,
+    folder_name,
     images_of,
     inside,
     objects,
     read_json,
-    take_answer,
+    safe_name,
     text_of,
+    words,
 )
 
 #: The header, or a record as no other agent writes it (the header may be damaged): a state, or a

@@ -18,7 +18,9 @@ import orjson
 
 from ..ledger import Ledger
 from ..ports import FileIndex, ReadOptions
-from .lines import LineFault, gc_paused, read_lines, size_of, utc, values
+from .lines import gc_paused, read_lines, size_of
+from .mending import LineFault, values
+from .shapes import utc
 
 
 class Seen(msgspec.Struct):

@@ -18,13 +18,14 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
-from .claude.toolbox import with_tools
 from .heads import any_begins
 from .indexing import Seen, scan
 from .kimi_records import Agent, Unit
-from .linear import Linear, folder_name, key_of, moment, number, words
+from .linear import Linear, key_of
 from .lines import size_of
-from .shapes import Twice, digest_of, mapping, read_json
+from .shapes import digest_of, folder_name, mapping, moment, number, read_json, words
+from .toolbox import with_tools
+from .twice import Twice
 
 #: The first record, or others that no other agent writes: the first one may be damaged.
 _RECORD = re.compile(

@@ -10,11 +10,10 @@ import msgspec
 
 from ..linking import Node
 from ..model import Part, Text, Thinking, ToolDef
-from .claude.toolbox import tool_def
-from .linear import Linear, number, words
-from .lines import safe_name
+from .linear import Linear
 from .pictures import picture_of_url
-from .shapes import images_of, inside, mapping, objects, usage_of
+from .shapes import images_of, inside, mapping, number, objects, safe_name, usage_of, words
+from .toolbox import tool_def
 
 #: Records that the model does not see, by the first part of their type.
 _BOOKS = {

@@ -28,9 +28,9 @@ from .indexing import Seen, scan
 from .kiro_agents import Starts, folder, sub_name
 from .kiro_engine import EngineLog, first_name, is_engine, linked
 from .kiro_log import Log, moment_of
-from .linear import depths, words
-from .lines import open_log, stem, utc
-from .shapes import mapping, read_json
+from .lines import open_log, stem
+from .orders import depths
+from .shapes import mapping, read_json, utc, words
 
 _EVENT = re.compile(
     rb'\{\s*"version"\s*:\s*"?v?1"?\s*,\s*"kind"\s*:\s*'

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..linking import Node
-from .linear import words
 from .lines import stem
+from .shapes import words
 
 SUBS = "sub-executions"
 

@@ -22,9 +22,19 @@ from ..linking import Frame, Node
 from ..model import Fault, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, faults_of, index_of, opened, rows
-from .linear import Linear, folder_name, moment, words
-from .lines import open_log, safe_name, stem
-from .shapes import digest_of, inside, mapping, objects, value_of
+from .linear import Linear
+from .lines import open_log, stem
+from .shapes import (
+    digest_of,
+    folder_name,
+    inside,
+    mapping,
+    moment,
+    objects,
+    safe_name,
+    value_of,
+    words,
+)
 
 SUFFIXES = (".sqlite3", ".json")
 _TABLES = ("conversations_v2", "conversations")

@@ -16,10 +16,10 @@ from ..linking import Frame, Node
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import Keyed, ReadOptions
 from .kiro_agents import Start, Starts, sub_name
-from .linear import Linear, folder_name, key_of, words
-from .lines import safe_name
+from .linear import Linear, key_of
 from .pictures import picture
-from .shapes import Twice, inside, mapping, objects
+from .shapes import folder_name, inside, mapping, objects, safe_name, words
+from .twice import Twice
 
 _KIND = (
     rb"user|assistant|tool_call|tool_result|turn_start|session_start|session_event|session_metadata"

@@ -12,10 +12,20 @@ from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import Keyed, ReadOptions
-from .linear import Linear, folder_name, key_of, moment, words
-from .lines import safe_name
+from .linear import Linear, key_of
 from .pictures import picture
-from .shapes import Twice, images_of, inside, mapping, objects, text_of
+from .shapes import (
+    folder_name,
+    images_of,
+    inside,
+    mapping,
+    moment,
+    objects,
+    safe_name,
+    text_of,
+    words,
+)
+from .twice import Twice
 
 #: Marks around what a person said while calls ran: the program puts it after their results, with
 #: words to the model on how to take it.

@@ -6,9 +6,8 @@ account: every record ends as a place of a node, as a drop with a reason, or as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -17,10 +16,9 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, placed, sessions_of, threads, unlink
 from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
 from ..ports import Keyed, ReadOptions
-from .lines import LineFault, gc_paused, line_fault, mend, read_lines, saved, single, utc, values
-
-#: How Gemini CLI and its forks tell the model of a command that a person typed with `!`.
-RAN = "I ran the following shell command:\n```sh\n"
+from .lines import gc_paused, read_lines
+from .mending import LineFault, line_fault, mend, saved, single, values
+from .shapes import Answered, moment, utc, words
 
 
 def stopped(nodes: Sequence[Node]) -> None:
@@ -277,55 +275,6 @@ class Linear:
                 unlink(self.nodes)
 
 
-def told_apart(files: Sequence[str], name: Callable[[str], str]) -> Iterator[tuple[str, str]]:
-    """Files in order, each with its name; a repeated name gets a number."""
-    seen: dict[str, int] = {}
-    for path in sorted(files):
-        own = name(path)
-        seen[own] = seen.get(own, 0) + 1
-        yield path, own if seen[own] == 1 else f"{own}~{seen[own]}"
-
-
-def parents_first(heads: Mapping[str, tuple[str, set[str]]]) -> list[str]:
-    """Names in order, each after those that it came from; a circle begins with its first name.
-    `heads`: name -> its id, and the ids that it came from."""
-    names, done = list(heads), dict[str, None]()
-    known = {own for own, _ in heads.values()}
-    missing = {name: (above & known) - {own} for name, (own, above) in heads.items()}
-    waiting: dict[str, list[str]] = {}  # id -> the names that wait for it
-    for name in names:
-        for own in missing[name]:
-            waiting.setdefault(own, []).append(name)
-    ready = [name for name in names if not missing[name]]
-    rank = {name: at for at, name in enumerate(names)}
-    for first in names:
-        while ready or first not in done:
-            told = ready or [first]
-            done |= dict.fromkeys(told)
-            ready = []
-            for own in dict.fromkeys(heads[name][0] for name in told):
-                for name in waiting.pop(own, ()):
-                    missing[name].discard(own)
-                    if not missing[name] and name not in done:
-                        ready.append(name)
-            ready.sort(key=rank.__getitem__)
-    return list(done)
-
-
-def depths(above: Mapping[str, str]) -> dict[str, int]:
-    """The number of names above each; a circle is broken off where it closes."""
-    found: dict[str, int] = {}
-    for name in above:
-        below: dict[str, None] = {}  # what is not counted yet, the lowest first
-        while name and name not in found and name not in below:
-            below[name] = None
-            name = above.get(name, "")
-        count = found.get(name, -1)
-        for name in reversed(below):
-            found[name] = count = count + 1
-    return found
-
-
 def key_of(caller: Node | None) -> str | None:
     """The key of the session that a sub-agent's caller stands in."""
     return caller.key or None if caller is not None else None
@@ -337,24 +286,16 @@ def _time(at: object) -> str:
     return moment(at)
 
 
-def moment(milliseconds: object) -> str:
-    """Milliseconds since 1970 as ISO-8601 UTC; "" for any other value."""
-    if type(milliseconds) is not int or not 0 < milliseconds < 1 << 43:
-        return ""
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
-    return at.isoformat(timespec="milliseconds") + "Z"
-
-
-def words(value: object) -> str:
-    """The value if it is text, else ""."""
-    return value if isinstance(value, str) else ""
-
-
-def number(value: object) -> int:
-    """The value if it is a count, else 0."""
-    return value if type(value) is int and 0 <= value < 1 << 53 else 0
-
-
-def folder_name(cwd: str) -> str:
-    """The last part of a path of Windows or Unix."""
-    return cwd.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+def take_answer(log: Linear, told: Answered, at: object, model: str, name: str = "") -> bool:
+    """Add a separate answer with what `answered` found; if that is nothing, drop the current record
+    and return False."""
+    parts, calls, reason = told
+    if not parts and not calls:
+        log.drop(reason)
+        return False
+    if reason.startswith("unknown_block"):
+        log.unknown_part()
+    node = log.new_answer(parts, at, model, name)
+    for call in calls:
+        log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
+    return True

@@ -20,10 +20,21 @@ from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import unread
-from .linear import Linear, folder_name, number, told_apart, words
-from .lines import safe_name
+from .linear import Linear
+from .orders import told_apart
 from .pictures import picture_of_url
-from .shapes import images_of, inside, mapping, objects, text_of, unwrapped
+from .shapes import (
+    folder_name,
+    images_of,
+    inside,
+    mapping,
+    number,
+    objects,
+    safe_name,
+    text_of,
+    unwrapped,
+    words,
+)
 
 _ENDS = (".traj.json", ".json")
 _FORMAT = re.compile(

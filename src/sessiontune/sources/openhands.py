@@ -21,11 +21,11 @@ from ..model import Session, Text, ToolCall
 from ..ports import FileIndex, Keyed, ReadOptions
 from . import openhands_files as older
 from .indexing import digests, unread
-from .linear import Linear, folder_name, key_of, words
-from .lines import single, values
+from .linear import Linear, key_of
+from .mending import single, values
 from .openhands_events import Conversation
 from .openhands_older import Older
-from .shapes import inside, mapping
+from .shapes import folder_name, inside, mapping, words
 
 _STATE = "base_state.json"
 _EVENT = re.compile(r"event-(\d{5,})-([0-9a-fA-F-]{8,})\.json")

@@ -7,10 +7,11 @@ from typing import Any
 from ..ledger import Ledger
 from ..linking import Node, placed
 from ..model import Fault, Image, Part, ResultStatus, Text, Thinking
-from .linear import Linear, words
-from .lines import LineFault, line_fault, read_lines, safe_name, single, values
+from .linear import Linear
+from .lines import read_lines
+from .mending import LineFault, line_fault, single, values
 from .pictures import picture, picture_of_url
-from .shapes import images_of, inside, mapping, objects, unwrapped
+from .shapes import images_of, inside, mapping, objects, safe_name, unwrapped, words
 
 #: What the program says in the user's name; newer versions mark it as their own.
 _BY_PROGRAM = (

@@ -16,14 +16,14 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, placed
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking, ToolDef
 from ..ports import Keyed, ReadOptions
-from .claude.toolbox import tool_def, with_tools
-from .linear import Linear, folder_name, key_of, words
-from .lines import safe_name
+from .linear import Linear, key_of
 from .openhands_events import filed, printed
 from .openhands_files import about_of, name_of, numbered
 from .pictures import picture_of_url
 from .printed import array_lines
-from .shapes import Twice, inside, mapping, objects, unwrapped
+from .shapes import folder_name, inside, mapping, objects, safe_name, unwrapped, words
+from .toolbox import tool_def, with_tools
+from .twice import Twice
 
 #: What the program says in the user's name if nobody is there to answer.
 _BY_PROGRAM = (

@@ -20,12 +20,25 @@ from ..linking import Frame, Node, unlink
 from ..model import Part, ResultStatus, Session, Text, Thinking, ToolDef
 from ..ports import FileIndex, Keyed, ReadOptions
 from . import droid
-from .claude.toolbox import tool_def, with_tools
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, parents_first, words
-from .lines import safe_name, size_of, stem
+from .linear import Linear
+from .lines import size_of, stem
+from .orders import parents_first
 from .pictures import picture
-from .shapes import Twice, blocks_of, digest_of, images_of, inside, objects, text_of, usage_of
+from .shapes import (
+    blocks_of,
+    digest_of,
+    folder_name,
+    images_of,
+    inside,
+    objects,
+    safe_name,
+    text_of,
+    usage_of,
+    words,
+)
+from .toolbox import tool_def, with_tools
+from .twice import Twice
 
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"(?=.*"message"\s*:\s*\{)')

@@ -8,7 +8,8 @@ import orjson
 
 from ..ledger import Ledger
 from ..ports import ReadOptions
-from .lines import BOM, LineFault, line_fault, open_log, read_lines, size_of, too_long, values
+from .lines import BOM, open_log, read_lines, size_of, too_long
+from .mending import LineFault, line_fault, values
 
 #: File endings of a program's printed output, looked for in the first three.
 STREAMS = (".jsonl", ".json", ".ndjson", ".log", ".txt")

@@ -38,8 +38,9 @@ from ..model import (
 from ..ports import FileIndex, Keyed, ReadOptions
 from .heads import first_lines
 from .indexing import Seen, scan
-from .lines import LineFault, line_fault, read_lines, safe_name, size_of, utc, values
-from .shapes import unwrapped
+from .lines import read_lines, size_of
+from .mending import LineFault, line_fault, values
+from .shapes import safe_name, unwrapped, utc
 
 #: How `raw` files are named.
 ENDING = "_conversations_raw.jsonl"

@@ -20,11 +20,11 @@ from ..linking import Frame, Node, unlink
 from ..model import Part, ResultStatus, Session, Text, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.text import classify
-from .gemini.messages import apart, output_of, parts_of
+from .gemini.messages import RAN, apart, output_of, parts_of
 from .indexing import Seen, scan
-from .linear import RAN, Linear, folder_name, key_of, number, words
-from .lines import safe_name, size_of, stem
-from .shapes import inside, mapping, objects, text_of
+from .linear import Linear, key_of
+from .lines import size_of, stem
+from .shapes import folder_name, inside, mapping, number, objects, safe_name, text_of, words
 
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
 _TREE = re.compile(rb'"parentUuid"\s*:')

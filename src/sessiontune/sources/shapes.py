@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,8 +15,7 @@ import orjson
 
 from ..ledger import Ledger
 from ..model import Image, Part, Text, Thinking, Usage
-from .linear import Linear, number, words
-from .lines import safe_name, single, values
+from .mending import single, values
 
 _DRIVE = re.compile(r"/[A-Za-z]:")
 
@@ -69,21 +70,6 @@ def answered(blocks: Iterable[dict[str, Any]]) -> Answered:
     return parts, calls, reason
 
 
-def take_answer(log: Linear, told: Answered, at: object, model: str, name: str = "") -> bool:
-    """Add a separate answer with what `answered` found; if that is nothing, drop the current record
-    and return False."""
-    parts, calls, reason = told
-    if not parts and not calls:
-        log.drop(reason)
-        return False
-    if reason.startswith("unknown_block"):
-        log.unknown_part()
-    node = log.new_answer(parts, at, model, name)
-    for call in calls:
-        log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
-    return True
-
-
 def digest_of(value: Any) -> bytes:
     """A digest that equal values share; empty for values nested too deep to be written."""
     try:
@@ -91,42 +77,6 @@ def digest_of(value: Any) -> bytes:
     except TypeError:
         return b""
     return hashlib.blake2b(raw, digest_size=16).digest()
-
-
-class Twice:
-    """Finds records that stand in one log twice: a copy of it was appended, or its program wrote
-    them again after a crash."""
-
-    def __init__(self, log: Linear) -> None:
-        self.log = log
-        self.told: list[bytes] = []  # digests of the records that count
-        self.first: dict[bytes, int] = {}  # digest -> its first place there
-        self.next = -1  # the place after the record that the last one was a copy of
-        self.at: Any = None  # the time of the last record that had one, and where those began
-        self.since = 0
-
-    def drops(self, record: Any, *ids: Any, at: Any = None) -> bool:
-        """Whether the current record was told before; then it is dropped. An equal one must have
-        been read, and what tells the record from one that a person wrote again: an id, a time, or
-        its place, if it follows a copy as it followed the original."""
-        digest = digest_of(record)
-        if at is not None and at != self.at:
-            self.at, self.since = at, len(self.told)
-        copied = self.first.get(digest, -1)
-        if not (any(ids) or (at is not None and self._timed(copied))):
-            copied = self.next if self.told[self.next : self.next + 1] == [digest] else -1
-        self.next = copied + 1 if copied >= 0 and digest else -1
-        if self.next > 0:
-            self.log.drop("repeated_record", "link")
-            return True
-        self.first.setdefault(digest, len(self.told))
-        self.told.append(digest)
-        return False
-
-    def _timed(self, copied: int) -> bool:
-        """Whether a time tells: records with other times are between it and the original, or none
-        is. A log that was written in one go, as when it was converted, has one time for all."""
-        return copied < self.since or copied == len(self.told) - 1
 
 
 def calls_in(blocks: Iterable[dict[str, Any]]) -> list[str]:
@@ -181,3 +131,58 @@ def folder_of(uri: Any) -> str:
     except ValueError:
         return ""
     return path[1:] if _DRIVE.match(path) else path
+
+
+def moment(milliseconds: object) -> str:
+    """Milliseconds since 1970 as ISO-8601 UTC; "" for any other value."""
+    if type(milliseconds) is not int or not 0 < milliseconds < 1 << 43:
+        return ""
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
+    return at.isoformat(timespec="milliseconds") + "Z"
+
+
+def words(value: object) -> str:
+    """The value if it is text, else ""."""
+    return value if isinstance(value, str) else ""
+
+
+def number(value: object) -> int:
+    """The value if it is a count, else 0."""
+    return value if type(value) is int and 0 <= value < 1 << 53 else 0
+
+
+def folder_name(cwd: str) -> str:
+    """The last part of a path of Windows or Unix."""
+    return cwd.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def utc(at: str) -> str:
+    """A timestamp as ISO-8601 UTC ending in Z; "" for any other value."""
+    if at[-1:] == "Z" and at[:4].isdigit():
+        return at
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return ""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+#: Words with marks between and hardly a digit, unlike keys, addresses and file names.
+_WORD = r"(?:[a-z]{1,20}|[A-Z]{1,12})?(?:[A-Z][a-z]{1,19}){0,5}[A-Z]{0,2}\d{0,2}"
+_NAME = re.compile(rf"(?=[A-Za-z]){_WORD}(?:[ _.:/-](?=[A-Za-z]){_WORD}){{0,5}}")
+
+
+def safe_name(name: str) -> str:
+    """A log's own word in a form that may be published in a reason: a word like those of types and
+    roles, of at most 40 characters; `other` for all else."""
+    if not name:
+        return "none"
+    return _safe(name) if len(name) <= 40 else "other"
+
+
+@lru_cache(maxsize=1024)
+def _safe(name: str) -> str:
+    """The same for short names, cached: there are few, and every record has one."""
+    return name.replace(" ", "_") if _NAME.fullmatch(name) else "other"

@@ -18,9 +18,10 @@ from ..linking import Frame
 from ..model import Part, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import unread
-from .linear import Linear, told_apart, words
-from .lines import safe_name, stem
-from .shapes import inside, mapping, objects, unwrapped
+from .linear import Linear
+from .lines import stem
+from .orders import told_apart
+from .shapes import inside, mapping, objects, safe_name, unwrapped, words
 
 _KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
 

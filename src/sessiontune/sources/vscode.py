@@ -22,9 +22,10 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .editors import user_folders
 from .heads import any_begins
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, moment, words
-from .lines import LineFault, line_fault, size_of, stem
-from .shapes import folder_of, inside, mapping, objects, read_json
+from .linear import Linear
+from .lines import size_of, stem
+from .mending import LineFault, line_fault
+from .shapes import folder_name, folder_of, inside, mapping, moment, objects, read_json, words
 from .vscode_turns import summaries_of, turn
 
 _DOCUMENT = re.compile(rb'\A\s*\{(?=.*"(?:responderUsername|requesterUsername)"\s*:)', re.DOTALL)

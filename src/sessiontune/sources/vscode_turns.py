@@ -10,9 +10,9 @@ import re
 from typing import Any
 
 from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
-from .linear import Linear, number, words
+from .linear import Linear
 from .pictures import picture
-from .shapes import inside, mapping, objects, value_of
+from .shapes import inside, mapping, number, objects, value_of, words
 
 _ATTACHED = re.compile(r"<attachments>\s*(.*?)\s*</attachments>", re.DOTALL)
 _CANCELLED = 2

@@ -17,10 +17,20 @@ from ..linking import Frame, Node, unlink
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
-from .linear import Linear, folder_name, key_of, words
-from .lines import safe_name, size_of, utc
+from .linear import Linear, key_of
+from .lines import size_of
 from .pictures import picture
-from .shapes import digest_of, inside, mapping, objects, value_of
+from .shapes import (
+    digest_of,
+    folder_name,
+    inside,
+    mapping,
+    objects,
+    safe_name,
+    utc,
+    value_of,
+    words,
+)
 
 _NEEDED = {("threads", "summary"), ("threads", "data_type"), ("threads", "data")}
 #: Fields that name what is mentioned, the first one counts.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...linking import Node
 from ...model import Part, Text, Thinking, ToolCall, Usage
-from ..lines import safe_name
+from ..shapes import safe_name
 from .content import image_of
 from .hidden import HIDDEN, name_call
 from .served import served_result

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ...injected import cut_words
 from ...linking import Node
 from ...model import Text, ToolCall
-from ..lines import utc
+from ..shapes import utc
 from .answers import answer_part
 from .content import result_content
 from .hidden import is_part

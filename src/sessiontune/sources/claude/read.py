@@ -11,8 +11,10 @@ from itertools import pairwise
 
 from ...linking import Node
 from ...model import Drop, Text
-from ..lines import LineFault, line_fault, read_lines, safe_name
+from ..lines import read_lines
+from ..mending import LineFault, line_fault
 from ..printed import array_lines, is_array, is_remark
+from ..shapes import safe_name
 from .answers import take_answer, withdraw
 from .copies import (
     copied_record,

@@ -16,12 +16,12 @@ from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..lines import gc_paused, open_log, stem
+from ..toolbox import with_tools
 from .agents import agents, callers_first, is_agent, meta_of
 from .content import session_folder
 from .read import Reader
 from .recognise import is_log
 from .state import AUDIT, Facts
-from .toolbox import with_tools
 from .weaving import place_woven
 from .wire import Source
 

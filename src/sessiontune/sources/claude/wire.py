@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ...ledger import Ledger
-from ..lines import LineFault, mend, plain, values
+from ..mending import LineFault, mend, plain, values
 
 #: A count of tokens. What no number of ours can hold does not fit, like any odd type.
 Tokens = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]

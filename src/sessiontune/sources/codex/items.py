@@ -15,7 +15,7 @@ from ...linking import Node, Place, placed
 from ...model import Image, Part, Text, Thinking, ToolCall, ToolResult
 from ...ports import ReadOptions
 from ..linear import stopped
-from ..lines import safe_name, utc
+from ..shapes import safe_name, utc
 from .scripts import SCRIPT, told_later
 from .text import classify, delegated
 from .told import Told

@@ -14,7 +14,8 @@ import orjson
 
 from ...ledger import Ledger
 from ...ports import ReadOptions
-from ..linear import Linear, words
+from ..linear import Linear
+from ..shapes import words
 
 _DOCUMENT = re.compile(rb'\A\s*\{\s*"session"\s*:\s*\{[^{}]*"id"\s*:')
 

@@ -17,9 +17,10 @@ from ...ledger import Ledger
 from ...linking import Place, placed
 from ...model import Drop, Text, ToolCall, Usage
 from ..linear import stopped
-from ..lines import LineFault, line_fault, mend, read_lines, safe_name, values
+from ..lines import read_lines
+from ..mending import LineFault, line_fault, mend, values
 from ..printed import is_remark
-from ..shapes import objects
+from ..shapes import objects, safe_name
 from .asked import go_back, goes_on_from, inherits
 from .items import Items
 from .older import MARKS, SHOWN, Screen, document_lines

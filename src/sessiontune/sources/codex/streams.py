@@ -15,8 +15,9 @@ import orjson
 
 from ...ledger import Ledger
 from ...ports import ReadOptions
-from ..linear import words
-from ..lines import open_log, read_lines, values
+from ..lines import open_log, read_lines
+from ..mending import values
+from ..shapes import words
 
 _LINE = re.compile(
     rb'\A\s*\{\s*"type"\s*:\s*"(?:thread\.started"\s*,\s*"thread_id"'

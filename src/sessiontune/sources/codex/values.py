@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ...model import Image, ResultStatus, ToolDef
-from ..lines import LineFault, mend
+from ..mending import LineFault, mend
 from ..pictures import picture, picture_of_url
 from .text import classify
 from .wire import Facts, Payload

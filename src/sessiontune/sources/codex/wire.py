@@ -9,7 +9,7 @@ import msgspec
 
 from ...ledger import Ledger
 from ...model import ToolDef
-from ..lines import LineFault, values
+from ..mending import LineFault, values
 
 
 class Provenance(msgspec.Struct, gc=False):

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from ...linking import Node
-from ..linear import Linear, words
-from ..lines import LineFault, line_fault, safe_name
+from ..linear import Linear
+from ..mending import LineFault, line_fault
+from ..shapes import safe_name, words
 from .messages import take_message
 
 #: Fields of a message that only gain content.

@@ -7,11 +7,12 @@ from typing import Any
 import orjson
 
 from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
-from ..linear import RAN, Linear, number, words
-from ..lines import safe_name
+from ..linear import Linear
 from ..pictures import picture
-from ..shapes import images_of, inside, objects
+from ..shapes import images_of, inside, number, objects, safe_name, words
 
+#: How Gemini CLI and its forks tell the model of a command that a person typed with `!`.
+RAN = "I ran the following shell command:\n```sh\n"
 _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 
 #: What the program says before the first prompt, and in the model's name.

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...model import Part, ResultStatus, Text, Thinking
-from ..linear import Linear, words
-from ..lines import safe_name
+from ..linear import Linear
 from ..pictures import picture
-from ..shapes import images_of, inside, mapping, objects, text_of
+from ..shapes import images_of, inside, mapping, objects, safe_name, text_of, words
 from .store import Message
 
 #: What the program asks or tells the person; the model sees nothing of it.

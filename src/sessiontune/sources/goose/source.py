@@ -19,8 +19,10 @@ from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import MAGIC, faults_of, journal, opened
 from ..heads import any_begins
 from ..indexing import Seen, scan
-from ..linear import Linear, folder_name, moment
-from ..lines import LineFault, line_fault, size_of, stem
+from ..linear import Linear
+from ..lines import size_of, stem
+from ..mending import LineFault, line_fault
+from ..shapes import folder_name, moment
 from .messages import Reader
 from .store import Database, File, Message, index_database, is_database
 

@@ -14,9 +14,11 @@ import msgspec
 from ...ledger import Ledger
 from ...ports import FileIndex, ReadOptions
 from ..databases import columns, faults_of, index_of, opened, rows
-from ..linear import Linear, moment, words
-from ..lines import safe_name, single, stem, values
-from ..shapes import Twice, calls_in, inside, mapping, objects
+from ..linear import Linear
+from ..lines import stem
+from ..mending import single, values
+from ..shapes import calls_in, inside, mapping, moment, objects, safe_name, words
+from ..twice import Twice
 
 
 class Message(msgspec.Struct):

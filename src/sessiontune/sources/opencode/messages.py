@@ -10,10 +10,9 @@ from typing import Any
 
 from ...linking import Node
 from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
-from ..linear import Linear, number, words
-from ..lines import safe_name
+from ..linear import Linear
 from ..pictures import picture_of_url
-from ..shapes import inside, mapping, objects
+from ..shapes import inside, mapping, number, objects, safe_name, words
 
 #: Parts without content for the model.
 _SILENT = ("step-start", "step-finish", "snapshot", "patch", "agent", "retry", "compaction")

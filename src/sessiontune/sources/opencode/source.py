@@ -22,8 +22,10 @@ from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import faults_of, index_of, journal, opened, rows
 from ..indexing import Seen, scan
-from ..linear import Linear, folder_name, key_of, moment, parents_first, words
+from ..linear import Linear, key_of
 from ..lines import BOM, open_log
+from ..orders import parents_first
+from ..shapes import folder_name, moment, words
 from . import newer
 from .messages import asked_of_program, take_message
 from .store import (

@@ -18,9 +18,10 @@ from ...ledger import Ledger
 from ...model import Drop
 from ...ports import ReadOptions
 from ..databases import MAGIC, columns, faults_of, rows
-from ..linear import Linear, number, words
-from ..lines import line_fault, single, stem, values
-from ..shapes import inside, mapping, objects
+from ..linear import Linear
+from ..lines import stem
+from ..mending import line_fault, single, values
+from ..shapes import inside, mapping, number, objects, words
 from . import newer
 
 _FILE = re.compile(r"(ses|msg|prt)_\w+\.json")

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from ...model import Session, ToolCall, ToolDef
-from ..lines import LineFault, mend
+from ..model import Session, ToolCall, ToolDef
+from .mending import LineFault, mend
 
 
 def tool_defs(listed: Any) -> dict[str, ToolDef]:
