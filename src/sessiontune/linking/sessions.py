@@ -139,8 +139,8 @@ def _in_call_order(node: Node) -> tuple[Part, ...]:
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of `Session` that all sessions of one conversation share."""
 
-    source: str
     session_id: str
+    source: str = ""
     agent_id: str | None = None
     agent_type: str = ""
     parent_session: str | None = None

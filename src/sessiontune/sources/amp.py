@@ -19,25 +19,28 @@ from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
-from .linear import Linear, take_answer
-from .lines import size_of, stem
+from .linear import Linear
+from .lines import stem
+from .orders import longest_first
 from .pictures import picture
 from .shapes import (
     answered,
     blocks_of,
     calls_in,
-    folder_name,
     folder_of,
     inside,
+    joined,
     mapping,
     moment,
     number,
     objects,
+    ran,
     safe_name,
     usage_of,
     words,
 )
 from .twice import Twice
+from .units import Unit
 
 _DOCUMENT = re.compile(
     rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}").*"messages"\s*:\s*\[', re.DOTALL
@@ -100,24 +103,18 @@ class AmpSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The session of each thread; a message that a longer copy holds counts once."""
-        seen: set[tuple[str, int, str]] = set()
-        for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
-            log = Linear(path, options, ledger)
-            document = log.document()
-            if document is None:
-                continue
-            name = words(document.get("id")) or stem(path)
-            log.session_id = f"{name}~{nth}" if nth else name
-            _read(log, document, name, seen)
-            cwd = _folder(document)
-            frame = Frame(
-                source="amp",
-                session_id=name,
-                project=folder_name(cwd),
-                cwd=cwd,
-                title=words(document.get("title"))[:200],
-            )
-            yield from log.sessions(frame, keyed)
+        with Unit(self.name, options, ledger, keyed) as unit:
+            for path, again in longest_first(files):
+                log = unit.log(path)
+                document = log.document()
+                if document is None:
+                    continue
+                name = words(document.get("id")) or stem(path)
+                log.session_id = name + again
+                _read(log, document, name)
+                title = words(document.get("title"))[:200]
+                frame = Frame(session_id=name, cwd=_folder(document), title=title)
+                yield from unit.sessions(log, frame)
 
 
 SOURCE = AmpSource()
@@ -128,23 +125,18 @@ def _folder(document: dict[str, Any]) -> str:
     return folder_of(trees[0].get("uri")) if trees else ""
 
 
-def _read(
-    log: Linear, document: dict[str, Any], name: str, seen: set[tuple[str, int, str]]
-) -> None:
+def _read(log: Linear, document: dict[str, Any], name: str) -> None:
     begun = number(document.get("created"))
     twice = Twice(log)
     for message in log.listed(document, "messages"):
         told = repr(message.get("content")) if isinstance(message, dict) else ""
-        key = (name, log.place[0], told)
-        if key in seen:
-            log.drop("resumed_copy", "link")
+        if log.copied((name, log.place[0], told)):
             continue
-        seen.add(key)
         calls = calls_in(blocks_of(inside(message, "content")))
         ids = "messageId" in mapping(message), *calls
         if twice.drops(message, *ids, at=inside(message, "meta", "sentAt")):
             continue
-        with log.faults():
+        with log.taking():
             _take(log, mapping(message), begun if log.place[0] == 1 else 0)
 
 
@@ -181,9 +173,9 @@ def _user(log: Linear, blocks: list[dict[str, Any]], at: int) -> None:
                 log.node("summary", [Text(summary)], at, f"{log.place[0]}^{nth}")
                 used = True
         elif kind == "manual_bash_invocation":
-            ran = _ran(block)
-            if ran and block.get("hidden") is not True:
-                log.node("context", [Text(ran)], at, f"{log.place[0]}^{nth}")
+            told = _ran(block)
+            if told and block.get("hidden") is not True:
+                log.node("context", [Text(told)], at, f"{log.place[0]}^{nth}")
                 used = True
             reason = "shell_mode"
         elif kind != "text":
@@ -200,7 +192,7 @@ def _ran(block: dict[str, Any]) -> str:
     given = mapping(block.get("args"))
     command = words(given.get("cmd")) or words(given.get("command"))
     printed = _output(inside(block, "toolRun", "result"))
-    return "\n".join(filter(None, (f"! {command}" if command else "", printed.strip("\n"))))
+    return ran(command, printed) if command else printed.strip("\n")
 
 
 def _output(result: Any) -> str:
@@ -211,8 +203,8 @@ def _output(result: Any) -> str:
         said = next((result[f] for f in _SAID if isinstance(result.get(f), str)), None)
         if said is not None:
             return str(said)
-    if isinstance(result, list) and (texts := [words(b.get("text")) for b in objects(result)]):
-        return "\n".join(filter(None, texts))
+    if isinstance(result, list) and (listed := objects(result)):
+        return joined(*(words(block.get("text")) for block in listed))
     return "" if result is None else msgspec.json.encode(result).decode()
 
 
@@ -243,9 +235,9 @@ def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], 
     state, used = inside(message, "state", "type"), mapping(message.get("usage"))
     if state == "error" and not (parts or calls):
         reason = "api_error"
-    taken = take_answer(log, (parts, calls, reason), at, words(used.get("model")))
+    node = log.told_answer(parts, calls, at, words(used.get("model")), reason=reason)
     names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-    if taken and used:
+    if node is not None and used:
         log.usage(usage_of(used, *names))
     if state == "cancelled":
         log.interrupted()

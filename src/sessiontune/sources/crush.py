@@ -14,15 +14,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
-from ..model import Part, ResultStatus, Session, Text, Thinking
+from ..linking import Frame
+from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
-from .linear import Linear, key_of
+from .linear import Linear
 from .mending import single, values
 from .orders import depths
 from .pictures import picture, picture_of_url
-from .shapes import folder_name, inside, moment, objects, read_json, safe_name, words
+from .shapes import (
+    inside,
+    moment,
+    objects,
+    pictures,
+    ran,
+    read_json,
+    safe_name,
+    texts,
+    thoughts,
+    words,
+)
+from .units import Unit
 
 _NEEDED = {("sessions", "parent_session_id"), ("messages", "parts"), ("messages", "finished_at")}
 _COMPRESSED = b"\x28\xb5\x2f\xfd"
@@ -68,19 +80,16 @@ class CrushSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of one unit, parents before their sub-agents."""
-        reader = _Reader(options, ledger, keyed)
-        try:
+        with Unit(self.name, options, ledger, keyed) as unit:
             for path in sorted(files):
                 with faults_of(path, ledger), opened(path) as base:
-                    yield from _sessions(reader, path, base)
-        finally:
-            unlink(reader.nodes)
+                    yield from _sessions(unit, path, base)
 
 
 SOURCE = CrushSource()
 
 
-def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[Session]:
+def _sessions(unit: Unit, path: str, base: sqlite3.Connection) -> Iterator[Session]:
     """The sessions of a database."""
     about = {words(row["id"]): row for row in rows(base, "sessions")}
     names = [words(name) for (name,) in base.execute("SELECT DISTINCT session_id FROM messages")]
@@ -88,7 +97,7 @@ def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[
     deep = depths(above)
     for name in sorted(names, key=lambda n: (deep.get(n, 0), n)):
         messages = list(rows(base, "messages", "session_id = ?", (name,)))
-        yield from reader.session(path, name, about.get(name, {}), messages)
+        yield from _session(unit, path, name, about.get(name, {}), messages)
 
 
 def _folder(path: str) -> str:
@@ -122,47 +131,29 @@ def _parts(stored: Any) -> list[dict[str, Any]] | None:
     return [{**p["data"], "type": words(p.get("type"))} for p in told]
 
 
-class _Reader:
-    """Makes sessions of messages; `calls`: those of the sessions read before."""
-
-    def __init__(self, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> None:
-        self.options, self.ledger, self.keyed = options, ledger, keyed
-        self.calls: dict[str, Node] = {}
-        self.told: set[str] = set()
-        self.nodes: list[Node] = []
-
-    def session(
-        self, path: str, name: str, about: dict[str, Any], messages: list[dict[str, Any]]
-    ) -> Iterator[Session]:
-        """The linked sessions of one session of Crush: one for each epoch."""
-        log = Linear(path, self.options, self.ledger)
-        log.session_id = name
-        agent = bool(words(about.get("parent_session_id")))
-        for message in messages:
-            log.part(int(message["rowid"]))
-            own = words(message.get("id"))
-            if own and own in self.told:
-                log.drop("resumed_copy", "link")
-                continue
-            self.told.add(own)
-            summary = own and own == words(about.get("summary_message_id"))
-            with log.faults():
-                _take(log, message, agent, summary or message.get("is_summary_message") == 1)
-        call = name.rpartition("$$")[2] if agent else ""
-        caller = self.calls.get(call)
-        self.calls |= log.calls
-        cwd = words(about.get("workspace_cwd")) or _folder(path)
-        frame = Frame(
-            source="crush",
-            session_id=name,
-            agent_id=name if agent else None,
-            parent_session=key_of(caller),
-            parent_call=call if caller is not None else None,
-            project=folder_name(cwd),
-            cwd=cwd,
-            title=words(about.get("title"))[:200],
-        )
-        yield from log.sessions(frame, self.keyed, self.nodes)
+def _session(
+    unit: Unit, path: str, name: str, about: dict[str, Any], messages: list[dict[str, Any]]
+) -> Iterator[Session]:
+    """The linked sessions of one session of Crush: one for each epoch."""
+    log = unit.log(path, name)
+    agent = bool(words(about.get("parent_session_id")))
+    for message in messages:
+        log.part(int(message["rowid"]))
+        own = words(message.get("id"))
+        if log.copied(own):
+            continue
+        summary = own and own == words(about.get("summary_message_id"))
+        with log.taking():
+            _take(log, message, agent, summary or message.get("is_summary_message") == 1)
+    caller = unit.calling(name.rpartition("$$")[2]) if agent else None
+    unit.calls |= log.calls
+    frame = Frame(
+        session_id=name,
+        agent_id=name if agent else None,
+        cwd=words(about.get("workspace_cwd")) or _folder(path),
+        title=words(about.get("title"))[:200],
+    )
+    yield from unit.sessions(log, frame, caller)
 
 
 def _take(log: Linear, message: dict[str, Any], agent: bool, summary: bool) -> None:
@@ -171,8 +162,7 @@ def _take(log: Linear, message: dict[str, Any], agent: bool, summary: bool) -> N
     if parts is None:
         log.drop("no_message")
     elif summary:
-        texts: list[Part] = [Text(p["text"]) for p in parts if words(p.get("text")).strip()]
-        log.node("summary", texts, at, name) if texts else log.drop("empty")
+        log.say("summary", texts(*(part.get("text") for part in parts)), at, name)
     elif role == "assistant":
         _answer(log, message, parts, at, name)
     elif role == "tool":
@@ -193,14 +183,12 @@ def _user(log: Linear, parts: list[dict[str, Any]], at: int, name: str, agent: b
         if kind == "text" and text.strip():
             (shown if part.get("hidden") is True else typed).append(Text(text))
         elif kind == "shell_command":  # typed with `!`
-            ran = [f"! {words(part.get('command'))}", words(part.get("output")).strip("\n")]
-            shown.append(Text("\n".join(filter(None, ran))))
+            shown.append(Text(ran(part.get("command"), part.get("output"))))
         elif kind == "binary" and words(part.get("MIMEType")).startswith("text/"):
             shown += _file(part)
         elif kind in ("binary", "image_url"):
             image = picture(part.get("Data"), part.get("MIMEType"))
-            image = image or picture_of_url(part.get("url"))
-            typed += [image] if image is not None else []
+            typed += pictures(image or picture_of_url(part.get("url")))
     if not log.asked(typed, shown, at, name, agent):
         log.drop("empty")
 
@@ -211,7 +199,7 @@ def _file(part: dict[str, Any]) -> list[Part]:
         text = base64.b64decode(words(part.get("Data"))).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         return []
-    return [Text(text)] if text.strip() else []
+    return texts(text)
 
 
 def _answer(
@@ -219,11 +207,10 @@ def _answer(
 ) -> None:
     said: list[Part] = []
     for part in parts:
-        text, thought = words(part.get("text")), words(part.get("thinking"))
-        if part["type"] == "text" and text.strip():
-            said.append(Text(text))
-        elif part["type"] == "reasoning" and thought.strip():
-            said.append(Thinking(thought))
+        if part["type"] == "text":
+            said += texts(part.get("text"))
+        elif part["type"] == "reasoning":
+            said += thoughts(part.get("thinking"))
     calls = [p for p in parts if p["type"] == "tool_call" and words(p.get("id"))]
     ends = [words(p.get("reason")) for p in parts if p["type"] == "finish"]
     if not said and not calls:

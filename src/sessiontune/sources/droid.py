@@ -16,19 +16,18 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
+from ..linking import Frame, Node
 from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .heads import any_begins
 from .indexing import Seen, scan
-from .linear import Linear, key_of, take_answer
+from .linear import Linear
 from .lines import stem
 from .orders import parents_first
 from .pictures import picture
 from .shapes import (
     answered,
     blocks_of,
-    folder_name,
     images_of,
     inside,
     objects,
@@ -37,6 +36,7 @@ from .shapes import (
     text_of,
     words,
 )
+from .units import Unit
 
 #: The header, or a record as no other agent writes it (the header may be damaged): a state, or a
 #: message with a UUID or with calls as in Anthropic's API. Those of Pi have shorter ids.
@@ -102,31 +102,13 @@ class DroidSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of one unit: those that others were forked from first."""
-        unit = _Unit()
-        try:
+        with Unit(self.name, options, ledger, keyed) as unit:
             heads = {path: _head(path, options) for path in sorted(files)} if files[1:] else {}
             for path in parents_first(heads) or files:
-                yield from _read(path, options, ledger, keyed, unit)
-        finally:
-            unlink(unit.nodes)
+                yield from _read(path, unit)
 
 
 SOURCE = DroidSource()
-
-
-class _Unit(msgspec.Struct):
-    """What earlier files of the unit told.
-
-    owner   id of a message -> the node that it is, or leads to
-    calls   id of a call -> the node that holds it
-    nodes   all nodes, to be unlinked in the end
-    summary the last one of the present file: what follows hangs below it
-    """
-
-    owner: dict[str, Node | None] = {}
-    calls: dict[str, Node] = {}
-    nodes: list[Node] = []
-    summary: Node | None = None
 
 
 def _head(path: str, options: ReadOptions) -> tuple[str, set[str]]:
@@ -137,13 +119,12 @@ def _head(path: str, options: ReadOptions) -> tuple[str, set[str]]:
     return words(head.get("id")), above - {""}
 
 
-def _read(
-    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: _Unit
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
+def _read(path: str, unit: Unit) -> Iterator[Session]:
+    log = unit.log(path)
     head: dict[str, Any] = {}
     mine: set[str] = set()
-    model, unit.summary = _model_of(path), None
+    model = _model_of(path)
+    summary: Node | None = None  # the last one: what follows hangs below it
     for record in log.records():
         name = words(record.get("id"))
         if record.get("type") == "session_start" and not head:
@@ -152,43 +133,40 @@ def _read(
         if record.get("type") == "message" and name and name in unit.owner:
             log.drop("repeated_record" if name in mine else "resumed_copy", "link")
             continue
-        before = len(log.nodes)
-        with log.faults():
+        with log.taking() as made:
             _take(log, record, model, bool(head.get("callingSessionId")))
-        _hang(log, record, before, unit)
+        summary = _hang(log, record, made, summary, unit)
         mine.add(name)
     agent = words(head.get("callingSessionId"))
     call = words(head.get("callingToolUseId"))
-    caller = unit.calls.get(call) if agent else None
-    cwd, session = words(head.get("cwd")), log.session_id or stem(path)
+    caller = unit.calling(call) if agent else None
+    session = log.session_id or stem(path)
     frame = Frame(
-        source="droid",
         session_id=session,
         agent_id=session if agent else None,
-        parent_session=key_of(caller),
         parent_call=call or None,
-        project=folder_name(cwd),
-        cwd=cwd,
+        cwd=words(head.get("cwd")),
         title=(words(head.get("sessionTitle")) or words(head.get("title")))[:200],
     )
     unit.calls |= log.calls
-    yield from log.sessions(frame, keyed, unit.nodes)
+    yield from unit.sessions(log, frame, caller)
 
 
-def _hang(log: Linear, record: dict[str, Any], before: int, unit: _Unit) -> None:
-    """Put the nodes of a record below its parent's."""
+def _hang(
+    log: Linear, record: dict[str, Any], new: list[Node], summary: Node | None, unit: Unit
+) -> Node | None:
+    """Put the nodes of a record below its parent's, or the last summary; returns that."""
     name, up = words(record.get("id")), unit.owner.get(words(record.get("parentId")))
-    new = log.nodes[before:]
     if new and new[0].kind == "summary":
-        unit.summary = new[0]
+        summary = new[0]
     elif new:
-        last = unit.summary
-        known = last is not None and (up is None or up.line < last.line)
-        new[0].up = last if known else up
+        known = summary is not None and (up is None or up.line < summary.line)
+        new[0].up = summary if known else up
     if name and record.get("type") == "message":
         message = record.get("message")
         called = [c for c in map(log.calls.get, _answered(message)) if c is not None]
         unit.owner[name] = new[-1] if new else called[-1] if called else up
+    return summary
 
 
 def _answered(message: Any) -> list[str]:
@@ -281,7 +259,7 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str, model: 
         log.drop("interrupt_marker")
         return
     model = (words(message.get("modelId")) or model).removeprefix("custom:")
-    take_answer(log, (parts, calls, reason), at, model, name)
+    log.told_answer(parts, calls, at, model, name, reason)
 
 
 def _model_of(path: str) -> str:

@@ -15,17 +15,16 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
+from ..linking import Frame, Node
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from .heads import any_begins
 from .indexing import Seen, scan
-from .kimi_records import Agent, Unit
-from .linear import Linear, key_of
+from .kimi_records import Agent
 from .lines import size_of
-from .shapes import digest_of, folder_name, mapping, moment, number, read_json, words
-from .toolbox import with_tools
+from .shapes import digest_of, mapping, moment, number, read_json, words
 from .twice import Twice
+from .units import Unit
 
 #: The first record, or others that no other agent writes: the first one may be damaged.
 _RECORD = re.compile(
@@ -83,12 +82,9 @@ class KimiSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of one unit: what forks copied counts once, main agents come first."""
-        unit = Unit()
-        try:
+        with Unit(self.name, options, ledger, keyed) as unit:
             for path in sorted(files, key=_order):
-                yield from _read(path, options, ledger, keyed, unit)
-        finally:
-            unlink(unit.nodes)
+                yield from _read(path, unit)
 
 
 SOURCE = KimiSource()
@@ -115,14 +111,11 @@ def _order(path: str) -> tuple[bool, int, str]:
     return agent != "main", created or -size_of(path), path
 
 
-def _read(
-    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: Unit
-) -> Iterator[Session]:
+def _read(path: str, unit: Unit) -> Iterator[Session]:
     session, agent = _place(path)
     told = _state(path)
-    reader = Agent(Linear(path, options, ledger), session, agent, unit)
-    log = reader.log
-    log.session_id = session if agent == "main" else f"{session}/{agent}"
+    log = unit.log(path, session if agent == "main" else f"{session}/{agent}")
+    reader = Agent(log, session, agent, unit)
     up: Node | None = None
     twice = Twice(log)
     mine: dict[tuple[str, str], Node | None] = {}
@@ -134,30 +127,22 @@ def _read(
             continue
         if twice.drops(record, *_ids(record), at=record.get("time")):
             continue
-        before = len(log.nodes)
-        with log.faults():
+        with log.taking() as made:
             reader.take(record)
-        made = log.nodes[before:]
         if made and up is not None and made[0].up is None:
             made[0].up, up = up, None
         if key[1]:
             mine[key] = log.nodes[-1] if log.nodes else up
     unit.owner |= mine
-    call, caller = unit.begun.get((session, agent), ("", None))
-    cwd, sub = words(told.get("cwd")), agent != "main"
+    sub = agent != "main"
     frame = Frame(
-        source="kimi",
         session_id=session,
         agent_id=agent if sub else None,
         agent_type=reader.profile if sub else "",
-        parent_session=key_of(caller) if sub else None,
-        parent_call=call or None if sub else None,
-        project=folder_name(cwd),
-        cwd=cwd,
+        cwd=words(told.get("cwd")),
         title=words(told.get("title"))[:200],
     )
-    for found in log.sessions(frame, keyed, unit.nodes):
-        yield with_tools(found, reader.tools)
+    yield from unit.sessions(log, frame, unit.started.get((session, agent)) if sub else None)
 
 
 def _ids(record: dict[str, Any]) -> list[str]:

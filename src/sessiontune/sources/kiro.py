@@ -18,7 +18,6 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Node, unlink
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from . import kiro_database
@@ -28,9 +27,10 @@ from .indexing import Seen, scan
 from .kiro_agents import Starts, folder, sub_name
 from .kiro_engine import EngineLog, first_name, is_engine, linked
 from .kiro_log import Log, moment_of
-from .lines import open_log, stem
+from .lines import head_of, stem
 from .orders import depths
 from .shapes import mapping, read_json, utc, words
+from .units import Unit
 
 _EVENT = re.compile(
     rb'\{\s*"version"\s*:\s*"?v?1"?\s*,\s*"kind"\s*:\s*'
@@ -113,27 +113,19 @@ class KiroSource:
         older = sorted(path for path in files if path.endswith(kiro_database.SUFFIXES))
         about = {path: _about(path) for path in files if path not in older}
         known = {_id(path, told) for path, told in about.items()}
-        told: dict[str, Node | None] = {}
-        entries: kiro_database.Entries = {}
         starts = Starts(filter(None, map(sub_name, files)))
-        begun: dict[str, Node] = {}  # session -> its first node
-        nodes: list[Node] = []
-        try:
+        with Unit(self.name, options, ledger, keyed) as unit:
             for path in older:
-                yield from kiro_database.sessions(
-                    path, options, ledger, keyed, nodes, known, entries
-                )
+                yield from kiro_database.sessions(path, unit, known)
             for path in _callers_first(about, starts):
                 name = _id(path, about[path])
                 log: Log | EngineLog
                 if _newer(path):
-                    log = EngineLog(path, options, ledger, about[path], name, told, starts)
+                    log = EngineLog(path, unit, about[path], name, starts)
                 else:
-                    log = Log(path, options, ledger, about[path], name, told)
+                    log = Log(path, unit, about[path], name)
                 log.read()
-                yield from log.sessions(keyed, nodes, begun)
-        finally:
-            unlink(nodes)
+                yield from log.sessions()
 
 
 SOURCE = KiroSource()
@@ -146,13 +138,7 @@ def _named(path: str) -> bool:
 
 def _newer(path: str) -> bool:
     """Whether a log is of the newer engine: its name says so, or else its content."""
-    if _named(path):
-        return True
-    try:
-        with open_log(path) as log:
-            return is_engine(log.read(1 << 16) or b"")
-    except OSError:
-        return False  # the reader reports it
+    return _named(path) or is_engine(head_of(path))
 
 
 def _about(path: str) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, placed, sessions_of, threads, unlink
-from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
-from ..ports import Keyed, ReadOptions
-from .lines import gc_paused, read_lines
+from ..linking import Node, placed
+from ..model import Drop, Image, Part, ResultStatus, ToolCall, ToolDef, ToolResult, Usage
+from ..ports import ReadOptions
+from .lines import read_lines
 from .mending import LineFault, line_fault, mend, saved, single, values
-from .shapes import Answered, moment, utc, words
+from .shapes import Call, moment, utc
 
 
 def stopped(nodes: Sequence[Node]) -> None:
@@ -49,6 +49,8 @@ class Linear:
         self.open: Node | None = None  # the answer to which parts are added
         self.last: Node | None = None  # the last answer
         self.started: dict[str, tuple[str, Node]] = {}  # sub-agent -> the call that started it
+        self.told: set[Any] = set()  # names of the records of the unit
+        self.tools: dict[str, ToolDef] = {}  # definitions that the log gives
 
     # ------------------------------------------------------------ records
 
@@ -69,10 +71,10 @@ class Linear:
                     self.place = (number, nth)
                     yield record
 
-    def document(self, path: str = "") -> dict[str, Any] | None:
+    def document(self) -> dict[str, Any] | None:
         """The object of a log that is one JSON document; `part` begins each of its parts. One whose
         end is missing is a fault, and what is whole of it is read."""
-        pieces = [bytes(raw) for _, raw in read_lines(path or self.path, self.options, Ledger())]
+        pieces = [bytes(raw) for _, raw in read_lines(self.path, self.options, Ledger())]
         found = values(b"\n".join(pieces), self.ledger) if pieces else []
         if not found:
             return None
@@ -114,6 +116,14 @@ class Linear:
         key = (stage, reason)
         self.counts[key] = self.counts.get(key, 0) + count
 
+    def copied(self, name: Any) -> bool:
+        """Whether the unit told a record of this name before; then the current one is dropped."""
+        if name and name in self.told:
+            self.drop("resumed_copy", "link")
+            return True
+        self.told.add(name)
+        return False
+
     def once(self, before: dict[tuple[str, str], int], used: bool, reason: str) -> None:
         """Count the current record once, whatever its pieces were dropped for since `before`: not
         at all if it has a place, else for the first reason, or the given one."""
@@ -124,12 +134,16 @@ class Linear:
             self.drop(why, stage)
 
     @contextmanager
-    def faults(self) -> Iterator[None]:
-        """Turn a LineFault raised inside into a fault of the current record."""
+    def taking(self) -> Iterator[list[Node]]:
+        """Take the current record inside; a LineFault becomes its fault. Afterwards the list holds
+        the nodes that were made."""
+        made: list[Node] = []
+        before = len(self.nodes)
         try:
-            yield
+            yield made
         except LineFault as fault:
             self.ledger.fault(line_fault(fault, self.path, self.place[0], b"}"))
+        made += self.nodes[before:]
 
     def unknown_part(self) -> None:
         """Count a record that is used except for a part of unknown kind."""
@@ -144,6 +158,15 @@ class Linear:
         node.parts = parts
         node.injected = kind in ("context", "summary")
         return node
+
+    def say(
+        self, kind: str, parts: list[Part], at: object = "", name: str = "", reason: str = "empty"
+    ) -> None:
+        """Add a message that is no answer; if it has no parts, drop the current record."""
+        if parts:
+            self.node(kind, parts, at, name)
+        else:
+            self.drop(reason)
 
     def asked(
         self,
@@ -182,6 +205,27 @@ class Linear:
         self.open = None
         node = self.answer(at, model, name)
         node.parts = parts
+        return node
+
+    def told_answer(
+        self,
+        parts: list[Part],
+        calls: list[Call],
+        at: object = "",
+        model: str = "",
+        name: str = "",
+        reason: str = "empty",
+    ) -> Node | None:
+        """Add an answer of its own with these parts and calls; a call without an id gets one. If
+        there are none, drop the current record for the reason."""
+        if not parts and not calls:
+            self.drop(reason)
+            return None
+        if reason.startswith("unknown_block"):
+            self.unknown_part()
+        node = self.new_answer(parts, at, model, name)
+        for call_id, tool, arguments in calls:
+            self.call(node, call_id or f"{node.id}:{len(node.parts)}", tool, arguments)
         return node
 
     def call(self, node: Node, call_id: str, name: str, arguments: Any) -> None:
@@ -249,53 +293,12 @@ class Linear:
         self.nodes.append(node)
         return node
 
-    # ------------------------------------------------------------ sessions
-
     def finish(self) -> None:
         """Write the drops into the ledger."""
         for (stage, reason), count in self.counts.items():
             self.ledger.drop(Drop(stage, reason, file=self.path, count=count))
         self.counts = {}
 
-    def sessions(
-        self, frame: Frame, keyed: Keyed, kept: list[Node] | None = None
-    ) -> Iterator[Session]:
-        """The linked sessions of the log: one for each epoch. Its nodes are unlinked in the end; if
-        other logs of the unit may continue from them, `kept` takes them, and its owner unlinks
-        them."""
-        self.finish()
-        if kept is not None:
-            kept += self.nodes
-        try:
-            with gc_paused():
-                found = threads([self.nodes] if self.nodes else [])
-            yield from sessions_of(found, frame, self.files, keyed)
-        finally:
-            if kept is None:
-                unlink(self.nodes)
-
-
-def key_of(caller: Node | None) -> str | None:
-    """The key of the session that a sub-agent's caller stands in."""
-    return caller.key or None if caller is not None else None
-
 
 def _time(at: object) -> str:
-    if isinstance(at, str):
-        return utc(at)
-    return moment(at)
-
-
-def take_answer(log: Linear, told: Answered, at: object, model: str, name: str = "") -> bool:
-    """Add a separate answer with what `answered` found; if that is nothing, drop the current record
-    and return False."""
-    parts, calls, reason = told
-    if not parts and not calls:
-        log.drop(reason)
-        return False
-    if reason.startswith("unknown_block"):
-        log.unknown_part()
-    node = log.new_answer(parts, at, model, name)
-    for call in calls:
-        log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
-    return True
+    return utc(at) if isinstance(at, str) else moment(at)

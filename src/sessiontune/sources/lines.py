@@ -37,6 +37,15 @@ def open_log(path: str) -> FileIO:
         raise
 
 
+def head_of(path: str, most: int = 1 << 16) -> bytes:
+    """The first bytes of a file; none if it cannot be read (its reader reports that)."""
+    try:
+        with open_log(path) as log:
+            return log.read(most) or b""
+    except OSError:
+        return b""
+
+
 def open_packed(path: str) -> Any:
     """Open a compressed log for reading its text. Raises OSError."""
     open_log(path).close()  # raises if it is not a regular, readable file

@@ -16,16 +16,16 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
+from ..linking import Frame
 from ..model import Session, Text, ToolCall
 from ..ports import FileIndex, Keyed, ReadOptions
 from . import openhands_files as older
 from .indexing import digests, unread
-from .linear import Linear, key_of
 from .mending import single, values
 from .openhands_events import Conversation
 from .openhands_older import Older
-from .shapes import folder_name, inside, mapping, words
+from .shapes import inside, mapping, words
+from .units import Unit
 
 _STATE = "base_state.json"
 _EVENT = re.compile(r"event-(\d{5,})-([0-9a-fA-F-]{8,})\.json")
@@ -91,29 +91,17 @@ class OpenHandsSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of each conversation, sub-agents after their callers."""
-        unit = _Unit()
-        try:
+        with Unit(self.name, options, ledger, keyed) as unit:
             for path in sorted(files, key=lambda path: (_folder(path).count("subagents"), path)):
                 if not _older(path):
-                    yield from _read(path, options, ledger, keyed, unit)
+                    yield from _read(path, unit)
             for path in sorted(filter(_older, files), key=lambda p: (not older.numbered(p), p)):
-                conversation = Older(path, options, ledger, unit.events)
+                conversation = Older(path, unit)
                 conversation.read()
-                yield from conversation.sessions(keyed, unit.nodes)
-        finally:
-            unlink(unit.nodes)
+                yield from conversation.sessions()
 
 
 SOURCE = OpenHandsSource()
-
-
-class _Unit(msgspec.Struct):
-    """What was told by the conversations of a unit. `events`: id -> where what follows it hangs;
-    `tasks`: (conversation, words of the task) -> the call that began a sub-agent."""
-
-    events: dict[str, Node | None] = {}
-    tasks: dict[tuple[str, str], tuple[str, Node]] = {}
-    nodes: list[Node] = []
 
 
 def _older(path: str) -> bool:
@@ -155,33 +143,26 @@ def _state(path: str) -> dict[str, Any]:
         return {}
 
 
-def _read(
-    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: _Unit
-) -> Iterator[Session]:
+def _read(path: str, unit: Unit) -> Iterator[Session]:
     folder, state = _folder(path), _state(path)
     parent = _SUBAGENTS.fullmatch(folder)
-    log = Linear(path, options, ledger)
-    log.session_id = name = _id(folder)
+    name = _id(folder)
+    log = unit.log(path, name)
     model = words(inside(state, "agent", "llm", "model"))
-    told = Conversation(log, model, unit.events, agent=parent is not None)
+    told = Conversation(log, model, unit.owner, agent=parent is not None)
     for number, event in enumerate(_events(path), 1):
         told.event(event, number)
     asked = (part for node in log.nodes if node.kind == "task" for part in node.parts)
     task = next((part.text for part in asked if isinstance(part, Text)), "")
-    call, caller = unit.tasks.get((parent[1], task), ("", None)) if parent else ("", None)
+    caller = unit.started.get((parent[1], task)) if parent else None
     for node in log.nodes:
         for part in node.parts:
             if isinstance(part, ToolCall) and (given := words(part.arguments.get("prompt"))):
-                unit.tasks[name, given] = (part.id, node)
-    cwd = words(inside(state, "workspace", "working_dir")) or told.cwd
+                unit.started[name, given] = (part.id, node)
     frame = Frame(
-        source="openhands",
         session_id=name,
         agent_id=name if parent else None,
-        parent_session=key_of(caller),
-        parent_call=call or None,
-        project=folder_name(cwd),
-        cwd=cwd,
+        cwd=words(inside(state, "workspace", "working_dir")) or told.cwd,
         title=words(inside(state, "tags", "title"))[:200],
     )
-    yield from log.sessions(frame, keyed, unit.nodes)
+    yield from unit.sessions(log, frame, caller)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from .lines import size_of
 
 
 def told_apart(files: Sequence[str], name: Callable[[str], str]) -> Iterator[tuple[str, str]]:
@@ -52,3 +54,10 @@ def depths(above: Mapping[str, str]) -> dict[str, int]:
         for name in reversed(below):
             found[name] = count = count + 1
     return found
+
+
+def longest_first(files: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Files, the longest first, which owns what copies of it hold too; each with what distinguishes
+    names in it from those of the others."""
+    for nth, path in enumerate(sorted(files, key=lambda path: (-size_of(path), path))):
+        yield path, f"~{nth}" if nth else ""

@@ -16,15 +16,24 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
-from ..model import Part, ResultStatus, Session, Text, Usage
+from ..linking import Frame
+from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.text import classify
 from .gemini.messages import RAN, apart, output_of, parts_of
 from .indexing import Seen, scan
-from .linear import Linear, key_of
+from .linear import Linear
 from .lines import size_of, stem
-from .shapes import folder_name, inside, mapping, number, objects, safe_name, text_of, words
+from .shapes import (
+    inside,
+    mapping,
+    objects,
+    safe_name,
+    text_of,
+    usage_with_cache,
+    words,
+)
+from .units import Unit
 
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
 _TREE = re.compile(rb'"parentUuid"\s*:')
@@ -104,20 +113,14 @@ class QwenSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of one unit; a record in two files counts once."""
-        owner: dict[str, Node | None] = {}
-        calls: dict[str, Node] = {}
-        nodes: list[Node] = []
         about = {path: _meta(path) for path in files}
-        try:
+        with Unit(self.name, options, ledger, keyed) as unit:
             for nth, path in enumerate(sorted(files, key=lambda p: _rank(p, about[p]))):
-                chat = _Chat(path, options, ledger, owner, f"~{nth}" if nth else "")
-                chat.meta = about[path]
+                chat = _Chat(path, unit, f"~{nth}" if nth else "", about[path])
                 chat.read()
-                yield from chat.sessions(keyed, nodes, calls)
+                yield from chat.sessions()
                 for log in chat.sides.values():
-                    calls.update(log.calls)
-        finally:
-            unlink(nodes)
+                    unit.calls |= log.calls
 
 
 SOURCE = QwenSource()
@@ -138,51 +141,41 @@ def _meta(path: str) -> Meta:
 
 
 class _Chat:
-    """Reads one file. `owner` maps the records of the unit to the nodes that they led to."""
+    """Reads one file. `again` distinguishes its records without ids."""
 
-    def __init__(
-        self,
-        path: str,
-        options: ReadOptions,
-        ledger: Ledger,
-        owner: dict[str, Node | None],
-        again: str,
-    ) -> None:
-        self.main = Linear(path, options, ledger)
+    def __init__(self, path: str, unit: Unit, again: str, meta: Meta) -> None:
+        self.unit, self.again, self.meta = unit, again, meta
+        self.main = unit.log(path)
         self.sides = {"": self.main}
-        self.owner, self.options, self.ledger = owner, options, ledger
         self.about: dict[str, str] = {}
-        self.again = again  # distinguishes records without ids
-        self.meta = Meta()
 
     def read(self) -> None:
         """Read the records."""
-        main = self.main
+        main, owner = self.main, self.unit.owner
         for record in main.records():
             name, above = words(record.get("uuid")), words(record.get("parentUuid"))
             for field in ("sessionId", "cwd", "gitBranch"):
                 self.about[field] = self.about.get(field) or words(record.get(field))
-            if name and name in self.owner:
+            if name and name in owner:
                 main.drop("resumed_copy", "link")
                 continue
             log = self._side(words(record.get("agentId")))
             log.place, log.session_id = main.place, self._id() + self.again
-            before = len(log.nodes)
-            with main.faults():
+            last = log.nodes[-1] if log.nodes else None
+            with log.taking() as made:
                 self._take(log, record, name)
-            made = log.nodes[before:]
-            up = self.owner.get(above)
-            if made and up is not None and up is not (log.nodes[before - 1] if before else None):
+            up = owner.get(above)
+            if made and up is not None and up is not last:
                 made[0].up = up  # a branch, or the own part of a fork
             if name:
-                self.owner[name] = made[-1] if made else up
+                owner[name] = made[-1] if made else up
 
     def _id(self) -> str:
         return self.about.get("sessionId") or stem(self.main.path)
 
     def _side(self, agent: str) -> Linear:
         if agent not in self.sides:
-            self.sides[agent] = Linear(self.main.path, self.options, self.ledger)
+            self.sides[agent] = self.unit.log(self.main.path)
         return self.sides[agent]
 
     def _take(self, log: Linear, record: dict[str, Any], name: str) -> None:
@@ -202,10 +195,7 @@ class _Chat:
             history = payload.get("compressedHistory")
             first = history[0] if isinstance(history, list) and history else None
             summary = parts_of(inside(first, "parts"))
-            if summary:
-                log.node("summary", summary, at, name)
-            else:
-                log.drop("system:chat_compression")
+            log.say("summary", summary, at, name, "system:chat_compression")
         elif kind == "system":
             self.about["title"] = words(payload.get("customTitle")) or self.about.get("title", "")
             log.drop(f"system:{safe_name(subtype)}")
@@ -238,27 +228,20 @@ class _Chat:
             if shown:
                 log.node("context", shown, at, f"{name}+" if own else name)
 
-    def sessions(
-        self, keyed: Keyed, nodes: list[Node], calls: dict[str, Node]
-    ) -> Iterator[Session]:
+    def sessions(self) -> Iterator[Session]:
         """The sessions of the main thread, then those of its sub-agents."""
-        cwd = self.about.get("cwd", "")
         call = self.meta.toolUseId or ""
-        caller = calls.get(call)
         for agent, log in self.sides.items():
             frame = Frame(
-                source="qwen",
                 session_id=self._id(),
                 agent_id=agent or None,
                 agent_type=(self.meta.agentType or "")[:80] if agent else "",
-                parent_session=key_of(caller) if agent else None,
                 parent_call=(call or None) if agent else None,
-                project=folder_name(cwd),
-                cwd=cwd,
+                cwd=self.about.get("cwd", ""),
                 branch=self.about.get("gitBranch", ""),
                 title=self.about.get("title", ""),
             )
-            yield from log.sessions(frame, keyed, nodes)
+            yield from self.unit.sessions(log, frame, self.unit.calling(call) if agent else None)
 
 
 def _own_words(parts: list[Part]) -> list[Part]:
@@ -275,19 +258,13 @@ def _answer(
     log: Linear, record: dict[str, Any], parts: Any, at: object, name: str, model: str
 ) -> None:
     said = parts_of(parts)
-    calls = objects([block.get("functionCall") for block in objects(parts)])
-    if not said and not calls:
-        log.drop("empty")
-        return
-    node = log.new_answer(said, at, words(record.get("model")) or model, name)
-    for call in calls:
-        call_id = words(call.get("id")) or f"{node.id}:{len(node.parts)}"
-        log.call(node, call_id, words(call.get("name")), call.get("args"))
+    told = objects([block.get("functionCall") for block in objects(parts)])
+    calls = [(words(c.get("id")), words(c.get("name")), c.get("args")) for c in told]
+    node = log.told_answer(said, calls, at, words(record.get("model")) or model, name)
     usage = record.get("usageMetadata")
-    if isinstance(usage, dict):
+    if node is not None and isinstance(usage, dict):
         counts = ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount")
-        read, made, cached = (number(usage.get(count)) for count in counts)
-        log.usage(Usage(max(0, read - cached), made, cached, 0))
+        log.usage(usage_with_cache(*map(usage.get, counts)))
 
 
 def _results(log: Linear, record: dict[str, Any], parts: Any, at: object) -> None:

@@ -19,8 +19,8 @@ from .mending import single, values
 
 _DRIVE = re.compile(r"/[A-Za-z]:")
 
-#: Words and thoughts of an answer, its calls, and the reason if there is nothing.
-Answered = tuple[list[Part], list[dict[str, Any]], str]
+#: A call in an answer: its id, if it has one, the tool, the arguments.
+Call = tuple[str, str, Any]
 
 
 def value_of(stored: Any) -> dict[str, Any] | None:
@@ -50,21 +50,45 @@ def inside(value: Any, *names: str) -> Any:
     return value
 
 
-def answered(blocks: Iterable[dict[str, Any]]) -> Answered:
+def texts(*told: Any) -> list[Part]:
+    """A text of each value that holds words."""
+    return [Text(text) for text in told if isinstance(text, str) and text.strip()]
+
+
+def thoughts(*told: Any) -> list[Part]:
+    """Reasoning of each value that holds words."""
+    return [Thinking(text) for text in told if isinstance(text, str) and text.strip()]
+
+
+def pictures(*found: Image | None) -> list[Image]:
+    """The pictures that are there."""
+    return [image for image in found if image is not None]
+
+
+def joined(*told: str) -> str:
+    """Texts one below the other, without empty ones."""
+    return "\n".join(filter(None, told))
+
+
+def ran(command: Any, output: Any) -> str:
+    """A command that a person ran with `!`, and what it printed."""
+    return joined(f"! {words(command)}", words(output).strip("\n"))
+
+
+def answered(blocks: Iterable[dict[str, Any]]) -> tuple[list[Part], list[Call], str]:
     """The content of an answer's blocks, as in Anthropic's API: words and thoughts, calls, and the
     reason if there is nothing."""
     parts: list[Part] = []
-    calls, reason = [], "empty"
+    calls, reason = list[Call](), "empty"
     for block in blocks:
-        kind, thought = words(block.get("type")), words(block.get("thinking"))
-        if kind == "text" and words(block.get("text")).strip():
-            parts.append(Text(words(block.get("text"))))
-        elif kind == "thinking" and thought.strip():
-            parts.append(Thinking(thought))
+        kind, call = words(block.get("type")), words(block.get("id"))
+        said = texts(block.get("text")) if kind == "text" else thoughts(block.get("thinking"))
+        if kind in ("text", "thinking") and said:
+            parts += said
         elif kind in ("thinking", "redacted_thinking"):
             reason = "thinking_signature_only"
-        elif kind == "tool_use" and words(block.get("id")):
-            calls.append(block)
+        elif kind == "tool_use" and call:
+            calls.append((call, words(block.get("name")), block.get("input")))
         elif kind != "text":
             reason = f"unknown_block:{safe_name(kind)}"
     return parts, calls, reason
@@ -113,6 +137,11 @@ def images_of(parts: Iterable[Part]) -> tuple[Image, ...]:
 def usage_of(told: dict[str, Any], *names: str) -> Usage:
     """The tokens in these fields: read, written, read from the cache, written to it."""
     return Usage(*(number(told.get(name)) for name in names))
+
+
+def usage_with_cache(read: Any, made: Any, cached: Any, written: Any = 0) -> Usage:
+    """The same, where those from the cache are among those that were read."""
+    return Usage(max(0, number(read) - number(cached)), *map(number, (made, cached, written)))
 
 
 def read_json(path: str) -> Any:

@@ -15,13 +15,14 @@ from typing import Any
 
 from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Part, Session, Text, Thinking
+from ..model import Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import unread
 from .linear import Linear
 from .lines import stem
 from .orders import told_apart
-from .shapes import inside, mapping, objects, safe_name, unwrapped, words
+from .shapes import inside, mapping, objects, safe_name, texts, thoughts, unwrapped, words
+from .units import Unit
 
 _KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
 
@@ -48,8 +49,9 @@ class SweAgentSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """One session a file."""
-        for path, name in told_apart(files, _name):
-            yield from _read(path, name, options, ledger, keyed)
+        with Unit(self.name, options, ledger, keyed) as unit:
+            for path, name in told_apart(files, _name):
+                yield from _read(unit.log(path, name), unit)
 
 
 SOURCE = SweAgentSource()
@@ -61,11 +63,7 @@ def _name(path: str) -> str:
     return f"{os.path.basename(folder)}/{os.path.splitext(name)[0]}"
 
 
-def _read(
-    path: str, session_id: str, options: ReadOptions, ledger: Ledger, keyed: Keyed
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
-    log.session_id = session_id
+def _read(log: Linear, unit: Unit) -> Iterator[Session]:
     document = log.document()
     if document is None:
         return
@@ -77,12 +75,11 @@ def _read(
         if not isinstance(item, dict):
             log.drop("no_message")
             continue
-        with log.faults():
+        with log.taking():
             waiting = _take(log, item, model, waiting)
-    instance = stem(path)
+    instance = stem(log.path)
     project = instance.rpartition("-")[0] or instance
-    frame = Frame(source="swe-agent", session_id=session_id, project=project)
-    yield from log.sessions(frame, keyed)
+    yield from unit.sessions(log, Frame(session_id=log.session_id, project=project))
 
 
 def _take(log: Linear, item: dict[str, Any], model: str, waiting: list[str]) -> list[str]:
@@ -112,9 +109,8 @@ def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[st
     action = words(item.get("action")).strip()
     if not calls and action:
         text = words(item.get("thought"))
-    parts: list[Part] = [Thinking(words(b.get("thinking"))) for b in _blocks(item)]
-    if text.strip():
-        parts.append(Text(text))
+    parts = thoughts(*(b.get("thinking") for b in objects(item.get("thinking_blocks"))))
+    parts += texts(text)
     if not parts and not calls and not action:
         log.drop("empty")
         return []
@@ -128,10 +124,6 @@ def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[st
         made.append(f"{node.id}:action")
         log.call(node, made[-1], "bash", {"command": action})
     return made
-
-
-def _blocks(item: dict[str, Any]) -> list[dict[str, Any]]:
-    return [b for b in objects(item.get("thinking_blocks")) if words(b.get("thinking")).strip()]
 
 
 def _text(content: Any) -> str:

@@ -40,10 +40,10 @@ def _told(message: Any) -> bool:
 
 
 class Chat:
-    """One file. `kind` is "main" or "subagent"; `seen` are ids of the unit's other files."""
+    """One file. `kind` is "main" or "subagent"."""
 
-    def __init__(self, log: Linear, seen: set[str]) -> None:
-        self.log, self.seen = log, seen
+    def __init__(self, log: Linear) -> None:
+        self.log = log
         self.kind = ""
         self.written: dict[str, Writing] = {}
         self.active: list[str] = []  # ids that the model still sees
@@ -163,10 +163,8 @@ class Chat:
     def _take(self, writing: Writing, name: str) -> bool:
         """Make nodes of a message; False if it is a fault."""
         log = self.log
-        if name and name in self.seen:
-            log.drop("resumed_copy", "link")
+        if log.copied(name):
             return True
-        self.seen.add(name)
         try:
             take_message(log, writing.message, name, self.kind == "subagent", writing.made)
         except LineFault as fault:

@@ -6,10 +6,20 @@ from typing import Any
 
 import orjson
 
-from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
+from ...model import Image, Part, ResultStatus, Text, Thinking
 from ..linear import Linear
 from ..pictures import picture
-from ..shapes import images_of, inside, number, objects, safe_name, words
+from ..shapes import (
+    images_of,
+    inside,
+    objects,
+    pictures,
+    safe_name,
+    texts,
+    thoughts,
+    usage_with_cache,
+    words,
+)
 
 #: How Gemini CLI and its forks tell the model of a command that a person typed with `!`.
 RAN = "I ran the following shell command:\n```sh\n"
@@ -112,19 +122,14 @@ def _late_results(log: Linear, answers: list[dict[str, Any]], at: object) -> Non
 
 def parts_of(content: Any) -> list[Part]:
     """Texts and pictures of a content in any of its forms."""
-    if isinstance(content, str):
-        return [Text(content)] if content.strip() else []
     found: list[Part] = []
     for block in content if isinstance(content, list) else [content]:
-        if isinstance(block, str):
-            found.extend([Text(block)] if block.strip() else [])
         if not isinstance(block, dict):
+            found += texts(block)
             continue
-        said, inline = words(block.get("text")), block.get("inlineData")
-        if said.strip():
-            found.append(Thinking(said) if block.get("thought") is True else Text(said))
-        image = picture(inside(inline, "data"), inside(inline, "mimeType"))
-        found.extend([image] if image is not None else [])
+        said, inline = block.get("text"), block.get("inlineData")
+        found += thoughts(said) if block.get("thought") is True else texts(said)
+        found += pictures(picture(inside(inline, "data"), inside(inline, "mimeType")))
     return found
 
 
@@ -157,9 +162,7 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
             log.result(call_id, text, status, call.get("timestamp"), images)
     tokens = message.get("tokens")
     if isinstance(tokens, dict):
-        cached = number(tokens.get("cached"))
-        read = max(0, number(tokens.get("input")) - cached)
-        log.usage(Usage(read, number(tokens.get("output")), cached, 0))
+        log.usage(usage_with_cache(*map(tokens.get, ("input", "output", "cached"))))
 
 
 def _calls(message: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
@@ -173,12 +176,12 @@ def _calls(message: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
 
 def output_of(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
     """What the model saw of a call's result: a list of function responses."""
-    texts: list[str] = []
+    told: list[str] = []
     images: list[Image] = []
     result = call.get("result")
     for item in result if isinstance(result, list) else [result]:
         if isinstance(item, str):
-            texts.append(item)
+            told.append(item)
             continue
         if not isinstance(item, dict):
             continue
@@ -186,8 +189,8 @@ def output_of(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
         response, more = inside(answer, "response"), inside(answer, "parts")
         if isinstance(response, dict):
             text = response.get("output", response.get("error"))
-            texts.append(text if isinstance(text, str) else orjson.dumps(response).decode())
+            told.append(text if isinstance(text, str) else orjson.dumps(response).decode())
         parts = parts_of([item, *(more if isinstance(more, list) else ())])
-        texts += [part.text for part in parts if isinstance(part, Text)]
+        told += [part.text for part in parts if isinstance(part, Text)]
         images += images_of(parts)
-    return "\n".join(texts), tuple(images)
+    return "\n".join(told), tuple(images)

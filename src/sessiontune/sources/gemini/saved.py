@@ -51,7 +51,7 @@ def take_saved(log: Linear) -> None:
     waiting: list[tuple[str, str]] = []  # calls without an output: tool, id
     for at, content in enumerate(history, 1):
         log.part(at)
-        with log.faults():
+        with log.taking():
             _take(log, content, at, waiting)
 
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node
+from ...linking import Frame
 from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..heads import any_begins
 from ..indexing import Seen, scan
-from ..linear import Linear, key_of
 from ..lines import BOM, size_of, stem
+from ..units import Unit
 from .chats import Chat
 from .saved import is_saved, take_saved
 
@@ -96,10 +96,9 @@ class GeminiSource:
     ) -> Iterator[Session]:
         """The sessions of one unit: parents before their sub-agents; of two files of one chat the
         longer owns it."""
-        seen: set[str] = set()
-        started: dict[str, tuple[str, Node]] = {}  # session or agent -> its call, and a node
-        for path in sorted(files, key=lambda p: (_of_agent(p), -size_of(p), p)):
-            yield from _read(path, options, ledger, keyed, seen, started)
+        with Unit(self.name, options, ledger, keyed) as unit:
+            for path in sorted(files, key=lambda p: (_of_agent(p), -size_of(p), p)):
+                yield from _read(path, unit)
 
 
 SOURCE = GeminiSource()
@@ -147,16 +146,9 @@ def _whole(raw: memoryview) -> Known:
     return msgspec.convert(told, Known)
 
 
-def _read(
-    path: str,
-    options: ReadOptions,
-    ledger: Ledger,
-    keyed: Keyed,
-    seen: set[str],
-    started: dict[str, tuple[str, Node]],
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
-    chat = Chat(log, seen)
+def _read(path: str, unit: Unit) -> Iterator[Session]:
+    log = unit.log(path)
+    chat = Chat(log)
     if _is_saved(path):
         folder, name = os.path.split(os.path.splitext(path)[0])
         log.session_id = f"{os.path.basename(folder)}/{name}"  # the person's name for it, not ours
@@ -172,21 +164,14 @@ def _read(
     project = project or log.session_id.rpartition("/")[0]
     session_id = log.session_id or stem(path)
     agent = chat.kind == "subagent"
-    started |= log.started
-    call, caller = started.get(session_id, ("", None)) if agent else ("", None)
-    if caller is None and agent:
-        caller = started.get(parent, ("", None))[1]
-    frame = Frame(
-        source="gemini",
-        session_id=session_id,
-        agent_id=session_id if agent else None,
-        parent_session=key_of(caller),
-        parent_call=call or None,
-        project=project,
-    )
-    yield from log.sessions(frame, keyed)
+    unit.started |= log.started
+    caller = unit.started.get(session_id)
+    if caller is None and parent in unit.started:
+        caller = "", unit.started[parent][1]
+    frame = Frame(session_id=session_id, agent_id=session_id if agent else None, project=project)
+    yield from unit.sessions(log, frame, caller if agent else None)
     if log.nodes and not agent:
-        started.setdefault(session_id, ("", log.nodes[0]))
+        unit.started.setdefault(session_id, ("", log.nodes[0]))
 
 
 def _place(path: str) -> tuple[str, str]:

@@ -19,10 +19,9 @@ from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import MAGIC, faults_of, journal, opened
 from ..heads import any_begins
 from ..indexing import Seen, scan
-from ..linear import Linear
 from ..lines import size_of, stem
-from ..mending import LineFault, line_fault
-from ..shapes import folder_name, moment
+from ..shapes import moment
+from ..units import Unit
 from .messages import Reader
 from .store import Database, File, Message, index_database, is_database
 
@@ -85,7 +84,7 @@ class GooseSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of one unit; what several of its files hold is kept once."""
-        with ExitStack() as stack:
+        with Unit(self.name, options, ledger, keyed) as unit, ExitStack() as stack:
             stores: list[File | Database] = []
             for path in sorted(files, key=_rank):
                 if not path.endswith(".db"):
@@ -97,7 +96,7 @@ class GooseSource:
                 having = [store for store in stores if name in store.sessions]
                 messages = [message for store in having for message in store.messages(name)]
                 about = {k: v for store in having[::-1] for k, v in store.sessions[name].items()}
-                yield from _session(name, about, messages, files, options, ledger, keyed)
+                yield from _session(unit, name, about, messages, files)
 
 
 SOURCE = GooseSource()
@@ -109,16 +108,9 @@ def _rank(path: str) -> tuple[bool, int, str]:
 
 
 def _session(
-    name: str,
-    about: dict[str, str],
-    messages: list[Message],
-    files: tuple[str, ...],
-    options: ReadOptions,
-    ledger: Ledger,
-    keyed: Keyed,
+    unit: Unit, name: str, about: dict[str, str], messages: list[Message], files: tuple[str, ...]
 ) -> Iterator[Session]:
-    log = Linear(messages[0].path if messages else files[0], options, ledger)
-    log.session_id = name
+    log = unit.log(messages[0].path if messages else files[0], name)
     places = {path: at for at, path in enumerate(files)}
     told: dict[bytes, str] = {}
     agent = about.get("kind") == "sub_agent"
@@ -131,17 +123,12 @@ def _session(
         if told_by and told.setdefault(message.digest(), message.path) != message.path:
             log.drop("resumed_copy", "link")
             continue
-        try:
+        with log.taking():
             reader.take(message)
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, message.path, message.place[0], b"}"))
-    cwd = about.get("cwd", "")
     frame = Frame(
-        source="goose",
         session_id=name,
         agent_id=name if agent else None,
-        project=folder_name(cwd),
-        cwd=cwd,
+        cwd=about.get("cwd", ""),
         title=about.get("title", "")[:200],
     )
-    yield from log.sessions(frame, keyed)
+    yield from unit.sessions(log, frame)

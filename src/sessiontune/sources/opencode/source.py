@@ -17,15 +17,16 @@ from typing import Any
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node, unlink
+from ...linking import Frame, Node
 from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import faults_of, index_of, journal, opened, rows
 from ..indexing import Seen, scan
-from ..linear import Linear, key_of
-from ..lines import BOM, open_log
+from ..linear import Linear
+from ..lines import BOM, head_of
 from ..orders import parents_first
-from ..shapes import folder_name, moment, words
+from ..shapes import moment, words
+from ..units import Unit
 from . import newer
 from .messages import asked_of_program, take_message
 from .store import (
@@ -99,14 +100,13 @@ class OpenCodeSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of one unit: parents before their children."""
-        with ExitStack() as stack:
+        with Unit(self.name, options, ledger, keyed) as unit, ExitStack() as stack:
             stores = _stores(files, options, ledger, stack)
             about: dict[str, dict[str, Any]] = {}
             for store in stores:
                 for name, info in store.sessions.items():
                     about[name] = about.get(name) or info
-            reader = Reader(files, options, ledger, keyed)
-            stack.callback(unlink, reader.nodes)
+            reader = Reader(files, unit)
             heads = {name: (name, {words(about[name].get("parentID"))}) for name in about}
             for name in parents_first(heads):
                 kept = [s.messages(name) for s in stores if name in s.sessions]
@@ -128,7 +128,7 @@ def _stores(
         with faults_of(path, ledger):
             stores.append(Database(path, stack.enter_context(opened(path)), ledger))
     rest = sorted(path for path in files if not path.endswith(".db"))
-    single = [path for path in rest if is_file(path, _head(path))]
+    single = [path for path in rest if is_file(path, head_of(path).removeprefix(BOM))]
     if single:
         stores.append(Files(single, options, ledger))
     alone = set(single)
@@ -136,50 +136,30 @@ def _stores(
     return stores
 
 
-def _head(path: str) -> bytes:
-    try:
-        with open_log(path) as log:
-            return (log.read(1 << 16) or b"").removeprefix(BOM)
-    except OSError:
-        return b""
-
-
 class Reader:
     """Makes sessions of messages; remembers what it read, for sub-agents and copies."""
 
-    def __init__(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> None:
-        self.files, self.options, self.ledger, self.keyed = files, options, ledger, keyed
+    def __init__(self, files: tuple[str, ...], unit: Unit) -> None:
+        self.files, self.unit = files, unit
         self.at = {path: at for at, path in enumerate(files)}
-        self.started: dict[str, tuple[str, Node]] = {}  # child -> the call that started it
-        self.told: dict[bytes, Node | None] = {}
-        self.nodes: list[Node] = []  # of all sessions, to be unlinked in the end
 
     def session(self, name: str, about: dict[str, Any], messages: list[Kept]) -> Iterator[Session]:
         """The linked sessions of one session of the program: one for each epoch."""
         if not messages:
             return
-        log = Linear(messages[0].path, self.options, self.ledger)
-        log.session_id = name
+        log = self.unit.log(messages[0].path, name)
         agent = bool(words(about.get("parentID")))
         fork = self._read(log, messages, agent)
         if fork is not None and log.nodes:
             log.nodes[0].up = fork
-        self.started |= log.started
-        call, caller = self.started.get(name, ("", None)) if agent else ("", None)
-        cwd = words(about.get("directory"))
+        self.unit.started |= log.started
         frame = Frame(
-            source="opencode",
             session_id=name,
             agent_id=name if agent else None,
-            parent_session=key_of(caller),
-            parent_call=call or None,
-            project=folder_name(cwd),
-            cwd=cwd,
+            cwd=words(about.get("directory")),
             title=words(about.get("title")),
         )
-        yield from log.sessions(frame, self.keyed, self.nodes)
+        yield from self.unit.sessions(log, frame, self.unit.started.get(name) if agent else None)
 
     def _read(self, log: Linear, messages: list[Kept], agent: bool) -> Node | None:
         """Read the messages; returns where a fork left the other session."""
@@ -196,17 +176,16 @@ class Reader:
                 log.drop("resumed_copy", "link")
             elif kept.info is None:
                 log.drop("no_message")
-            elif copying and digest in self.told:
+            elif copying and digest in self.unit.owner:
                 log.drop("resumed_copy", "link")
-                fork = self.told[digest] or fork
+                fork = self.unit.owner[digest] or fork
             else:
-                copying, before = False, len(log.nodes)
+                copying = False
                 by = asked[name] or asked.get(words(kept.info.get("parentID")), "")
-                with log.faults():
+                with log.taking() as made:
                     take_message(log, kept.info, kept.parts, agent, by)
                 if digest:
-                    new = log.nodes[-1] if len(log.nodes) > before else None
-                    self.told.setdefault(digest, new)
+                    self.unit.owner.setdefault(digest, made[-1] if made else None)
             seen.add(name)
         return fork
 
