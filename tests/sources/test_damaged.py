@@ -22,7 +22,11 @@ from tests.sources import (
     test_vscode,
 )
 from tests.sources.test_other_agents import pi, run, shape, text, write
-from tests.support import Reading, read
+from tests.support import Reading, keyed, read
+
+from sessiontune import registry
+from sessiontune.ledger import Ledger
+from sessiontune.ports import ReadOptions
 
 
 def told(reading: Reading) -> list[str]:
@@ -145,6 +149,24 @@ def test_a_document_without_its_list(tmp_path: Path, source: str) -> None:
     reading = read(source, tmp_path, [str(tmp_path / name)])
     assert reading.unbalanced() == {}
     assert reading.ledger.drops == {"read/no_message": 1}
+
+
+@pytest.mark.parametrize("source", DOCUMENTS)
+def test_a_document_with_a_line_over_the_limit_is_named(tmp_path: Path, source: str) -> None:
+    name, _, document = DOCUMENTS[source]
+    raw = json.dumps(document, indent=2).replace("word 3", "word 3" + "!" * 4000)
+    (tmp_path / name).write_text(raw)
+    files = [str(tmp_path / name)]
+    reading = read(source, tmp_path, files, ReadOptions(max_line=3000))
+    assert (faults(reading), reading.unbalanced()) == (["line_too_long"], {})
+    assert told(reading) == ["word 0", "word 1", "word 2"]
+
+
+@pytest.mark.parametrize("source", DOCUMENTS)
+def test_a_document_that_vanished_is_named(tmp_path: Path, source: str) -> None:
+    path, ledger = str(tmp_path / DOCUMENTS[source][0]), Ledger()
+    assert list(registry.source(source).sessions((path,), ReadOptions(), ledger, keyed)) == []
+    assert [(fault.reason, fault.file) for fault in ledger.faults] == [("unreadable_file", path)]
 
 
 def test_an_array_of_messages_that_is_damaged(tmp_path: Path) -> None:

@@ -131,6 +131,14 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
     return found
 
 
+def families(found: Iterable[Thread]) -> list[list[Thread]]:
+    """Threads by lineage, in order."""
+    by_root: dict[str, list[Thread]] = {}
+    for thread in found:
+        by_root.setdefault(thread.root, []).append(thread)
+    return list(by_root.values())
+
+
 def _place(
     segment: list[Node], found: list[Thread], replied: set[int], ours: set[int]
 ) -> list[Node]:

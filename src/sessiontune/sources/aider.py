@@ -54,7 +54,7 @@ class AiderSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Times of the chats of a file from `offset` on; it has no links to other files."""
-        return scan(path, offset, (), "", _decode, _note)
+        return scan(path, offset, _decode, _note, prefix="")
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

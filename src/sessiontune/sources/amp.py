@@ -16,13 +16,14 @@ import msgspec
 
 from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Image, Part, ResultStatus, Session, Text
+from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
+from .folders import data_home
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import stem
 from .orders import longest_first
-from .pictures import picture
+from .pictures import picture_in
 from .shapes import (
     answered,
     blocks_of,
@@ -88,8 +89,7 @@ class AmpSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its threads."""
-        base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
-        return [os.path.join(base, "amp", "threads")]
+        return [os.path.join(data_home(env, home), "amp", "threads")]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file begins as a thread."""
@@ -97,7 +97,7 @@ class AmpSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Id, folder and times of a thread; a document is always indexed whole."""
-        return scan(path, 0, (), "session:", _known, _note)
+        return scan(path, 0, _known, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -159,7 +159,7 @@ def _user(log: Linear, blocks: list[dict[str, Any]], at: int) -> None:
     counted, used, reason = dict(log.counts), False, "empty"
     for nth, block in enumerate(blocks):
         kind, text = words(block.get("type")), words(block.get("text"))
-        image = _image(block)
+        image = picture_in(block) if kind == "image" else None
         if kind == "tool_result":
             used = _result(log, block, at) or used
         elif kind == "text" and text.strip():
@@ -221,13 +221,6 @@ def _result(log: Linear, block: dict[str, Any], at: int) -> bool:
     if status == "ok" and isinstance(result, dict) and type(result.get("exitCode")) is int:
         status = "error" if result["exitCode"] else "ok"
     return log.result(words(block.get("toolUseID")), text, status, at)
-
-
-def _image(block: dict[str, Any]) -> Image | None:
-    source = block.get("source")
-    if block.get("type") != "image" or not isinstance(source, dict):
-        return None
-    return picture(source.get("data"), source.get("mediaType") or source.get("media_type"))
 
 
 def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], at: int) -> None:

@@ -23,12 +23,12 @@ from ..model import Image, Part, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .cline_sessions import END, about, is_agent, is_session, read_session, session_of
 from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
-from .editors import user_folders
+from .folders import user_folders
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import size_of
 from .mending import mend
-from .pictures import picture
+from .pictures import picture_in
 from .printed import array_lines
 from .shapes import (
     blocks_of,
@@ -101,9 +101,8 @@ class ClineSource:
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Folders and times of a task; the document is always indexed whole."""
         name = session_of(path) if path.endswith(END) else _task(path)
-        found = scan(path, 0, (f"session:{name}",), "session:", _known, _note)
         cwd = words(about(path).get("cwd")) if path.endswith(END) else ""
-        return msgspec.structs.replace(found, names=(cwd,)) if cwd else found
+        return scan(path, 0, _known, _note, (f"session:{name}",), names=(cwd,))
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -240,8 +239,7 @@ class _Task:
         """Take one block: the result of a call, if there is one, and a person's words in it."""
         kind = words(block.get("type"))
         if kind == "image":
-            given = mapping(block.get("source"))
-            found = pictures(picture(given.get("data"), given.get("media_type")))
+            found = pictures(picture_in(block))
             if call:
                 back.results[call][1].extend(found)
             else:

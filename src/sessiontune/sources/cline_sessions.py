@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, ToolCall
 from .linear import Linear
-from .pictures import picture
+from .pictures import picture_in
 from .shapes import (
     answered,
     blocks_of,
@@ -155,12 +155,7 @@ def _text(block: dict[str, Any]) -> str:
 
 
 def _image(block: dict[str, Any]) -> Image | None:
-    if block.get("type") != "image":
-        return None
-    source = block.get("source")
-    held = source if isinstance(source, dict) else block
-    kind = held.get("media_type") or held.get("mediaType") or held.get("mimeType")
-    return picture(held.get("data"), kind)
+    return picture_in(block) if block.get("type") == "image" else None
 
 
 def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], own: str) -> None:

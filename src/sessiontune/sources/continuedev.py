@@ -81,7 +81,7 @@ class ContinueSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Session id and folder; a document is always indexed whole."""
-        return scan(path, 0, (f"session:{stem(path)}",), "session:", _known, _note)
+        return scan(path, 0, _known, _note, (f"session:{stem(path)}",))
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

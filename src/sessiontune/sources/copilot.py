@@ -19,6 +19,7 @@ from ..linking import Frame, Node, placed
 from ..model import Image, ResultStatus, Session, Text, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .copilot_senders import agent_of, sender
+from .folders import homes
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import stem
@@ -60,9 +61,6 @@ class Known(msgspec.Struct, gc=False):
     data: KnownData | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(event: Known, seen: Seen) -> None:
     seen.ids.add(event.id)
     seen.time(event.timestamp)
@@ -78,8 +76,8 @@ class CopilotSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its logs, in COPILOT_HOME or ~/.copilot."""
-        bases = [b for b in (env.get("COPILOT_HOME"), os.path.join(home, ".copilot")) if b]
-        return [os.path.join(base, "session-state") for base in dict.fromkeys(bases)]
+        bases = homes(env, "COPILOT_HOME", home, ".copilot")
+        return [os.path.join(base, "session-state") for base in bases]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether one of the first lines is an event of this agent."""
@@ -89,7 +87,7 @@ class CopilotSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Event ids, session ids, folders and times of a file from `offset` on."""
-        return scan(path, offset, (), "session:", _known, _note)
+        return scan(path, offset, Known, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

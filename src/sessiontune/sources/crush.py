@@ -17,7 +17,18 @@ from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
+from .databases import (
+    MAGIC,
+    columns,
+    faults_of,
+    if_readable,
+    index_of,
+    journal,
+    opened,
+    rows,
+    unpacked,
+)
+from .folders import data_home
 from .linear import Linear
 from .mending import single, values
 from .orders import depths
@@ -28,10 +39,12 @@ from .shapes import (
     objects,
     pictures,
     ran,
+    raw_of,
     read_json,
     safe_name,
     texts,
     thoughts,
+    value_in,
     words,
 )
 from .units import Unit
@@ -51,9 +64,8 @@ class CrushSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The data folders of its projects, of which it keeps a list."""
-        base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
-        listed = inside(read_json(os.path.join(base, "crush", "projects.json")), "projects")
-        places = [words(project.get("data_dir")) for project in objects(listed)]
+        told = read_json(os.path.join(data_home(env, home), "crush", "projects.json"))
+        places = [words(project.get("data_dir")) for project in objects(inside(told, "projects"))]
         return [place for place in dict.fromkeys(places) if os.path.isabs(place)]
 
     def recognise(self, path: str, head: bytes) -> bool:
@@ -64,15 +76,13 @@ class CrushSource:
             and columns(path, "sessions", "messages") >= _NEEDED
         )
 
+    @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The sessions; a database is always indexed whole."""
-        try:
-            with opened(path) as base:
-                found = list(base.execute("SELECT id FROM sessions"))
-                asked = "SELECT count(*), min(created_at), max(created_at) FROM messages"
-                number, first, last = base.execute(asked).fetchone()
-        except (sqlite3.Error, OSError):
-            return FileIndex()
+        with opened(path) as base:
+            found = list(base.execute("SELECT id FROM sessions"))
+            asked = "SELECT count(*), min(created_at), max(created_at) FROM messages"
+            number, first, last = base.execute(asked).fetchone()
         names = (words(name) for (name,) in found)
         return index_of(path, names, (_folder(path),), number, _time(first), _time(last))
 
@@ -117,17 +127,11 @@ def _time(at: Any) -> str:
 
 def _parts(stored: Any) -> list[dict[str, Any]] | None:
     """The parts of a message: (type, data) of each; None if they cannot be read."""
-    raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
-    if not isinstance(raw, bytes):
-        return None
-    if raw.startswith(_COMPRESSED):
-        raw = unpacked(raw)
-    if raw is None:
-        return None
-    listed = inside(single(values(b'{"it":' + raw + b"}", Ledger())), "it")
+    raw = raw_of(stored)
+    listed = value_in(unpacked(raw) if raw and raw.startswith(_COMPRESSED) else raw)
     if not isinstance(listed, list):
         return None
-    told = [p for p in listed if isinstance(p, dict) and isinstance(p.get("data"), dict)]
+    told = [part for part in objects(listed) if isinstance(part.get("data"), dict)]
     return [{**p["data"], "type": words(p.get("type"))} for p in told]
 
 

@@ -17,8 +17,8 @@ from ..linking import Frame, Node
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from .cursor_messages import Answering, take
-from .databases import MAGIC, faults_of, glanced, index_of, journal, opened
-from .editors import settings_folders
+from .databases import MAGIC, faults_of, glanced, if_readable, index_of, journal, opened
+from .folders import settings_folders
 from .orders import depths
 from .shapes import (
     folder_of,
@@ -57,21 +57,19 @@ class CursorSource:
             return False
         return os.path.basename(os.path.dirname(path)) == "globalStorage" or glanced(path, _ANY)
 
+    @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The chats; a database is always indexed whole."""
         chats, names = set(), set()
         times: list[int] = []
-        try:
-            with opened(path) as base:
-                base.text_factory = bytes
-                counted = len(_keys(base, _MESSAGE))
-                for _, key, chat in _values(base, _CHAT):
-                    chats.add(key)
-                    names.add(_cwd(base, key, chat))
-                    counted += len(objects(chat.get("conversation")))
-                    times += (number(chat.get("createdAt")), number(chat.get("lastUpdatedAt")))
-        except (sqlite3.Error, OSError):
-            return FileIndex()
+        with opened(path) as base:
+            base.text_factory = bytes
+            counted = len(_keys(base, _MESSAGE))
+            for _, key, chat in _values(base, _CHAT):
+                chats.add(key)
+                names.add(_cwd(base, key, chat))
+                counted += len(objects(chat.get("conversation")))
+                times += (number(chat.get("createdAt")), number(chat.get("lastUpdatedAt")))
         told = [at for at in map(moment, times) if at]
         first, last = min(told, default=""), max(told, default="")
         return index_of(path, chats, names, counted, first, last)

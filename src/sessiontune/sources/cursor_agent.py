@@ -17,7 +17,7 @@ from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, faults_of, index_of, journal, opened
+from .databases import MAGIC, faults_of, if_readable, index_of, journal, opened
 from .linear import Linear
 from .pictures import picture, picture_of_url
 from .shapes import (
@@ -31,6 +31,7 @@ from .shapes import (
     number,
     objects,
     pictures,
+    raw_of,
     safe_name,
     texts,
     thoughts,
@@ -68,13 +69,11 @@ class CursorAgentSource:
         except (sqlite3.Error, OSError):
             return False
 
+    @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The chat and its folder; a database is always indexed whole."""
-        try:
-            with opened(path) as base:
-                store = _Store(base)
-        except (sqlite3.Error, OSError):
-            return FileIndex()
+        with opened(path) as base:
+            store = _Store(base)
         at = moment(store.about.get("createdAt"))
         name, count = _id(path, store.about), len(store.messages)
         return index_of(path, (name,), (store.folder,), count, at, at)
@@ -127,8 +126,8 @@ class _Store:
         self.folder = ""
         latest = words(self.about.get("latestRootBlobId"))
         for row, name, data in base.execute("SELECT rowid, id, data FROM blobs ORDER BY rowid"):
-            raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-            if not isinstance(raw, bytes) or not isinstance(name, str):
+            raw = raw_of(data)
+            if raw is None or not isinstance(name, str):
                 continue
             if raw[:1] == b"{":
                 message = value_of(raw)

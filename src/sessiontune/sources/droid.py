@@ -24,7 +24,7 @@ from .indexing import Seen, scan
 from .linear import Linear
 from .lines import stem
 from .orders import parents_first
-from .pictures import picture
+from .pictures import picture_in
 from .shapes import (
     answered,
     blocks_of,
@@ -34,6 +34,7 @@ from .shapes import (
     read_json,
     safe_name,
     text_of,
+    texts,
     words,
 )
 from .units import Unit
@@ -66,9 +67,6 @@ class Known(msgspec.Struct, gc=False):
     callingSessionId: str | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(record: Known, seen: Seen) -> None:
     seen.time(record.timestamp)
     if record.type == "session_start":
@@ -96,7 +94,7 @@ class DroidSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Session ids, folder and times of a file from `offset` on."""
-        return scan(path, offset, (), "session:", _known, _note)
+        return scan(path, offset, Known, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -244,12 +242,9 @@ def _result(log: Linear, block: dict[str, Any], at: object) -> bool:
 
 
 def _part(block: dict[str, Any]) -> Part | None:
-    text, source = words(block.get("text")), block.get("source")
     if block.get("type") == "text":
-        return Text(text) if text.strip() else None
-    if block.get("type") in ("image", "document") and isinstance(source, dict):
-        return picture(source.get("data"), source.get("media_type") or source.get("mediaType"))
-    return None
+        return next(iter(texts(block.get("text"))), None)
+    return picture_in(block) if block.get("type") in ("image", "document") else None
 
 
 def _answer(log: Linear, message: dict[str, Any], at: object, name: str, model: str) -> None:

@@ -48,9 +48,6 @@ class Known(msgspec.Struct, gc=False):
     event: Message | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(record: Known, seen: Seen) -> None:
     for told in (record.message, record.event):
         if told is not None:
@@ -74,9 +71,8 @@ class KimiSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Ids of records, folder and times of a file from `offset` on."""
-        found = scan(path, offset, (f"session:{_place(path)[0]}",), "session:", _known, _note)
-        cwd = words(_state(path).get("cwd"))
-        return msgspec.structs.replace(found, names=(cwd,)) if cwd else found
+        link, cwd = f"session:{_place(path)[0]}", words(_state(path).get("cwd"))
+        return scan(path, offset, Known, _note, (link,), names=(cwd,))
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

@@ -22,6 +22,7 @@ from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from . import kiro_database
 from .databases import journal
+from .folders import data_home, homes
 from .heads import any_begins
 from .indexing import Seen, scan
 from .kiro_agents import Starts, folder, sub_name
@@ -29,7 +30,7 @@ from .kiro_engine import EngineLog, first_name, is_engine, linked
 from .kiro_log import Log, moment_of
 from .lines import head_of, stem
 from .orders import depths
-from .shapes import mapping, read_json, utc, words
+from .shapes import elements, mapping, read_json, utc, words
 from .units import Unit
 
 _EVENT = re.compile(
@@ -59,9 +60,6 @@ class Known(msgspec.Struct, gc=False):
     timestamp: str | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(line: Known, seen: Seen) -> None:
     seen.ids.add(first_name(line.id or ""))
     seen.time(utc(line.timestamp or ""))
@@ -80,11 +78,9 @@ class KiroSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its sessions; the newer engine knows no other home."""
-        bases = [base for base in (env.get("KIRO_HOME"), os.path.join(home, ".kiro")) if base]
-        data = [env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")]
-        data.append(os.path.join(home, "Library", "Application Support"))
+        data = data_home(env, home), os.path.join(home, "Library", "Application Support")
         return [
-            *(os.path.join(base, "sessions") for base in dict.fromkeys(bases)),
+            *(os.path.join(base, "sessions") for base in homes(env, "KIRO_HOME", home, ".kiro")),
             *(os.path.join(base, name) for base in data for name in ("kiro-cli", "amazon-q")),
         ]
 
@@ -100,11 +96,9 @@ class KiroSource:
             return kiro_database.index(path)
         about = _about(path)
         names = {*linked(_id(path, about)), _parent(about)} - {""}
-        links = tuple(sorted(f"session:{name}" for name in names))
-        found = scan(path, offset, links, "", _known, _note)
-        places = about.get("workspacePaths")
-        cwds = [about.get("cwd"), *(places if isinstance(places, list) else ())]
-        return msgspec.structs.replace(found, names=tuple(filter(None, map(words, cwds))))
+        links = [f"session:{name}" for name in names]
+        cwds = map(words, [about.get("cwd"), *elements(about.get("workspacePaths"))])
+        return scan(path, offset, Known, _note, links, "", cwds)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

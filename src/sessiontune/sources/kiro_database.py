@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -20,11 +19,12 @@ import msgspec
 from ..linking import Frame, Node
 from ..model import Fault, ResultStatus, Session, Text
 from ..ports import FileIndex
-from .databases import MAGIC, columns, faults_of, index_of, opened, rows
+from .databases import MAGIC, columns, faults_of, if_readable, index_of, opened, rows
 from .linear import Linear
 from .lines import open_log, stem
 from .shapes import (
     digest_of,
+    elements,
     inside,
     mapping,
     moment,
@@ -68,12 +68,10 @@ def recognise(path: str, head: bytes) -> bool:
     return any(found >= needed for needed in _NEEDED)
 
 
+@if_readable
 def index(path: str) -> FileIndex:
     """The conversations; a database is always indexed whole."""
-    try:
-        found = list(_conversations(path))
-    except (sqlite3.Error, OSError):
-        return FileIndex()
+    found = list(_conversations(path))
     count = sum(1 if one.state is None else 2 * len(_history(one.state)) for one in found)
     return index_of(path, (one.name for one in found), (one.folder for one in found), count, "", "")
 
@@ -161,8 +159,7 @@ def _place(state: dict[str, Any] | None) -> str:
 
 
 def _history(state: dict[str, Any] | None) -> list[Any]:
-    found = inside(state, "history")
-    return found if isinstance(found, list) else []
+    return elements(inside(state, "history"))
 
 
 def _entry(entry: Any) -> tuple[dict[str, Any], dict[str, Any]]:

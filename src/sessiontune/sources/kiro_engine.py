@@ -15,7 +15,7 @@ from ..linking import Frame, Node
 from ..model import Part, ResultStatus, Session, Text, Thinking
 from .kiro_agents import Start, Starts, sub_name
 from .pictures import picture
-from .shapes import inside, mapping, objects, pictures, safe_name, texts, words
+from .shapes import elements, inside, mapping, objects, pictures, safe_name, texts, words, words_of
 from .twice import Twice
 from .units import Caller, Unit
 
@@ -142,7 +142,7 @@ class EngineLog:
         elif kind == "steering_inclusion":
             log.say("context", _attached(payload.get("documents")), at, name, kind)
         elif kind == "session_start":  # in most versions the system prompt, at the end of a turn
-            text = _text(payload.get("content"))
+            text = words_of(payload.get("content"))
             if log.nodes or not text.strip() or text.startswith("You are "):
                 log.drop("system")
             else:
@@ -191,7 +191,7 @@ class EngineLog:
 
     def _asked(self, payload: dict[str, Any], at: str, name: str) -> None:
         log = self.log
-        parts = texts(_text(payload.get("content"))) + _drawn(payload.get("images"))
+        parts = texts(words_of(payload.get("content"))) + _drawn(payload.get("images"))
         beside = _attached(payload.get("contextItems")) + _attached(payload.get("documents"))
         first = log.nodes[0] if log.nodes else None
         if self.sub and first is not None and first is log.nodes[-1] and first.parts == parts:
@@ -213,7 +213,7 @@ class EngineLog:
 
     def _said(self, payload: dict[str, Any], at: str, name: str) -> None:
         log, kind = self.log, payload.get("operationType")
-        text = _text(payload.get("content"))
+        text = words_of(payload.get("content"))
         elided = kind == "Reasoning" and text.strip() in _ELIDED
         if not text.strip() or elided:
             log.drop("thinking_signature_only" if kind == "Reasoning" else "empty")
@@ -245,7 +245,7 @@ class EngineLog:
             status = "rejected"
         elif status == "error" and name.endswith(_BROKEN_OFF):
             status = "interrupted"
-        self.log.result(call, _text(payload.get("content")), status, at)
+        self.log.result(call, words_of(payload.get("content")), status, at)
 
     def _started(self, payload: dict[str, Any], at: str) -> None:
         """Note a sub-agent for its own log, if that is here and does not know its task yet."""
@@ -270,12 +270,12 @@ class EngineLog:
         caller = caller or unit.started.get(self.name if self.sub else self.parent)
         if log.nodes and not self.sub:
             unit.started.setdefault(self.name, ("", log.nodes[0]))
-        places = self.about.get("workspacePaths")
+        places = elements(self.about.get("workspacePaths"))
         frame = Frame(
             session_id=self.name,
             agent_id=(self.sub or self.name) if self.agent else None,
             agent_type=start.agent if start is not None else "",
-            cwd=words(places[0]) if isinstance(places, list) and places else "",
+            cwd=words(next(iter(places), "")),
             title="" if self.sub else words(self.about.get("title"))[:200],
         )
         self.starts.pop(self.sub, None)  # whoever tells of it now comes too late
@@ -286,13 +286,6 @@ def _model(name: Any) -> str:
     """The name of a model (`qdev::claude-sonnet-4.5`); "" if the program chose it."""
     own = words(name).rpartition("::")[2]
     return own if own != "auto" else ""
-
-
-def _text(content: Any) -> str:
-    """The text of a content, in whatever form."""
-    if isinstance(content, list):
-        return "\n".join(words(block.get("text")) for block in objects(content))
-    return words(content)
 
 
 def _attached(items: Any) -> list[Part]:

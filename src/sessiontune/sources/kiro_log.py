@@ -13,6 +13,7 @@ from ..model import Image, Part, ResultStatus, Session, Text
 from .pictures import picture
 from .shapes import (
     Call,
+    elements,
     images_of,
     inside,
     mapping,
@@ -58,7 +59,7 @@ class Log:
         self.models = {
             words(name): words(turn.get("model"))
             for turn in objects(turns)
-            for name in (turn["message_ids"] if isinstance(turn.get("message_ids"), list) else ())
+            for name in elements(turn.get("message_ids"))
         }
         model = inside(about, "session_state", "rts_model_state", "model_info", "model_id")
         self.model = words(model)

@@ -72,18 +72,23 @@ class Linear:
                     yield record
 
     def document(self) -> dict[str, Any] | None:
-        """The object of a log that is one JSON document; `part` begins each of its parts. One whose
-        end is missing is a fault, and what is whole of it is read."""
-        pieces = [bytes(raw) for _, raw in read_lines(self.path, self.options, Ledger())]
-        found = values(b"\n".join(pieces), self.ledger) if pieces else []
-        if not found:
-            return None
-        value = single(found)
+        """The object of a log that is one JSON document; `part` begins each of its parts. One that
+        cannot be read whole is a fault, and what is whole of it is read."""
+        lost, pieces = Ledger(), list[bytes]()
+        for _, line in read_lines(self.path, self.options, lost):
+            if lost.faults:  # what is behind a line over the limit belongs to nothing whole
+                break
+            pieces.append(bytes(line))
+        raw = b"\n".join(pieces)
+        if lost.faults or not raw:
+            self.ledger.add(lost)
+            return saved(raw)
+        value = single(values(raw, self.ledger))
         if isinstance(value, dict):
             return value
         self._count()
         self.ledger.fault(line_fault(value, self.path, 1, pieces[-1]))
-        return saved(b"\n".join(pieces)) if value.reason == "bad_json" else None
+        return saved(raw) if value.reason == "bad_json" else None
 
     def listed(self, document: dict[str, Any], name: str) -> Iterator[Any]:
         """The parts of a document, numbered from 1: the elements of a list in it. Something else

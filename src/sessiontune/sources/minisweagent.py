@@ -24,6 +24,7 @@ from .linear import Linear
 from .orders import told_apart
 from .pictures import picture_of_url
 from .shapes import (
+    elements,
     folder_name,
     images_of,
     inside,
@@ -169,8 +170,7 @@ class _Run:
         reasoned: list[Part] = []
         said: list[str] = []
         made = []
-        output = item.get("output")
-        for block in output if isinstance(output, list) else ():
+        for block in elements(item.get("output")):
             kind = block.get("type") if isinstance(block, dict) else None
             if kind == "reasoning":
                 reasoned += thoughts(_text(block.get("content")) or _text(block.get("summary")))

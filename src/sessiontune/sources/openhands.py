@@ -21,10 +21,10 @@ from ..model import Session, Text, ToolCall
 from ..ports import FileIndex, Keyed, ReadOptions
 from . import openhands_files as older
 from .indexing import digests, unread
-from .mending import single, values
+from .lines import head_of
 from .openhands_events import Conversation
 from .openhands_older import Older
-from .shapes import inside, mapping, words
+from .shapes import inside, value_of, words
 from .units import Unit
 
 _STATE = "base_state.json"
@@ -136,11 +136,7 @@ def _events(path: str) -> list[str]:
 
 def _state(path: str) -> dict[str, Any]:
     """The model and the folder in the program's notes on the conversation."""
-    try:
-        with open(os.path.join(_folder(path), _STATE), "rb") as stream:
-            return mapping(single(values(stream.read(1 << 24), Ledger())))
-    except OSError:
-        return {}
+    return value_of(head_of(os.path.join(_folder(path), _STATE), 1 << 24)) or {}
 
 
 def _read(path: str, unit: Unit) -> Iterator[Session]:

@@ -12,6 +12,7 @@ from .lines import read_lines
 from .mending import LineFault, line_fault, single, values
 from .pictures import picture, picture_of_url
 from .shapes import (
+    elements,
     images_of,
     inside,
     mapping,
@@ -230,8 +231,7 @@ def _parts(content: Any) -> list[Part]:
     parts = texts(content)
     for block in objects(content):
         parts += texts(block.get("text"))
-        urls = block.get("image_urls")
-        for url in urls if isinstance(urls, list) else ():
+        for url in elements(block.get("image_urls")):
             image = picture_of_url(url)
             parts.append(image if image is not None else Text(f"[image: {words(url)}]"))
     return parts
@@ -243,7 +243,7 @@ def _thoughts(told: dict[str, Any]) -> list[Part]:
     listed = inside(item, "content") or inside(item, "summary")
     found = thoughts(*(block.get("thinking") for block in objects(told.get("thinking_blocks"))))
     found = found or thoughts(told.get("reasoning_content"))
-    return found or thoughts(*(listed if isinstance(listed, list) else ()))
+    return found or thoughts(*elements(listed))
 
 
 def _shown(seen: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:

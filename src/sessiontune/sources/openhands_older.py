@@ -20,6 +20,7 @@ from .openhands_files import about_of, name_of, numbered
 from .pictures import picture_of_url
 from .printed import array_lines
 from .shapes import (
+    elements,
     folder_name,
     images_of,
     inside,
@@ -90,7 +91,8 @@ class Older:
         if not files:
             for number, raw in array_lines(self.path, self.unit.options, self.unit.ledger):
                 self.log.part(number)
-                self._event(orjson.loads(raw))
+                event = orjson.loads(raw)
+                self._event(event) if isinstance(event, dict) else self.log.drop("no_message")
         for number, one in enumerate(files, 1):
             event = filed(self.log, one, number)
             if event is not None:
@@ -279,7 +281,7 @@ def _thoughts(message: dict[str, Any]) -> list[Part]:
 
 
 def _drawn(urls: Any) -> list[Part]:
-    return [*pictures(*map(picture_of_url, urls if isinstance(urls, list) else ()))]
+    return [*pictures(*map(picture_of_url, elements(urls)))]
 
 
 def _result(

@@ -20,6 +20,7 @@ from ..linking import Frame, Node
 from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from . import droid
+from .folders import homes
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import stem
@@ -80,9 +81,6 @@ class Known(msgspec.Struct, gc=False):
     branchedFrom: str | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(entry: Known, seen: Seen) -> None:
     seen.time(entry.timestamp)
     if entry.type == "session":
@@ -104,8 +102,8 @@ class PiSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folder of its logs, in PI_CODING_AGENT_DIR or ~/.pi/agent."""
-        bases = [env.get("PI_CODING_AGENT_DIR"), os.path.join(home, ".pi", "agent")]
-        return [os.path.join(base, "sessions") for base in dict.fromkeys(b for b in bases if b)]
+        bases = homes(env, "PI_CODING_AGENT_DIR", home, ".pi", "agent")
+        return [os.path.join(base, "sessions") for base in bases]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file begins with a session header, or holds messages of this agent."""
@@ -121,7 +119,7 @@ class PiSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Session id, folder and times of a file from `offset` on."""
-        return scan(path, offset, (), "session:", _known, _note)
+        return scan(path, offset, Known, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

@@ -140,7 +140,7 @@ class PublishedSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Files that hold the same lineage (a later export of the same logs) are read together."""
-        return scan(path, offset, (), "", msgspec.json.Decoder(_Name).decode, _note)
+        return scan(path, offset, _Name, _note, prefix="")
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

@@ -20,7 +20,8 @@ from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.text import classify
-from .gemini.messages import RAN, apart, output_of, parts_of
+from .folders import homes
+from .gemini.messages import RAN, apart, late_results, parts_of
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import size_of, stem
@@ -28,6 +29,7 @@ from .shapes import (
     inside,
     mapping,
     objects,
+    read_typed,
     safe_name,
     text_of,
     usage_with_cache,
@@ -78,9 +80,6 @@ class Known(msgspec.Struct, gc=False):
     forkedFrom: Origin | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(line: Known, seen: Seen) -> None:
     seen.ids.update((line.uuid, line.parentUuid))
     seen.sessions.add(line.sessionId)
@@ -96,8 +95,7 @@ class QwenSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its logs: `projects` of QWEN_HOME and ~/.qwen."""
-        bases = [base for base in (env.get("QWEN_HOME"), os.path.join(home, ".qwen")) if base]
-        return [os.path.join(base, "projects") for base in dict.fromkeys(bases)]
+        return [os.path.join(base, "projects") for base in homes(env, "QWEN_HOME", home, ".qwen")]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether one of the first lines is a record of this agent."""
@@ -107,7 +105,7 @@ class QwenSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Record and session ids, folders and times of a file from `offset` on."""
-        return scan(path, offset, (), "session:", _known, _note)
+        return scan(path, offset, Known, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -133,11 +131,7 @@ def _rank(path: str, about: Meta) -> tuple[str, int, str]:
 
 def _meta(path: str) -> Meta:
     """What the program wrote beside a sub-agent's log; empty for a chat."""
-    try:
-        with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
-            return msgspec.json.decode(stream.read(1 << 16), type=Meta)
-    except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return Meta()
+    return read_typed(os.path.splitext(path)[0] + ".meta.json", Meta)
 
 
 class _Chat:
@@ -189,7 +183,8 @@ class _Chat:
         elif kind == "assistant":
             _answer(log, record, parts, at, name, self.meta.model or "")
         elif kind == "tool_result":
-            _results(log, record, parts, at)
+            status = _STATUS.get(words(inside(record, "toolCallResult", "status")), "ok")
+            late_results(log, objects(parts), at, status, "result_without_call")
         elif kind == "system" and subtype == "chat_compression":
             log.boundary()
             history = payload.get("compressedHistory")
@@ -265,17 +260,3 @@ def _answer(
     if node is not None and isinstance(usage, dict):
         counts = ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount")
         log.usage(usage_with_cache(*map(usage.get, counts)))
-
-
-def _results(log: Linear, record: dict[str, Any], parts: Any, at: object) -> None:
-    status = _STATUS.get(words(inside(record, "toolCallResult", "status")), "ok")
-    used = False
-    for block in objects(parts):
-        call = words(inside(block, "functionResponse", "id"))
-        node = log.calls.get(call)
-        if node is not None and call not in node.results:
-            text, images = output_of({"result": [block]})
-            log.result(call, text, status, at, images)
-            used = True
-    if not used:
-        log.drop("result_without_call")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -19,14 +19,28 @@ from .mending import single, values
 
 _DRIVE = re.compile(r"/[A-Za-z]:")
 
+S = TypeVar("S", bound=msgspec.Struct)
+
 #: A call in an answer: its id, if it has one, the tool, the arguments.
 Call = tuple[str, str, Any]
 
 
+def raw_of(stored: Any) -> bytes | None:
+    """The bytes of a column with text or bytes; None for any other value."""
+    raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
+    return raw if isinstance(raw, bytes) else None
+
+
+def value_in(stored: Any) -> Any:
+    """The value, of any kind, in JSON text or bytes; None if there is none."""
+    raw = raw_of(stored)
+    return inside(single(values(b'{"it":' + raw + b"}", Ledger())), "it") if raw else None
+
+
 def value_of(stored: Any) -> dict[str, Any] | None:
     """The object in JSON text or bytes."""
-    raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
-    if not isinstance(raw, bytes):
+    raw = raw_of(stored)
+    if raw is None:
         return None
     try:
         value = orjson.loads(raw)
@@ -114,9 +128,14 @@ def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def elements(value: Any) -> list[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list; none if it is no list."""
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+    return [one for one in elements(value) if isinstance(one, dict)]
 
 
 def blocks_of(content: Any) -> list[dict[str, Any]]:
@@ -127,6 +146,13 @@ def blocks_of(content: Any) -> list[dict[str, Any]]:
 def text_of(parts: Iterable[Part]) -> str:
     """The texts among parts, one below the other."""
     return "\n".join(part.text for part in parts if isinstance(part, Text))
+
+
+def words_of(content: Any) -> str:
+    """The text of a content: words, or those of its blocks."""
+    if isinstance(content, list):
+        return "\n".join(words(block.get("text")) for block in objects(content))
+    return words(content)
 
 
 def images_of(parts: Iterable[Part]) -> tuple[Image, ...]:
@@ -151,6 +177,15 @@ def read_json(path: str) -> Any:
             return orjson.loads(stream.read(1 << 26))
     except (OSError, orjson.JSONDecodeError):
         return None
+
+
+def read_typed(path: str, kind: type[S]) -> S:
+    """The record in a small JSON file beside a log; an empty one if it cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return msgspec.json.decode(stream.read(1 << 16), type=kind)
+    except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return kind()
 
 
 def folder_of(uri: Any) -> str:

@@ -21,7 +21,18 @@ from .indexing import unread
 from .linear import Linear
 from .lines import stem
 from .orders import told_apart
-from .shapes import inside, mapping, objects, safe_name, texts, thoughts, unwrapped, words
+from .shapes import (
+    elements,
+    inside,
+    mapping,
+    objects,
+    safe_name,
+    texts,
+    thoughts,
+    unwrapped,
+    words,
+    words_of,
+)
 from .units import Unit
 
 _KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
@@ -67,10 +78,9 @@ def _read(log: Linear, unit: Unit) -> Iterator[Session]:
     document = log.document()
     if document is None:
         return
-    history = document.get("history")
     model = _model(document.get("replay_config"))
     waiting: list[str] = []  # calls of the last answer without an observation so far
-    for number, item in enumerate(history if isinstance(history, list) else (), 1):
+    for number, item in enumerate(elements(document.get("history")), 1):
         log.part(number)
         if not isinstance(item, dict):
             log.drop("no_message")
@@ -83,12 +93,11 @@ def _read(log: Linear, unit: Unit) -> Iterator[Session]:
 
 
 def _take(log: Linear, item: dict[str, Any], model: str, waiting: list[str]) -> list[str]:
-    role, text = words(item.get("role")), _text(item.get("content"))
+    role, text = words(item.get("role")), words_of(item.get("content"))
     if role == "assistant":
         return _answer(log, item, text, model)
     if role in ("tool", "user") and waiting:
-        named = item.get("tool_call_ids")
-        calls = [c for c in named if isinstance(c, str)] if isinstance(named, list) else []
+        calls = [c for c in elements(item.get("tool_call_ids")) if isinstance(c, str)]
         for call in calls or waiting[:1]:
             log.result(call, text, "ok")
         return [call for call in waiting if call not in calls] if calls else waiting[1:]
@@ -124,12 +133,6 @@ def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[st
         made.append(f"{node.id}:action")
         log.call(node, made[-1], "bash", {"command": action})
     return made
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, list):
-        return "\n".join(words(b.get("text")) for b in objects(content))
-    return words(content)
 
 
 def _model(config: Any) -> str:

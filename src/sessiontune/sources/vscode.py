@@ -19,14 +19,14 @@ from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
-from .editors import user_folders
+from .folders import user_folders
 from .heads import any_begins
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import stem
 from .mending import LineFault, line_fault
 from .orders import longest_first
-from .shapes import folder_of, inside, mapping, moment, objects, read_json, words
+from .shapes import elements, folder_of, inside, mapping, moment, objects, read_json, words
 from .units import Unit
 from .vscode_turns import summaries_of, turn
 
@@ -91,9 +91,8 @@ class VsCodeSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Ids of requests, folder and times; always of the whole file."""
-        found = scan(path, 0, (f"session:{stem(path)}",), "session:", _known, _note)
-        folder = _folder(path)
-        return msgspec.structs.replace(found, names=(folder,)) if folder else found
+        link = f"session:{stem(path)}"
+        return scan(path, 0, _known, _note, (link,), names=(_folder(path),))
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -131,8 +130,7 @@ class _Chat:
         name = words(document.get("sessionId")) or stem(self.path)
         cwd = _folder(self.path) or folder_of(document.get("workingDirectory"))
         frame = Frame(session_id=name, cwd=cwd, title=words(document.get("customTitle"))[:200])
-        listed = document.get("requests")
-        final = listed if isinstance(listed, list) else []
+        final = elements(document.get("requests"))
         summaries = summaries_of([r for run in (final, *self.taken.values()) for r in run])
         count = 0
         for _ in range(self.doubled):
@@ -217,14 +215,13 @@ class _Chat:
             holder = _at(holder, step)
         last = path[-1]
         if kind == _PUSH:
-            there = _at(holder, last)
-            listed = there if isinstance(there, list) else []
+            listed = elements(_at(holder, last))
             start = line.get("i")
             if type(start) is int and 0 <= start < len(listed):
                 if path == ["requests"]:
                     self._took(listed[:start], objects(listed[start:]))
                 listed = listed[:start]
-            given = given if isinstance(given, list) else []
+            given = elements(given)
             if path == ["requests"]:
                 given = self._new(listed, given)
             given = [*listed, *given]

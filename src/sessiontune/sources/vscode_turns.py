@@ -13,6 +13,7 @@ from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
 from .linear import Linear
 from .pictures import picture
 from .shapes import (
+    elements,
     inside,
     joined,
     mapping,
@@ -182,8 +183,7 @@ def _shown(log: Linear, request: dict[str, Any], model: str, own: str) -> None:
         elif kind == "inlineReference":
             text.append(_reference(part.get("inlineReference")))
         elif kind == "textEditGroup":
-            groups = part.get("edits")
-            edits = [e for g in (groups if isinstance(groups, list) else ()) for e in objects(g)]
+            edits = [edit for group in elements(part.get("edits")) for edit in objects(group)]
             text.append("\n".join(words(edit.get("text")) for edit in edits))
         elif kind == "thinking" and _joined(value).strip():
             say()

@@ -16,18 +16,31 @@ from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
+from .databases import (
+    MAGIC,
+    columns,
+    faults_of,
+    if_readable,
+    index_of,
+    journal,
+    opened,
+    rows,
+    unpacked,
+)
+from .folders import data_home
 from .linear import Linear
 from .orders import longest_first
 from .pictures import picture
 from .shapes import (
     Call,
     digest_of,
+    elements,
     inside,
     joined,
     mapping,
     objects,
     pictures,
+    raw_of,
     safe_name,
     texts,
     utc,
@@ -50,9 +63,12 @@ class ZedSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folder of the database on each system."""
-        base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
         mac, windows = os.path.join(home, "Library", "Application Support"), env.get("LOCALAPPDATA")
-        found = [(base, "zed"), (mac, "Zed"), *([(windows, "Zed")] if windows else [])]
+        found = [
+            (data_home(env, home), "zed"),
+            (mac, "Zed"),
+            *([(windows, "Zed")] if windows else []),
+        ]
         return [os.path.join(*place, "threads") for place in found]
 
     def recognise(self, path: str, head: bytes) -> bool:
@@ -64,13 +80,11 @@ class ZedSource:
             and columns(path, "threads") >= _NEEDED
         )
 
+    @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The threads; a database is always indexed whole."""
-        try:
-            with opened(path) as base:
-                threads = list(_threads(base))
-        except (sqlite3.Error, OSError):
-            return FileIndex()
+        with opened(path) as base:
+            threads = list(_threads(base))
         times = [at for thread in threads for at in thread.times if at]
         return index_of(
             path,
@@ -103,13 +117,10 @@ class _Thread:
     def __init__(self, line: int, row: dict[str, Any]) -> None:
         self.line = line
         self.name = words(row.get("id")) or str(line)
-        data = row.get("data")
-        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-        if row.get("data_type") == "zstd" and isinstance(raw, bytes):
-            raw = unpacked(raw)
-        self.document = value_of(raw) or {}
-        listed = self.document.get("messages")
-        self.messages: list[Any] = listed if isinstance(listed, list) else []
+        raw = raw_of(row.get("data"))
+        packed = row.get("data_type") == "zstd" and raw is not None
+        self.document = value_of(unpacked(raw or b"") if packed else raw) or {}
+        self.messages = elements(self.document.get("messages"))
         told = inside(self.document, "subagent_context", "parent_thread_id")
         self.parent = words(row.get("parent_id")) or words(told)
         self.title = words(self.document.get("title")) or words(row.get("summary"))
@@ -179,8 +190,7 @@ def _take(log: Linear, message: Any, at: str, thread: _Thread) -> None:
 
 def _pieces(content: Any) -> list[tuple[str, Any]]:
     """Kind and content of each piece of a message."""
-    listed = content if isinstance(content, list) else []
-    return [next(iter(p.items())) for p in listed if isinstance(p, dict) and len(p) == 1]
+    return [next(iter(piece.items())) for piece in objects(content) if len(piece) == 1]
 
 
 def _older(log: Linear, message: dict[str, Any], at: str, thread: _Thread) -> None:

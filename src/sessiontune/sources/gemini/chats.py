@@ -15,7 +15,7 @@ import msgspec
 from ...linking import Node
 from ..linear import Linear
 from ..mending import LineFault, line_fault
-from ..shapes import safe_name, words
+from ..shapes import elements, safe_name, words
 from .messages import take_message
 
 #: Fields of a message that only gain content.
@@ -111,8 +111,7 @@ class Chat:
     def _set(self, patch: dict[str, Any]) -> None:
         """A patch of the header; with messages, the whole history as the model sees it now."""
         listed = patch.get("messages")
-        given = listed if isinstance(listed, list) else []
-        messages = [m for m in given if _told(m) and words(m.get("id"))]
+        messages = [m for m in elements(listed) if _told(m) and words(m.get("id"))]
         names = [words(m.get("id")) for m in messages]
         gone = bool(messages) and bool(set(self.active) - set(names))
         new = [m for m, name in zip(messages, names, strict=True) if name not in self.written]

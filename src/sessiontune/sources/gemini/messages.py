@@ -10,6 +10,7 @@ from ...model import Image, Part, ResultStatus, Text, Thinking
 from ..linear import Linear
 from ..pictures import picture
 from ..shapes import (
+    elements,
     images_of,
     inside,
     objects,
@@ -60,9 +61,9 @@ def take_message(log: Linear, message: dict[str, Any], name: str, agent: bool, m
 
 
 def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: str) -> None:
-    answers = objects([block.get("functionResponse") for block in objects(content)])
-    if answers:  # the calls of the last answer already hold these
-        _late_results(log, answers, at)
+    blocks = objects(content)
+    if any(isinstance(block.get("functionResponse"), dict) for block in blocks):
+        late_results(log, blocks, at)  # mostly the calls of the last answer already hold these
         return
     typed, injected = apart(parts_of(content))
     first = next((p.text for p in typed if isinstance(p, Text)), "")
@@ -99,25 +100,28 @@ def apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
 
 def _written(message: dict[str, Any]) -> bool:
     """Whether the program wrote the answer, which says that it got the pictures of a tool."""
-    content = message.get("content")
-    blocks = content if isinstance(content, list) else []
-    thoughts = [b for b in blocks if isinstance(b, dict) and b.get("thought") is True]
-    unsigned = all(block.get("thoughtSignature") == _UNSIGNED for block in thoughts)
-    return bool(thoughts) and len(thoughts) == len(blocks) and unsigned
+    blocks = elements(message.get("content"))
+    unsigned = {"thought": True, "thoughtSignature": _UNSIGNED}.items()
+    return bool(blocks) and all(isinstance(b, dict) and b.items() >= unsigned for b in blocks)
 
 
-def _late_results(log: Linear, answers: list[dict[str, Any]], at: object) -> None:
-    """Results of calls that were written down without them."""
+def late_results(
+    log: Linear,
+    blocks: list[dict[str, Any]],
+    at: object,
+    status: ResultStatus = "ok",
+    reason: str = "second_result",
+) -> None:
+    """Take results of calls that were written down without them."""
     used = False
-    for answer in answers:
-        call = words(answer.get("id"))
+    for block in blocks:
+        call = words(inside(block, "functionResponse", "id"))
         node = log.calls.get(call)
         if node is not None and call not in node.results:
-            text, images = output_of({"result": [{"functionResponse": answer}]})
-            log.result(call, text, "ok", at, images)
-            used = True
+            text, images = output_of({"result": [block]})
+            used = log.result(call, text, status, at, images)
     if not used:
-        log.drop("second_result")
+        log.drop(reason)
 
 
 def parts_of(content: Any) -> list[Part]:
@@ -186,11 +190,11 @@ def output_of(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
         if not isinstance(item, dict):
             continue
         answer = item.get("functionResponse")
-        response, more = inside(answer, "response"), inside(answer, "parts")
+        response, more = inside(answer, "response"), elements(inside(answer, "parts"))
         if isinstance(response, dict):
             text = response.get("output", response.get("error"))
             told.append(text if isinstance(text, str) else orjson.dumps(response).decode())
-        parts = parts_of([item, *(more if isinstance(more, list) else ())])
+        parts = parts_of([item, *more])
         told += [part.text for part in parts if isinstance(part, Text)]
         images += images_of(parts)
     return "\n".join(told), tuple(images)

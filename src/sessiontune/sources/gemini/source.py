@@ -15,6 +15,7 @@ from ...ledger import Ledger
 from ...linking import Frame
 from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
+from ..folders import homes
 from ..heads import any_begins
 from ..indexing import Seen, scan
 from ..lines import BOM, size_of, stem
@@ -50,9 +51,6 @@ class Known(msgspec.Struct, gc=False):
     lastUpdated: str | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(line: Known, seen: Seen) -> None:
     seen.sessions.add(line.sessionId)
     seen.sessions.add(line.agentId)
@@ -69,8 +67,8 @@ class GeminiSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folder of its logs: ~/.gemini/tmp (GEMINI_CLI_HOME replaces the home folder)."""
-        bases = [base for base in (env.get("GEMINI_CLI_HOME"), home) if base]
-        return [os.path.join(base, ".gemini", "tmp") for base in dict.fromkeys(bases)]
+        bases = homes(env, "GEMINI_CLI_HOME", home)
+        return [os.path.join(base, ".gemini", "tmp") for base in bases]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file begins with the header of a chat, one of its first lines is an answer,
@@ -86,10 +84,10 @@ class GeminiSource:
         parent, _ = _place(path)
         links = (f"session:{parent}",) if parent else ()
         if _is_saved(path):
-            return scan(path, 0, (f"saved:{path}",), "session:", _whole, _note)
+            return scan(path, 0, _whole, _note, (f"saved:{path}",))
         if _is_document(path):
-            return scan(path, 0, links, "session:", _whole, _note)
-        return scan(path, offset, links, "session:", _known, _note)
+            return scan(path, 0, _whole, _note, links)
+        return scan(path, offset, Known, _note, links)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

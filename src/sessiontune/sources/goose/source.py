@@ -17,6 +17,7 @@ from ...linking import Frame
 from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import MAGIC, faults_of, journal, opened
+from ..folders import data_home
 from ..heads import any_begins
 from ..indexing import Seen, scan
 from ..lines import size_of, stem
@@ -40,9 +41,6 @@ class Known(msgspec.Struct, gc=False):
     created: int | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(line: Known, seen: Seen) -> None:
     seen.names.add(line.working_dir)
     seen.time(moment(line.created * 1000) if line.created else "")
@@ -61,9 +59,7 @@ class GooseSource:
         if env.get("GOOSE_PATH_ROOT"):
             return [os.path.join(env["GOOSE_PATH_ROOT"], "data", "sessions")]
         bases = [
-            os.path.join(
-                env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share"), "goose"
-            ),
+            os.path.join(data_home(env, home), "goose"),
             os.path.join(home, "Library", "Application Support", "Block", "goose"),
         ]
         return [os.path.join(base, "sessions") for base in bases]
@@ -78,7 +74,7 @@ class GooseSource:
         """The sessions and folders; a database is always indexed whole."""
         if path.endswith(".db"):
             return index_database(path)
-        return scan(path, offset, (f"session:{stem(path)}",), "session:", _known, _note)
+        return scan(path, offset, Known, _note, (f"session:{stem(path)}",))
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

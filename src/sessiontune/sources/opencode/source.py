@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -20,7 +19,8 @@ from ...ledger import Ledger
 from ...linking import Frame, Node
 from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
-from ..databases import faults_of, index_of, journal, opened, rows
+from ..databases import faults_of, if_readable, index_of, journal, opened, rows
+from ..folders import homes
 from ..indexing import Seen, scan
 from ..linear import Linear
 from ..lines import BOM, head_of
@@ -78,9 +78,8 @@ class OpenCodeSource:
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its sessions lie: `opencode` in XDG_DATA_HOME or ~/.local/share; `kilo` there is
         a program that came of it."""
-        bases = [env.get("XDG_DATA_HOME"), os.path.join(home, ".local", "share")]
-        known = list(dict.fromkeys(base for base in bases if base))
-        return [os.path.join(base, name) for base in known for name in ("opencode", "kilo")]
+        bases = homes(env, "XDG_DATA_HOME", home, ".local", "share")
+        return [os.path.join(base, name) for base in bases for name in ("opencode", "kilo")]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is a database, one object of the older store, or an export."""
@@ -94,7 +93,7 @@ class OpenCodeSource:
         """The sessions, their parents and folders; a file is always indexed whole."""
         if path.endswith(".db"):
             return _index_database(path)
-        return scan(path, 0, (), "session:", _find, _note)
+        return scan(path, 0, _find, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -201,24 +200,19 @@ def _digest(kept: Kept) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
+@if_readable
 def _index_database(path: str) -> FileIndex:
-    """The index of a database; an empty one if it cannot be read."""
+    """The index of a database."""
     sessions: set[str] = set()
     names: set[str] = set()
-    try:
-        with opened(path) as base:
-            for table in session_tables(base):
-                for row in rows(base, table):
-                    sessions.update((words(row["id"]), words(row.get("parent_id"))))
-                    names.add(words(row.get("directory")))
-            asked = "SELECT count(*), min(time_created), max(time_created) FROM message"
-            number, first, last = base.execute(asked).fetchone()
-            if newer.is_kept(base):
-                told = asked.replace("message", "session_message")
-                more, begun, ended = base.execute(told).fetchone()
-                number += more
-                first = min(filter(None, (first, begun)), default=None)
-                last = max(filter(None, (last, ended)), default=None)
-    except (sqlite3.Error, OSError):
-        return FileIndex()
-    return index_of(path, sessions, names, number, moment(first), moment(last))
+    with opened(path) as base:
+        for table in session_tables(base):
+            for row in rows(base, table):
+                sessions.update((words(row["id"]), words(row.get("parent_id"))))
+                names.add(words(row.get("directory")))
+        count, times = 0, list[str]()
+        for table in ("message", *(["session_message"] if newer.is_kept(base) else ())):
+            asked = f"SELECT count(*), min(time_created), max(time_created) FROM {table}"
+            number, *told = base.execute(asked).fetchone()
+            count, times = count + number, times + [at for at in map(moment, told) if at]
+    return index_of(path, sessions, names, count, min(times, default=""), max(times, default=""))

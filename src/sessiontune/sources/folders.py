@@ -1,4 +1,4 @@
-"""Folders in which VS Code, its forks and their extensions keep data."""
+"""Folders in which programs keep data: by variables, by the system's rules, by editor."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ import os
 from collections.abc import Iterable, Mapping
 
 _EDITORS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
+
+
+def homes(env: Mapping[str, str], variable: str, *default: str) -> list[str]:
+    """The folder that a variable names, and the default one."""
+    return list(dict.fromkeys(filter(None, (env.get(variable), os.path.join(*default)))))
+
+
+def data_home(env: Mapping[str, str], home: str) -> str:
+    """The folder for the data of programs on Linux."""
+    return env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
 
 
 def settings_folders(env: Mapping[str, str], home: str) -> list[str]:
