@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin
+
+import msgspec
 
 from ..ledger import Ledger
 from ..model import Fault
 from .lines import BOM
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 #: Most levels of a value: deeper ones break later encoders, and no tool takes such arguments.
 MAX_DEPTH = 100
@@ -173,6 +180,63 @@ def mend(value: Any, repairs: set[str] | None = None, depth: int = 0) -> Any:
             repairs.add("number")
         return str(value) if kind is int else None
     return value
+
+
+def fitted(kind: type[S], value: dict[str, Any]) -> S:
+    """A record of what fits of an object; an odd field counts as absent."""
+    made = kind()
+    for name, field, take in _fields(kind):
+        given = value.get(name)
+        told = take(given) if given is not None else None
+        if told is not None:
+            setattr(made, field, told)
+    return made
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> list[tuple[str, str, Callable[[Any], Any]]]:
+    """Name in JSON and in Python of each field, and what fits of a value in it."""
+    return [(f.encode_name, f.name, _taker(f.type)) for f in msgspec.structs.fields(kind)]
+
+
+def _taker(wanted: Any) -> Callable[[Any], Any]:
+    """What fits of a value: of an object what fits of its fields, of a list its items that fit."""
+    kinds = get_args(wanted) or (wanted,)
+    if msgspec.Raw in kinds:
+        return raw_json
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return lambda value: fitted(kind, value) if isinstance(value, dict) else None
+        if get_origin(kind) is list:
+            return _items(*get_args(kind))
+
+    def convert(value: Any) -> Any:
+        try:
+            return msgspec.convert(value, wanted)
+        except msgspec.ValidationError:
+            return None
+
+    return convert
+
+
+def _items(wanted: Any) -> Callable[[Any], list[Any] | None]:
+    """The items of a list that fit; where None is one of them, it stands for those that do not."""
+    take, some = _taker(wanted), NoneType in get_args(wanted)
+
+    def listed(value: Any) -> list[Any] | None:
+        if not isinstance(value, list):
+            return None
+        return [told for told in map(take, value) if some or told is not None]
+
+    return listed
+
+
+def raw_json(value: Any) -> msgspec.Raw:
+    """The value as JSON that is not decoded yet; nothing if JSON has no form for it."""
+    try:
+        return msgspec.Raw(msgspec.json.encode(value))
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
+        return msgspec.Raw()
 
 
 def plain(arguments: dict[str, Any]) -> bool:
