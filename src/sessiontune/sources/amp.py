@@ -26,6 +26,7 @@ from .orders import longest_first
 from .pictures import picture_in
 from .shapes import (
     answered,
+    as_json,
     blocks_of,
     calls_in,
     folder_of,
@@ -205,7 +206,7 @@ def _output(result: Any) -> str:
             return str(said)
     if isinstance(result, list) and (listed := objects(result)):
         return joined(*(words(block.get("text")) for block in listed))
-    return "" if result is None else msgspec.json.encode(result).decode()
+    return "" if result is None else as_json(result)
 
 
 def _result(log: Linear, block: dict[str, Any], at: int) -> bool:

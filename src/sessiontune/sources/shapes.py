@@ -57,6 +57,14 @@ def unwrapped(given: Any) -> Any:
         return given
 
 
+def as_json(value: Any) -> str:
+    """The value as JSON, or in Python's form if JSON has none."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
+        return str(value)
+
+
 def inside(value: Any, *names: str) -> Any:
     """The value below these nested names; None if there is none."""
     for name in names:
