@@ -14,15 +14,14 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import read_lines
 from .twice import Twice
-from .units import Unit
+from .units import Unit, UnitSource
 
 _START = re.compile(rb"(?m)^# aider chat started at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _TIME = re.compile(r"# aider chat started at (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)")
@@ -37,7 +36,7 @@ class Block(msgspec.Struct):
     lines: list[str]
 
 
-class AiderSource:
+class AiderSource(UnitSource):
     """Aider chat histories."""
 
     name = "aider"
@@ -56,13 +55,10 @@ class AiderSource:
         """Times of the chats of a file from `offset` on; it has no links to other files."""
         return scan(path, offset, _decode, _note, prefix="")
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """One session for each chat."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path in sorted(files):
-                yield from _read(unit.log(path), unit)
+        for path in sorted(files):
+            yield from _read(unit.log(path), unit)
 
 
 SOURCE = AiderSource()

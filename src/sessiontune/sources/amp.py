@@ -14,10 +14,9 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .folders import data_home
 from .indexing import Seen, scan
 from .linear import Linear
@@ -42,7 +41,7 @@ from .shapes import (
     words,
 )
 from .twice import Twice
-from .units import Unit
+from .units import Unit, UnitSource
 
 _DOCUMENT = re.compile(
     rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}").*"messages"\s*:\s*\[', re.DOTALL
@@ -82,7 +81,7 @@ def _note(line: Known, seen: Seen) -> None:
         seen.time(moment(at))
 
 
-class AmpSource:
+class AmpSource(UnitSource):
     """Threads of Amp."""
 
     name = "amp"
@@ -100,22 +99,19 @@ class AmpSource:
         """Id, folder and times of a thread; a document is always indexed whole."""
         return scan(path, 0, _known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The session of each thread; a message that a longer copy holds counts once."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path, again in longest_first(files):
-                log = unit.log(path)
-                document = log.document()
-                if document is None:
-                    continue
-                name = words(document.get("id")) or stem(path)
-                log.session_id = name + again
-                _read(log, document, name)
-                title = words(document.get("title"))[:200]
-                frame = Frame(session_id=name, cwd=_folder(document), title=title)
-                yield from unit.sessions(log, frame)
+        for path, again in longest_first(files):
+            log = unit.log(path)
+            document = log.document()
+            if document is None:
+                continue
+            name = words(document.get("id")) or stem(path)
+            log.session_id = name + again
+            _read(log, document, name)
+            title = words(document.get("title"))[:200]
+            frame = Frame(session_id=name, cwd=_folder(document), title=title)
+            yield from unit.sessions(log, frame)
 
 
 SOURCE = AmpSource()

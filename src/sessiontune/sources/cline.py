@@ -17,10 +17,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Image, Part, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .cline_sessions import END, about, is_agent, is_session, read_session, session_of
 from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
 from .folders import user_folders
@@ -46,7 +45,7 @@ from .shapes import (
     words,
 )
 from .twice import Twice
-from .units import Unit
+from .units import Unit, UnitSource
 
 _FILE = "api_conversation_history.json"
 _FIRST = re.compile(
@@ -78,7 +77,7 @@ def _known(raw: memoryview) -> Known:
     return Known(int(times[-1]) if times else None, folder[1] if folder else "")
 
 
-class ClineSource:
+class ClineSource(UnitSource):
     """Tasks of Cline and its forks."""
 
     name = "cline"
@@ -104,20 +103,17 @@ class ClineSource:
         cwd = words(about(path).get("cwd")) if path.endswith(END) else ""
         return scan(path, 0, _known, _note, (f"session:{name}",), names=(cwd,))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The session of each file; a message that a longer copy of the task holds counts once."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for nth, path in enumerate(sorted(files, key=lambda p: (is_agent(p), -size_of(p), p))):
-                again = f"~{nth}" if nth else ""
-                if path.endswith(END):
-                    yield from read_session(path, again, unit)
-                    continue
-                task = _Task(unit.log(path, _task(path) + again))
-                task.read()
-                frame = Frame(session_id=task.id, cwd=task.cwd)
-                yield from unit.sessions(task.log, frame)
+        for nth, path in enumerate(sorted(files, key=lambda p: (is_agent(p), -size_of(p), p))):
+            again = f"~{nth}" if nth else ""
+            if path.endswith(END):
+                yield from read_session(path, again, unit)
+                continue
+            task = _Task(unit.log(path, _task(path) + again))
+            task.read()
+            frame = Frame(session_id=task.id, cwd=task.cwd)
+            yield from unit.sessions(task.log, frame)
 
 
 SOURCE = ClineSource()

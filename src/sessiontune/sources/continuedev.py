@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text, Thinking
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import stem
@@ -38,7 +37,7 @@ from .shapes import (
     words,
 )
 from .twice import Twice
-from .units import Unit
+from .units import Unit, UnitSource
 
 _HEADER = re.compile(
     rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',
@@ -64,7 +63,7 @@ def _note(line: Known, seen: Seen) -> None:
     (seen.sessions if line.name == "sessionId" else seen.names).add(line.value)
 
 
-class ContinueSource:
+class ContinueSource(UnitSource):
     """Sessions of Continue."""
 
     name = "continue"
@@ -83,13 +82,10 @@ class ContinueSource:
         """Session id and folder; a document is always indexed whole."""
         return scan(path, 0, _known, _note, (f"session:{stem(path)}",))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """One session a file; a message that a longer copy holds counts once."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path, again in longest_first(files):
-                yield from _read(path, again, unit)
+        for path, again in longest_first(files):
+            yield from _read(path, again, unit)
 
 
 SOURCE = ContinueSource()

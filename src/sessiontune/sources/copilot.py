@@ -14,10 +14,9 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame, Node, placed
 from ..model import Image, ResultStatus, Session, Text, Usage
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .copilot_senders import agent_of, sender
 from .folders import homes
 from .indexing import Seen, scan
@@ -37,7 +36,7 @@ from .shapes import (
     usage_with_cache,
     words,
 )
-from .units import Unit
+from .units import Unit, UnitSource
 
 _EVENT = re.compile(
     rb'"type"\s*:\s*"(?:session\.start|user\.message|assistant\.message|assistant\.turn_start'
@@ -69,7 +68,7 @@ def _note(event: Known, seen: Seen) -> None:
         seen.names.add(words(inside(event.data.context, "cwd")))
 
 
-class CopilotSource:
+class CopilotSource(UnitSource):
     """Copilot CLI event logs."""
 
     name = "copilot"
@@ -89,15 +88,12 @@ class CopilotSource:
         """Event ids, session ids, folders and times of a file from `offset` on."""
         return scan(path, offset, Known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit; an event in two files counts once."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path, _ in longest_first(files):
-                events = _Events(path, unit)
-                events.read()
-                yield from events.sessions()
+        for path, _ in longest_first(files):
+            events = _Events(path, unit)
+            events.read()
+            yield from events.sessions()
 
 
 class _Side:

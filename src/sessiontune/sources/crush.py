@@ -16,7 +16,7 @@ from typing import Any
 from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .databases import (
     MAGIC,
     columns,
@@ -47,7 +47,7 @@ from .shapes import (
     value_in,
     words,
 )
-from .units import Unit
+from .units import Unit, UnitSource
 
 _NEEDED = {("sessions", "parent_session_id"), ("messages", "parts"), ("messages", "finished_at")}
 _COMPRESSED = b"\x28\xb5\x2f\xfd"
@@ -55,7 +55,7 @@ _REFUSED = ("user denied permission", "User denied permission", "permission deni
 _CANCELLED = ("Tool execution canceled", "Request cancelled", "tool execution canceled")
 
 
-class CrushSource:
+class CrushSource(UnitSource):
     """Sessions of Crush."""
 
     name = "crush"
@@ -86,14 +86,11 @@ class CrushSource:
         names = (words(name) for (name,) in found)
         return index_of(path, names, (_folder(path),), number, _time(first), _time(last))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit, parents before their sub-agents."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path in sorted(files):
-                with faults_of(path, ledger), opened(path) as base:
-                    yield from _sessions(unit, path, base)
+        for path in sorted(files):
+            with faults_of(path, unit.ledger), opened(path) as base:
+                yield from _sessions(unit, path, base)
 
 
 SOURCE = CrushSource()

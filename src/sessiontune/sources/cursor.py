@@ -12,10 +12,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Session
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .cursor_messages import Answering, take
 from .databases import MAGIC, faults_of, glanced, if_readable, index_of, journal, opened
 from .folders import settings_folders
@@ -30,7 +29,7 @@ from .shapes import (
     value_of,
     words,
 )
-from .units import Unit
+from .units import Unit, UnitSource
 
 _TABLE = b"cursorDiskKV"
 _CHAT, _MESSAGE = "composerData:", "bubbleId:"
@@ -39,7 +38,7 @@ _KEYS = "SELECT rowid, key FROM cursorDiskKV WHERE key >= ? AND key < ? ORDER BY
 _ANY = "SELECT 1 FROM cursorDiskKV WHERE key >= 'composerData:' AND key < 'composerData;' LIMIT 1"
 
 
-class CursorSource:
+class CursorSource(UnitSource):
     """Chats of Cursor."""
 
     name = "cursor"
@@ -74,16 +73,13 @@ class CursorSource:
         first, last = min(told, default=""), max(told, default="")
         return index_of(path, chats, names, counted, first, last)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The chats of one unit, parents before their sub-agents."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            reader = _Reader(unit)
-            for path in sorted(files):
-                with faults_of(path, ledger), opened(path) as base:
-                    base.text_factory = bytes
-                    yield from reader.database(path, base)
+        reader = _Reader(unit)
+        for path in sorted(files):
+            with faults_of(path, unit.ledger), opened(path) as base:
+                base.text_factory = bytes
+                yield from reader.database(path, base)
 
 
 SOURCE = CursorSource()

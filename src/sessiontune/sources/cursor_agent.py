@@ -13,10 +13,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .databases import MAGIC, faults_of, if_readable, index_of, journal, opened
 from .linear import Linear
 from .pictures import picture, picture_of_url
@@ -38,7 +37,7 @@ from .shapes import (
     value_of,
     words,
 )
-from .units import Unit
+from .units import Unit, UnitSource
 
 _TABLES = (b"CREATE TABLE blobs", b"CREATE TABLE meta")
 _QUERY = re.compile(r"<user_query>\n?(.*?)\n?</user_query>", re.DOTALL)
@@ -46,7 +45,7 @@ _WRITTEN = re.compile(r"\A\s*<[a-z_]+[ >]")
 _REFUSED = ("rejected", "permissionDenied")
 
 
-class CursorAgentSource:
+class CursorAgentSource(UnitSource):
     """Chats of cursor-agent."""
 
     name = "cursor-agent"
@@ -78,22 +77,19 @@ class CursorAgentSource:
         name, count = _id(path, store.about), len(store.messages)
         return index_of(path, (name,), (store.folder,), count, at, at)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of each chat; a message in two copies of it counts once."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for nth, path in enumerate(sorted(files)):
-                store = None
-                with faults_of(path, ledger), opened(path) as base:
-                    store = _Store(base)
-                if store is None:
-                    continue
-                name = _id(path, store.about)
-                log = unit.log(path, f"{name}~{nth}" if nth else name)
-                _read(log, store)
-                title = words(store.about.get("name"))[:200]
-                yield from unit.sessions(log, Frame(session_id=name, cwd=store.folder, title=title))
+        for nth, path in enumerate(sorted(files)):
+            store = None
+            with faults_of(path, unit.ledger), opened(path) as base:
+                store = _Store(base)
+            if store is None:
+                continue
+            name = _id(path, store.about)
+            log = unit.log(path, f"{name}~{nth}" if nth else name)
+            _read(log, store)
+            title = words(store.about.get("name"))[:200]
+            yield from unit.sessions(log, Frame(session_id=name, cwd=store.folder, title=title))
 
 
 SOURCE = CursorAgentSource()

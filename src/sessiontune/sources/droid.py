@@ -18,7 +18,7 @@ import msgspec
 from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Part, ResultStatus, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex, ReadOptions
 from .heads import any_begins
 from .indexing import Seen, scan
 from .linear import Linear
@@ -37,7 +37,7 @@ from .shapes import (
     texts,
     words,
 )
-from .units import Unit
+from .units import Unit, UnitSource
 
 #: The header, or a record as no other agent writes it (the header may be damaged): a state, or a
 #: message with a UUID or with calls as in Anthropic's API. Those of Pi have shorter ids.
@@ -79,7 +79,7 @@ def is_session(head: bytes) -> bool:
     return any_begins(_RECORD, head)
 
 
-class DroidSource:
+class DroidSource(UnitSource):
     """Sessions of Factory Droid."""
 
     name = "droid"
@@ -96,14 +96,11 @@ class DroidSource:
         """Session ids, folder and times of a file from `offset` on."""
         return scan(path, offset, Known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: those that others were forked from first."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            heads = {path: _head(path, options) for path in sorted(files)} if files[1:] else {}
-            for path in parents_first(heads) or files:
-                yield from _read(path, unit)
+        heads = {path: _head(path, unit.options) for path in sorted(files)} if files[1:] else {}
+        for path in parents_first(heads) or files:
+            yield from _read(path, unit)
 
 
 SOURCE = DroidSource()

@@ -14,17 +14,16 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Session
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .heads import any_begins
 from .indexing import Seen, scan
 from .kimi_records import Agent
 from .lines import size_of
 from .shapes import digest_of, mapping, moment, number, read_json, words
 from .twice import Twice
-from .units import Unit
+from .units import Unit, UnitSource
 
 #: The first record, or others that no other agent writes: the first one may be damaged.
 _RECORD = re.compile(
@@ -55,7 +54,7 @@ def _note(record: Known, seen: Seen) -> None:
     seen.time(moment(record.time))
 
 
-class KimiSource:
+class KimiSource(UnitSource):
     """Sessions of Kimi Code."""
 
     name = "kimi"
@@ -74,13 +73,10 @@ class KimiSource:
         link, cwd = f"session:{_place(path)[0]}", words(_state(path).get("cwd"))
         return scan(path, offset, Known, _note, (link,), names=(cwd,))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: what forks copied counts once, main agents come first."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path in sorted(files, key=_order):
-                yield from _read(path, unit)
+        for path in sorted(files, key=_order):
+            yield from _read(path, unit)
 
 
 SOURCE = KimiSource()

@@ -17,9 +17,8 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..model import Session
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from . import kiro_database
 from .databases import journal
 from .folders import data_home, homes
@@ -31,7 +30,7 @@ from .kiro_log import Log, moment_of
 from .lines import head_of, stem
 from .orders import depths
 from .shapes import elements, mapping, read_json, utc, words
-from .units import Unit
+from .units import Unit, UnitSource
 
 _EVENT = re.compile(
     rb'\{\s*"version"\s*:\s*"?v?1"?\s*,\s*"kind"\s*:\s*'
@@ -69,7 +68,7 @@ def _note(line: Known, seen: Seen) -> None:
     seen.time(moment_of(line.data.meta.timestamp if line.data.meta is not None else None))
 
 
-class KiroSource:
+class KiroSource(UnitSource):
     """Sessions of Kiro."""
 
     name = "kiro"
@@ -100,26 +99,23 @@ class KiroSource:
         cwds = map(words, [about.get("cwd"), *elements(about.get("workspacePaths"))])
         return scan(path, offset, Known, _note, links, "", cwds)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of each file; parents and originals of copies first."""
         older = sorted(path for path in files if path.endswith(kiro_database.SUFFIXES))
         about = {path: _about(path) for path in files if path not in older}
         known = {_id(path, told) for path, told in about.items()}
         starts = Starts(filter(None, map(sub_name, files)))
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path in older:
-                yield from kiro_database.sessions(path, unit, known)
-            for path in _callers_first(about, starts):
-                name = _id(path, about[path])
-                log: Log | EngineLog
-                if _newer(path):
-                    log = EngineLog(path, unit, about[path], name, starts)
-                else:
-                    log = Log(path, unit, about[path], name)
-                log.read()
-                yield from log.sessions()
+        for path in older:
+            yield from kiro_database.sessions(path, unit, known)
+        for path in _callers_first(about, starts):
+            name = _id(path, about[path])
+            log: Log | EngineLog
+            if _newer(path):
+                log = EngineLog(path, unit, about[path], name, starts)
+            else:
+                log = Log(path, unit, about[path], name)
+            log.read()
+            yield from log.sessions()
 
 
 SOURCE = KiroSource()

@@ -15,10 +15,9 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .indexing import unread
 from .linear import Linear
 from .orders import told_apart
@@ -41,7 +40,7 @@ from .shapes import (
     usage_with_cache,
     words,
 )
-from .units import Unit
+from .units import Unit, UnitSource
 
 _ENDS = (".traj.json", ".json")
 _FORMAT = re.compile(
@@ -65,7 +64,7 @@ _NOT_DONE = "Command not executed", "Commands not executed"
 _BY_HAND = "User command:"
 
 
-class MiniSweAgentSource:
+class MiniSweAgentSource(UnitSource):
     """mini-swe-agent trajectories."""
 
     name = "mini-swe-agent"
@@ -87,13 +86,10 @@ class MiniSweAgentSource:
         """The document is always indexed whole; runs of one name are read together."""
         return unread(path, "session:" + _name(path))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """One session a file."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path, name in told_apart(files, _name):
-                yield from _read(unit.log(path, name), unit)
+        for path, name in told_apart(files, _name):
+            yield from _read(unit.log(path, name), unit)
 
 
 SOURCE = MiniSweAgentSource()

@@ -15,17 +15,16 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Session, Text, ToolCall
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from . import openhands_files as older
 from .indexing import digests, unread
 from .lines import head_of
 from .openhands_events import Conversation
 from .openhands_older import Older
 from .shapes import inside, value_of, words
-from .units import Unit
+from .units import Unit, UnitSource
 
 _STATE = "base_state.json"
 _EVENT = re.compile(r"event-(\d{5,})-([0-9a-fA-F-]{8,})\.json")
@@ -34,7 +33,7 @@ _FIRST = re.compile(r"base_state\.json|event-0{5,}-[0-9a-fA-F-]{8,}\.json|0\.jso
 _SUBAGENTS = re.compile(r".*[/\\]([^/\\]+)[/\\]subagents[/\\][^/\\]+", re.DOTALL)
 
 
-class OpenHandsSource:
+class OpenHandsSource(UnitSource):
     """Conversations of OpenHands."""
 
     name = "openhands"
@@ -87,18 +86,15 @@ class OpenHandsSource:
         except OSError:
             return 0, 0
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of each conversation, sub-agents after their callers."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path in sorted(files, key=lambda path: (_folder(path).count("subagents"), path)):
-                if not _older(path):
-                    yield from _read(path, unit)
-            for path in sorted(filter(_older, files), key=lambda p: (not older.numbered(p), p)):
-                conversation = Older(path, unit)
-                conversation.read()
-                yield from conversation.sessions()
+        for path in sorted(files, key=lambda path: (_folder(path).count("subagents"), path)):
+            if not _older(path):
+                yield from _read(path, unit)
+        for path in sorted(filter(_older, files), key=lambda p: (not older.numbered(p), p)):
+            conversation = Older(path, unit)
+            conversation.read()
+            yield from conversation.sessions()
 
 
 SOURCE = OpenHandsSource()

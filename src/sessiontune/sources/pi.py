@@ -18,7 +18,7 @@ import msgspec
 from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Part, ResultStatus, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex, ReadOptions
 from . import droid
 from .folders import homes
 from .indexing import Seen, scan
@@ -44,7 +44,7 @@ from .shapes import (
 )
 from .toolbox import tool_defs
 from .twice import Twice
-from .units import Unit
+from .units import Unit, UnitSource
 
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"(?=.*"message"\s*:\s*\{)')
@@ -95,7 +95,7 @@ def _parent(path: object) -> str:
     return found[1] if found else ""
 
 
-class PiSource:
+class PiSource(UnitSource):
     """Pi session files."""
 
     name = "pi"
@@ -121,15 +121,12 @@ class PiSource:
         """Session id, folder and times of a file from `offset` on."""
         return scan(path, offset, Known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: those that others were branched from come first."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            largest = longest_first(files) if files[1:] else ()
-            heads = {path: _head(path, options) for path, _ in largest}
-            for path in parents_first(heads) or files:
-                yield from _read(path, unit)
+        largest = longest_first(files) if files[1:] else ()
+        heads = {path: _head(path, unit.options) for path, _ in largest}
+        for path in parents_first(heads) or files:
+            yield from _read(path, unit)
 
 
 SOURCE = PiSource()

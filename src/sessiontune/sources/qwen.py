@@ -15,10 +15,9 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .claude.text import classify
 from .folders import homes
 from .gemini.messages import RAN, apart, late_results, parts_of
@@ -35,7 +34,7 @@ from .shapes import (
     usage_with_cache,
     words,
 )
-from .units import Unit
+from .units import Unit, UnitSource
 
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
 _TREE = re.compile(rb'"parentUuid"\s*:')
@@ -88,7 +87,7 @@ def _note(line: Known, seen: Seen) -> None:
     seen.time(line.timestamp)
 
 
-class QwenSource:
+class QwenSource(UnitSource):
     """Qwen Code chats."""
 
     name = "qwen"
@@ -107,18 +106,15 @@ class QwenSource:
         """Record and session ids, folders and times of a file from `offset` on."""
         return scan(path, offset, Known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit; a record in two files counts once."""
         about = {path: _meta(path) for path in files}
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for nth, path in enumerate(sorted(files, key=lambda p: _rank(p, about[p]))):
-                chat = _Chat(path, unit, f"~{nth}" if nth else "", about[path])
-                chat.read()
-                yield from chat.sessions()
-                for log in chat.sides.values():
-                    unit.calls |= log.calls
+        for nth, path in enumerate(sorted(files, key=lambda p: _rank(p, about[p]))):
+            chat = _Chat(path, unit, f"~{nth}" if nth else "", about[path])
+            chat.read()
+            yield from chat.sessions()
+            for log in chat.sides.values():
+                unit.calls |= log.calls
 
 
 SOURCE = QwenSource()

@@ -13,10 +13,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .indexing import unread
 from .linear import Linear
 from .lines import stem
@@ -33,12 +32,12 @@ from .shapes import (
     words,
     words_of,
 )
-from .units import Unit
+from .units import Unit, UnitSource
 
 _KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
 
 
-class SweAgentSource:
+class SweAgentSource(UnitSource):
     """SWE-agent trajectories."""
 
     name = "swe-agent"
@@ -56,13 +55,10 @@ class SweAgentSource:
         """The document is always indexed whole; runs of one name are read together."""
         return unread(path, "session:" + _name(path))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """One session a file."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path, name in told_apart(files, _name):
-                yield from _read(unit.log(path, name), unit)
+        for path, name in told_apart(files, _name):
+            yield from _read(unit.log(path, name), unit)
 
 
 SOURCE = SweAgentSource()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,3 +74,20 @@ class Unit:
             )
         for session in sessions_of(found, frame, log.files, self.keyed):
             yield with_tools(session, log.tools) if log.tools else session
+
+
+class UnitSource(ABC):
+    """A source that reads the files of a unit one after the other."""
+
+    name: str
+
+    @abstractmethod
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
+        """The sessions of a unit, callers before their sub-agents."""
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The linked sessions of one unit."""
+        with Unit(self.name, options, ledger, keyed) as unit:
+            yield from self.read(files, unit)

@@ -18,7 +18,7 @@ import msgspec
 from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Session
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .folders import user_folders
 from .heads import any_begins
 from .indexing import Seen, scan
@@ -27,7 +27,7 @@ from .lines import stem
 from .mending import LineFault, line_fault
 from .orders import longest_first
 from .shapes import elements, folder_of, inside, mapping, moment, objects, read_json, words
-from .units import Unit
+from .units import Unit, UnitSource
 from .vscode_turns import summaries_of, turn
 
 _DOCUMENT = re.compile(rb'\A\s*\{(?=.*"(?:responderUsername|requesterUsername)"\s*:)', re.DOTALL)
@@ -67,7 +67,7 @@ def _note(line: Known, seen: Seen) -> None:
         seen.time(moment(at))
 
 
-class VsCodeSource:
+class VsCodeSource(UnitSource):
     """Chats of VS Code."""
 
     name = "vscode"
@@ -94,13 +94,10 @@ class VsCodeSource:
         link = f"session:{stem(path)}"
         return scan(path, 0, _known, _note, (link,), names=(_folder(path),))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The chats of one unit, the longest first."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path, again in longest_first(files):
-                yield from _Chat(path, unit, again).sessions()
+        for path, again in longest_first(files):
+            yield from _Chat(path, unit, again).sessions()
 
 
 SOURCE = VsCodeSource()

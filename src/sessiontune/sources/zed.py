@@ -12,10 +12,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .databases import (
     MAGIC,
     columns,
@@ -47,14 +46,14 @@ from .shapes import (
     value_of,
     words,
 )
-from .units import Unit
+from .units import Unit, UnitSource
 
 _NEEDED = {("threads", "summary"), ("threads", "data_type"), ("threads", "data")}
 #: Fields that name what is mentioned, the first one counts.
 _NAMED = ("name", "abs_path", "path", "url", "id")
 
 
-class ZedSource:
+class ZedSource(UnitSource):
     """Threads of Zed's agent."""
 
     name = "zed"
@@ -95,17 +94,14 @@ class ZedSource:
             max(times, default=""),
         )
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The threads of one unit, parents before their sub-agents."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path, _ in longest_first(files):
-                threads: list[_Thread] = []
-                with faults_of(path, ledger), opened(path) as base:
-                    threads = sorted(_threads(base), key=lambda t: (bool(t.parent), t.line))
-                for thread in threads:
-                    yield from _session(unit, path, thread)
+        for path, _ in longest_first(files):
+            threads: list[_Thread] = []
+            with faults_of(path, unit.ledger), opened(path) as base:
+                threads = sorted(_threads(base), key=lambda t: (bool(t.parent), t.line))
+            for thread in threads:
+                yield from _session(unit, path, thread)
 
 
 SOURCE = ZedSource()

@@ -11,15 +11,14 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ...ledger import Ledger
 from ...linking import Frame
 from ...model import Session
-from ...ports import FileIndex, Keyed, ReadOptions
+from ...ports import FileIndex
 from ..folders import homes
 from ..heads import any_begins
 from ..indexing import Seen, scan
 from ..lines import BOM, size_of, stem
-from ..units import Unit
+from ..units import Unit, UnitSource
 from .chats import Chat
 from .saved import is_saved, take_saved
 
@@ -59,7 +58,7 @@ def _note(line: Known, seen: Seen) -> None:
         seen.time(at)
 
 
-class GeminiSource:
+class GeminiSource(UnitSource):
     """Gemini CLI chats."""
 
     name = "gemini"
@@ -89,14 +88,11 @@ class GeminiSource:
             return scan(path, 0, _whole, _note, links)
         return scan(path, offset, Known, _note, links)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: parents before their sub-agents; of two files of one chat the
         longer owns it."""
-        with Unit(self.name, options, ledger, keyed) as unit:
-            for path in sorted(files, key=lambda p: (_of_agent(p), -size_of(p), p)):
-                yield from _read(path, unit)
+        for path in sorted(files, key=lambda p: (_of_agent(p), -size_of(p), p)):
+            yield from _read(path, unit)
 
 
 SOURCE = GeminiSource()

@@ -12,17 +12,16 @@ from contextlib import ExitStack
 
 import msgspec
 
-from ...ledger import Ledger
 from ...linking import Frame
 from ...model import Session
-from ...ports import FileIndex, Keyed, ReadOptions
+from ...ports import FileIndex
 from ..databases import MAGIC, faults_of, journal, opened
 from ..folders import data_home
 from ..heads import any_begins
 from ..indexing import Seen, scan
 from ..lines import size_of, stem
 from ..shapes import moment
-from ..units import Unit
+from ..units import Unit, UnitSource
 from .messages import Reader
 from .store import Database, File, Message, index_database, is_database
 
@@ -46,7 +45,7 @@ def _note(line: Known, seen: Seen) -> None:
     seen.time(moment(line.created * 1000) if line.created else "")
 
 
-class GooseSource:
+class GooseSource(UnitSource):
     """Sessions of Goose."""
 
     name = "goose"
@@ -76,18 +75,16 @@ class GooseSource:
             return index_database(path)
         return scan(path, offset, Known, _note, (f"session:{stem(path)}",))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit; what several of its files hold is kept once."""
-        with Unit(self.name, options, ledger, keyed) as unit, ExitStack() as stack:
+        with ExitStack() as stack:
             stores: list[File | Database] = []
             for path in sorted(files, key=_rank):
                 if not path.endswith(".db"):
-                    stores.append(File(path, options, ledger))
+                    stores.append(File(path, unit.options, unit.ledger))
                     continue
-                with faults_of(path, ledger):
-                    stores.append(Database(path, stack.enter_context(opened(path)), ledger))
+                with faults_of(path, unit.ledger):
+                    stores.append(Database(path, stack.enter_context(opened(path)), unit.ledger))
             for name in dict.fromkeys(name for store in stores for name in store.sessions):
                 having = [store for store in stores if name in store.sessions]
                 messages = [message for store in having for message in store.messages(name)]

@@ -18,7 +18,7 @@ import msgspec
 from ...ledger import Ledger
 from ...linking import Frame, Node
 from ...model import Session
-from ...ports import FileIndex, Keyed, ReadOptions
+from ...ports import FileIndex, ReadOptions
 from ..databases import faults_of, if_readable, index_of, journal, opened, rows
 from ..folders import homes
 from ..indexing import Seen, scan
@@ -26,7 +26,7 @@ from ..linear import Linear
 from ..lines import BOM, head_of
 from ..orders import parents_first
 from ..shapes import moment, words
-from ..units import Unit
+from ..units import Unit, UnitSource
 from . import newer
 from .messages import asked_of_program, take_message
 from .store import (
@@ -68,7 +68,7 @@ def _note(found: Found, seen: Seen) -> None:
     seen.names.update(found.folders)
 
 
-class OpenCodeSource:
+class OpenCodeSource(UnitSource):
     """OpenCode sessions."""
 
     name = "opencode"
@@ -95,12 +95,10 @@ class OpenCodeSource:
             return _index_database(path)
         return scan(path, 0, _find, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: parents before their children."""
-        with Unit(self.name, options, ledger, keyed) as unit, ExitStack() as stack:
-            stores = _stores(files, options, ledger, stack)
+        with ExitStack() as stack:
+            stores = _stores(files, unit.options, unit.ledger, stack)
             about: dict[str, dict[str, Any]] = {}
             for store in stores:
                 for name, info in store.sessions.items():
