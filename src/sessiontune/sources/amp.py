@@ -126,15 +126,13 @@ def _read(log: Linear, document: dict[str, Any], name: str) -> None:
     begun = number(document.get("created"))
     twice = Twice(log)
     for message in log.listed(document, "messages"):
-        told = repr(message.get("content")) if isinstance(message, dict) else ""
-        if log.copied((name, log.place[0], told)):
+        if log.copied((name, log.place[0], repr(message.get("content")))):
             continue
-        calls = calls_in(blocks_of(inside(message, "content")))
-        ids = "messageId" in mapping(message), *calls
+        ids = "messageId" in message, *calls_in(blocks_of(message.get("content")))
         if twice.drops(message, *ids, at=inside(message, "meta", "sentAt")):
             continue
         with log.taking():
-            _take(log, mapping(message), begun if log.place[0] == 1 else 0)
+            _take(log, message, begun if log.place[0] == 1 else 0)
 
 
 def _take(log: Linear, message: dict[str, Any], begun: int) -> None:

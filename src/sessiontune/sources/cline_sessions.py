@@ -74,12 +74,11 @@ def read_session(path: str, again: str, unit: Unit) -> Iterator[Session]:
     name = session_of(path) if agent else words(document.get("sessionId")) or stem
     log.session_id = (f"{name}/{stem}" if agent else name) + again
     for message in log.listed(document, "messages"):
-        held = mapping(message)
-        own = words(held.get("id"))
-        if log.copied((own, digest_of(held.get("content"))) if own else ""):
+        own = words(message.get("id"))
+        if log.copied((own, digest_of(message.get("content"))) if own else ""):
             continue
         with log.taking():
-            _take(log, held, own, agent)
+            _take(log, message, own, agent)
     if told.get("status") in _STOPPED:
         log.interrupted()
     task = next((p.text for n in log.nodes[:1] for p in n.parts if isinstance(p, Text)), "")

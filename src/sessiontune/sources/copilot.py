@@ -21,7 +21,7 @@ from .copilot_senders import agent_of, sender
 from .folders import homes
 from .indexing import Seen, scan
 from .linear import Linear
-from .lines import stem
+from .lines import first_lines, stem
 from .orders import longest_first
 from .pictures import picture
 from .shapes import (
@@ -81,7 +81,7 @@ class CopilotSource(UnitSource):
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether one of the first lines is an event of this agent."""
         return path.endswith(".jsonl") and any(
-            _EVENT.search(raw) and _DATA.search(raw) for raw in head.split(b"\n")[:200]
+            _EVENT.search(raw) and _DATA.search(raw) for raw in first_lines(head)
         )
 
     def index(self, path: str, offset: int = 0) -> FileIndex:

@@ -19,10 +19,9 @@ from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex, ReadOptions
-from .heads import any_begins
 from .indexing import Seen, scan
 from .linear import Linear
-from .lines import stem
+from .lines import any_begins, stem
 from .orders import parents_first
 from .pictures import picture_in
 from .shapes import (

@@ -17,10 +17,9 @@ import msgspec
 from ..linking import Frame, Node
 from ..model import Session
 from ..ports import FileIndex
-from .heads import any_begins
 from .indexing import Seen, scan
 from .kimi_records import Agent
-from .lines import size_of
+from .lines import any_begins, size_of
 from .shapes import digest_of, mapping, moment, number, read_json, words
 from .twice import Twice
 from .units import Unit, UnitSource

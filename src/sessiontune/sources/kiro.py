@@ -22,12 +22,11 @@ from ..ports import FileIndex
 from . import kiro_database
 from .databases import journal
 from .folders import data_home, homes
-from .heads import any_begins
 from .indexing import Seen, scan
 from .kiro_agents import Starts, folder, sub_name
 from .kiro_engine import EngineLog, first_name, is_engine, linked
 from .kiro_log import Log, moment_of
-from .lines import head_of, stem
+from .lines import any_begins, head_of, stem
 from .orders import depths
 from .shapes import elements, mapping, read_json, utc, words
 from .units import Unit, UnitSource

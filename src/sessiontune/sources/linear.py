@@ -90,8 +90,8 @@ class Linear:
         self.ledger.fault(line_fault(value, self.path, 1, pieces[-1]))
         return saved(raw) if value.reason == "bad_json" else None
 
-    def listed(self, document: dict[str, Any], name: str) -> Iterator[Any]:
-        """The parts of a document, numbered from 1: the elements of a list in it. Something else
+    def listed(self, document: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+        """The parts of a document, numbered from 1: the objects of a list in it. Something else
         there is dropped."""
         found = document.get(name)
         if not isinstance(found, list):
@@ -100,7 +100,10 @@ class Linear:
             return
         for number, one in enumerate(found, 1):
             self.part(number)
-            yield one
+            if isinstance(one, dict):
+                yield one
+            else:
+                self.drop("no_message")
 
     def at(self, file: int, files: tuple[str, ...], place: tuple[int, int]) -> None:
         """Continue with a record of `files[file]`, for a log in several files."""

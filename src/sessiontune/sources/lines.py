@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,10 @@ from ..ports import ReadOptions
 CHUNK = 1 << 20
 BOM = b"\xef\xbb\xbf"
 PACKED = ".zst"
+#: Most lines that are looked at.
+_MOST_FIRST = 200
+#: What may stand around a line that was damaged: a mark of the encoding, zeros of a crash, blanks.
+_AROUND = b"\xef\xbb\xbf\0 \t\r"
 
 
 def open_log(path: str) -> FileIO:
@@ -44,6 +49,21 @@ def head_of(path: str, most: int = 1 << 16) -> bytes:
             return log.read(most) or b""
     except OSError:
         return b""
+
+
+def first_lines(head: bytes) -> Iterator[bytes]:
+    """The first lines of a file that begins with `head`, without what may stand around them; no
+    empty ones."""
+    for raw in head.split(b"\n", _MOST_FIRST)[:_MOST_FIRST]:
+        line = raw.strip(_AROUND)
+        if line:
+            yield line
+
+
+def any_begins(record: re.Pattern[bytes], head: bytes) -> bool:
+    """Whether one of the first lines begins like such a record. A pattern is matched against whole
+    lines, never within the texts of a record."""
+    return any(record.match(line) for line in first_lines(head))
 
 
 def open_packed(path: str) -> Any:

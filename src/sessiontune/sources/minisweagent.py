@@ -111,10 +111,7 @@ def _read(log: Linear, unit: Unit) -> Iterator[Session]:
     run = _Run(log, words(inside(document, "info", "config", "model", "model_name")))
     for item in log.listed(document, "messages"):
         with log.taking():
-            if isinstance(item, dict):
-                run.take(item)
-            else:
-                log.drop("no_message")
+            run.take(item)
     instance = _instance(log.path)
     cwd = words(inside(document, "info", "config", "environment", "cwd"))
     project = instance.rpartition("-")[0] if "__" in instance else folder_name(cwd)

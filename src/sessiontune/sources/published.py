@@ -36,9 +36,8 @@ from ..model import (
     Usage,
 )
 from ..ports import FileIndex, Keyed, ReadOptions
-from .heads import first_lines
 from .indexing import Seen, scan
-from .lines import read_lines, size_of
+from .lines import first_lines, read_lines, size_of
 from .mending import LineFault, line_fault, values
 from .shapes import safe_name, unwrapped, utc
 

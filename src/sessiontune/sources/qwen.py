@@ -23,7 +23,7 @@ from .folders import homes
 from .gemini.messages import RAN, apart, late_results, parts_of
 from .indexing import Seen, scan
 from .linear import Linear
-from .lines import size_of, stem
+from .lines import first_lines, size_of, stem
 from .shapes import (
     inside,
     mapping,
@@ -99,7 +99,7 @@ class QwenSource(UnitSource):
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether one of the first lines is a record of this agent."""
         return path.endswith(".jsonl") and any(
-            _RECORD.search(raw) and _TREE.search(raw) for raw in head.split(b"\n")[:200]
+            _RECORD.search(raw) and _TREE.search(raw) for raw in first_lines(head)
         )
 
     def index(self, path: str, offset: int = 0) -> FileIndex:

@@ -76,11 +76,7 @@ def _read(log: Linear, unit: Unit) -> Iterator[Session]:
         return
     model = _model(document.get("replay_config"))
     waiting: list[str] = []  # calls of the last answer without an observation so far
-    for number, item in enumerate(elements(document.get("history")), 1):
-        log.part(number)
-        if not isinstance(item, dict):
-            log.drop("no_message")
-            continue
+    for item in log.listed(document, "history"):
         with log.taking():
             waiting = _take(log, item, model, waiting)
     instance = stem(log.path)

@@ -20,10 +20,9 @@ from ..linking import Frame
 from ..model import Session
 from ..ports import FileIndex
 from .folders import user_folders
-from .heads import any_begins
 from .indexing import Seen, scan
 from .linear import Linear
-from .lines import stem
+from .lines import any_begins, stem
 from .mending import LineFault, line_fault
 from .orders import longest_first
 from .shapes import elements, folder_of, inside, mapping, moment, objects, read_json, words

@@ -16,9 +16,8 @@ from ...linking import Frame, Node, families, segments, sessions_of, threads, un
 from ...model import Drop, Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..folders import homes
-from ..heads import first_lines
 from ..indexing import Seen, scan
-from ..lines import PACKED, gc_paused, open_packed, read_lines, size_of
+from ..lines import PACKED, first_lines, gc_paused, open_packed, read_lines, size_of, stem
 from ..printed import STREAMS
 from ..shapes import folder_name
 from .older import document_lines, is_document
@@ -176,8 +175,7 @@ SOURCE = CodexSource()
 
 
 def _stem(path: str) -> str:
-    name = os.path.basename(path).removesuffix(PACKED)
-    return os.path.splitext(name)[0]
+    return stem(path.removesuffix(PACKED))
 
 
 def _unpacked(path: str) -> bytes:
@@ -273,8 +271,8 @@ def _sessions(
     for agent, call in rollout.agents.items():
         if call in rollout.calls:
             unit.calls[agent], unit.started[agent] = call, rollout.calls[call]
-    stem = _stem(path)
-    session_id = facts.session_id or stem
+    name = _stem(path)
+    session_id = facts.session_id or name
     agent_id = session_id if facts.is_agent() else None
     caller = unit.started.get(session_id) if agent_id else None
     frame = Frame(
@@ -291,7 +289,7 @@ def _sessions(
         entrypoint=facts.originator or facts.entrypoint,
     )
     for found in families(threads(segments(nodes, set()))):
-        own = "" if facts.session_id else stem
+        own = "" if facts.session_id else name
         salt = unit.salts.setdefault(found[0].root, own)  # a piece of another file has its lineage
         for session in sessions_of(found, frame, (path,), keyed, salt):
             yield msgspec.structs.replace(session, tools=facts.tools) if facts.tools else session
@@ -301,15 +299,11 @@ def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[
     """Ids of a rollout: its thread's, its parent's or the forked one, the piece that it continues;
     "" for none."""
     scratch = Ledger()
-    if printed:
+    if printed or path.endswith(".json"):
         rollout = Rollout(0, path, options, scratch)
-        for _, told in itertools.islice(stream_lines(path, options, scratch), 20):
+        lines = (stream_lines if printed else document_lines)(path, options, scratch)
+        for _, told in itertools.islice(lines, 20 if printed else 1):
             rollout.take_raw(told)
-        return rollout.facts.session_id, "", ""
-    if path.endswith(".json"):
-        rollout = Rollout(0, path, options, scratch)
-        for _, head in itertools.islice(document_lines(path, options, scratch), 1):
-            rollout.take_raw(head)
         return rollout.facts.session_id, "", ""
     for _, raw in read_lines(path, options, scratch):  # the first line, except in damaged files
         if b'"session_meta"' in bytes(raw):

@@ -73,10 +73,7 @@ class Chat:
         """Read a document."""
         self.head(whole)
         for message in self.log.listed(whole, "messages"):
-            if isinstance(message, dict):
-                self._take(Writing(self.log.place, message), words(message.get("id")))
-            else:
-                self.log.drop("no_message")
+            self._take(Writing(self.log.place, message), words(message.get("id")))
 
     def head(self, record: dict[str, Any]) -> None:
         """Take down what a header says."""

@@ -15,9 +15,8 @@ from ...linking import Frame
 from ...model import Session
 from ...ports import FileIndex
 from ..folders import homes
-from ..heads import any_begins
 from ..indexing import Seen, scan
-from ..lines import BOM, size_of, stem
+from ..lines import BOM, any_begins, size_of, stem
 from ..units import Unit, UnitSource
 from .chats import Chat
 from .saved import is_saved, take_saved

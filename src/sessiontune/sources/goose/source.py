@@ -17,9 +17,8 @@ from ...model import Session
 from ...ports import FileIndex
 from ..databases import MAGIC, faults_of, journal, opened
 from ..folders import data_home
-from ..heads import any_begins
 from ..indexing import Seen, scan
-from ..lines import size_of, stem
+from ..lines import any_begins, size_of, stem
 from ..shapes import moment
 from ..units import Unit, UnitSource
 from .messages import Reader
