@@ -232,6 +232,25 @@ def test_calls_that_are_no_objects(tmp_path: Path, odd: Any) -> None:
     assert reading.ledger.drops["read/invalid_call"] == 1
 
 
+def test_a_call_that_stands_twice_in_a_record(tmp_path: Path) -> None:
+    """A record is used or left out, whatever is in it twice."""
+    call = {"id": "c1", "name": "ls", "args": {}, "status": "success"}
+    answer = {"id": "2", "type": "gemini", "content": "", "toolCalls": [call, call]}
+    rows = [test_gemini.HEADER, test_gemini.user("1", "go"), answer]
+    run("gemini", write(tmp_path, "session-1.jsonl", rows))
+    calls = [{"id": "c1", "function": {"name": "open", "arguments": "{}"}}]
+    asked = {"role": "assistant", "content": "I open it.", "tool_calls": calls}
+    history = [asked, {"role": "tool", "content": "line 1", "tool_call_ids": ["c1", "c1"]}]
+    (tmp_path / "a.traj").write_text(json.dumps({"history": history}))
+    run("swe-agent", tmp_path / "a.traj")
+    world = test_opencode.World()
+    world.session("ses_1")
+    ran = test_opencode.tool("c1", "bash", output="a")
+    world.message("ses_1", "assistant", ran, ran)
+    (path,) = world.database(tmp_path)
+    assert read("opencode", tmp_path, [path]).unbalanced() == {}
+
+
 def test_a_result_of_no_call_is_not_what_a_person_said(tmp_path: Path) -> None:
     result = {"type": "tool_result", "tool_use_id": None, "content": "a.py"}
     reading = test_cline.whole(

@@ -90,8 +90,10 @@ def _take(log: Linear, item: dict[str, Any], model: str, waiting: list[str]) -> 
         return _answer(log, item, text, model)
     if role in ("tool", "user") and waiting:
         calls = [c for c in elements(item.get("tool_call_ids")) if isinstance(c, str)]
+        counted, used = dict(log.counts), False
         for call in calls or waiting[:1]:
-            log.result(call, text, "ok")
+            used = log.result(call, text, "ok") or used
+        log.once(counted, used, "result_without_call")
         return [call for call in waiting if call not in calls] if calls else waiting[1:]
     if role == "tool":
         log.drop("result_without_call")

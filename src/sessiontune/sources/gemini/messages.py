@@ -159,11 +159,13 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
         if words(call.get("agentId")):
             log.started[words(call["agentId"])] = (call_id, node)
         told.append((call_id, call))
+    counts = dict(log.counts)
     for call_id, call in told:
         if "result" in call or call.get("status") in ("success", "error", "cancelled"):
             text, images = output_of(call)
             status = _STATUS.get(words(call.get("status")), "ok")
             log.result(call_id, text, status, call.get("timestamp"), images)
+    log.counts = counts  # the record has a place
     tokens = message.get("tokens")
     if isinstance(tokens, dict):
         log.usage(usage_with_cache(*map(tokens.get, ("input", "output", "cached"))))

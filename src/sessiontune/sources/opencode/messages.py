@@ -132,15 +132,17 @@ def _answer(
     for part in calls:
         given = inside(part, "state", "input")
         log.call(node, words(part["callID"]), words(part.get("tool")), given)
+    counts = dict(log.counts)
     for part in calls:
         _result(log, node, part)
+    log.counts = counts  # the record has a place
     if aborted and "interrupted" not in node.flags:
         node.flags.append("interrupted")
     tokens = info.get("tokens")
     if isinstance(tokens, dict):
         cache = mapping(tokens.get("cache"))
-        counts = (tokens.get("input"), tokens.get("output"), cache.get("read"), cache.get("write"))
-        log.usage(Usage(*map(number, counts)))
+        used = (tokens.get("input"), tokens.get("output"), cache.get("read"), cache.get("write"))
+        log.usage(Usage(*map(number, used)))
 
 
 def _said(parts: list[dict[str, Any]]) -> tuple[list[Part], str]:
