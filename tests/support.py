@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from sessiontune import registry
@@ -36,6 +38,26 @@ def growth(prepare: Callable[[int], Callable[[], object]], count: int) -> float:
             run()
             taken.append(time.process_time() - begun)
     return min(times[8 * count]) / max(min(times[count]), 0.001)
+
+
+def steps(run: Callable[[], object]) -> int:
+    """How many instructions of Python are carried out: a measure of the work that no load of the
+    machine changes."""
+    done = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal done
+        frame.f_trace_opcodes = True
+        done += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return done
 
 
 #: word used in `expected.json` -> spellings of a reason that mean the same.

@@ -215,7 +215,12 @@ def test_an_agent_of_a_workflow_hangs_below_the_call_that_ran_it(tmp_path: Path)
     assert (agent.agent_id, agent.agent_type) == ("a9", "workflow-subagent")
 
 
-@pytest.mark.parametrize("told", [b"", b"{", b"[]", b'{"agentType": "\xff"}', b'{"agentType": 3}'])
+DEEP = b'{"x": %s}' % (b"[" * 20_000 + b"]" * 20_000)
+
+
+@pytest.mark.parametrize(
+    "told", [b"", b"{", b"[]", b'{"agentType": "\xff"}', b'{"agentType": 3}', DEEP], ids=len
+)
 def test_a_damaged_file_beside_an_agents_log_says_nothing(tmp_path: Path, told: bytes) -> None:
     side = {"isSidechain": True, "agentId": "a9"}
     rows = [user("k1", None, "Batch a.", **side), answer("k2", "k1", "m9", text("Swept."), **side)]

@@ -174,8 +174,9 @@ def test_only_what_newer_screens_showed(tmp_path: Path) -> None:
     assert reading.ledger.drops["read/event:item_completed"] == 1
 
 
-def test_a_drawn_picture_is_a_digest(tmp_path: Path) -> None:
-    drawn = {"type": "image_generation_call", "id": "ig_1", "status": "completed"}
+@pytest.mark.parametrize("odd", [{}, {"role": 3}, {"cwd": []}], ids=str)
+def test_a_drawn_picture_is_a_digest(tmp_path: Path, odd: dict[str, Any]) -> None:
+    drawn = {"type": "image_generation_call", "id": "ig_1", "status": "completed", **odd}
     drawn |= {"revised_prompt": "a cat", "result": PNG}
     sound = {"type": "input_audio", "audio_url": "data:audio/wav;base64,UklGRgAA"}
     hidden = {"type": "encrypted_content", "encrypted_content": "gAAA"}

@@ -22,7 +22,11 @@ from tests.sources import (
     test_vscode,
 )
 from tests.sources.test_other_agents import pi, run, shape, text, write
-from tests.support import Reading, read
+from tests.support import Reading, keyed, read
+
+from sessiontune import registry
+from sessiontune.ledger import Ledger
+from sessiontune.ports import ReadOptions
 
 
 def told(reading: Reading) -> list[str]:
@@ -147,6 +151,24 @@ def test_a_document_without_its_list(tmp_path: Path, source: str) -> None:
     assert reading.ledger.drops == {"read/no_message": 1}
 
 
+@pytest.mark.parametrize("source", DOCUMENTS)
+def test_a_document_with_a_line_over_the_limit_is_named(tmp_path: Path, source: str) -> None:
+    name, _, document = DOCUMENTS[source]
+    raw = json.dumps(document, indent=2).replace("word 3", "word 3" + "!" * 4000)
+    (tmp_path / name).write_text(raw)
+    files = [str(tmp_path / name)]
+    reading = read(source, tmp_path, files, ReadOptions(max_line=3000))
+    assert (faults(reading), reading.unbalanced()) == (["line_too_long"], {})
+    assert told(reading) == ["word 0", "word 1", "word 2"]
+
+
+@pytest.mark.parametrize("source", DOCUMENTS)
+def test_a_document_that_vanished_is_named(tmp_path: Path, source: str) -> None:
+    path, ledger = str(tmp_path / DOCUMENTS[source][0]), Ledger()
+    assert list(registry.source(source).sessions((path,), ReadOptions(), ledger, keyed)) == []
+    assert [(fault.reason, fault.file) for fault in ledger.faults] == [("unreadable_file", path)]
+
+
 def test_an_array_of_messages_that_is_damaged(tmp_path: Path) -> None:
     task = [test_cline.said("user", f"<task>word {at}</task>") for at in range(5)]
     raw = json.dumps(task).encode()
@@ -208,6 +230,25 @@ def test_calls_that_are_no_objects(tmp_path: Path, odd: Any) -> None:
     assert told(reading) == ["look", "I look."]
     assert reading.ledger.repairs == {"unknown_part": 1}
     assert reading.ledger.drops["read/invalid_call"] == 1
+
+
+def test_a_call_that_stands_twice_in_a_record(tmp_path: Path) -> None:
+    """A record is used or left out, whatever is in it twice."""
+    call = {"id": "c1", "name": "ls", "args": {}, "status": "success"}
+    answer = {"id": "2", "type": "gemini", "content": "", "toolCalls": [call, call]}
+    rows = [test_gemini.HEADER, test_gemini.user("1", "go"), answer]
+    run("gemini", write(tmp_path, "session-1.jsonl", rows))
+    calls = [{"id": "c1", "function": {"name": "open", "arguments": "{}"}}]
+    asked = {"role": "assistant", "content": "I open it.", "tool_calls": calls}
+    history = [asked, {"role": "tool", "content": "line 1", "tool_call_ids": ["c1", "c1"]}]
+    (tmp_path / "a.traj").write_text(json.dumps({"history": history}))
+    run("swe-agent", tmp_path / "a.traj")
+    world = test_opencode.World()
+    world.session("ses_1")
+    ran = test_opencode.tool("c1", "bash", output="a")
+    world.message("ses_1", "assistant", ran, ran)
+    (path,) = world.database(tmp_path)
+    assert read("opencode", tmp_path, [path]).unbalanced() == {}
 
 
 def test_a_result_of_no_call_is_not_what_a_person_said(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.support import growth, read
 
 from sessiontune import registry
 from sessiontune.model import Image, Thinking
-from sessiontune.sources.linear import depths
+from sessiontune.sources.orders import depths
 
 AT = 1786912345
 NAME = "11111111-2222-3333-4444-555555555555"

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from sessiontune.ledger import Ledger
 from sessiontune.ports import ReadOptions
 from sessiontune.sources import lines
-from sessiontune.sources.lines import LineFault, mend, read_lines, utc, values
+from sessiontune.sources.lines import read_lines
+from sessiontune.sources.mending import LineFault, mend, values
+from sessiontune.sources.shapes import safe_name, utc
 
 
 def _read(path: Path, max_line: int = 1 << 20) -> tuple[list[tuple[int, bytes]], Ledger]:
@@ -195,4 +197,4 @@ def test_times_become_utc() -> None:
     ],
 )
 def test_a_reason_holds_no_word_of_a_log_that_may_be_a_secret(name: str, shown: str) -> None:
-    assert lines.safe_name(name) == shown
+    assert safe_name(name) == shown

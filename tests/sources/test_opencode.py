@@ -370,6 +370,16 @@ def test_a_database_that_version_2_took_over(tmp_path: Path) -> None:
     assert reading.unbalanced() == {}
 
 
+def test_an_odd_time_in_one_of_two_tables(tmp_path: Path) -> None:
+    (path,) = small().database(tmp_path)
+    _newer(path, ("ses_n", "user", 1_765_233_665_001, {"text": "new"}))
+    base = sqlite3.connect(path)
+    base.execute("UPDATE message SET time_created = 'x' WHERE rowid = 1")
+    base.commit()
+    base.close()
+    assert registry.source("opencode").index(path).last == "2025-12-08T22:41:05.001Z"
+
+
 def test_messages_of_the_coming_version_are_counted(tmp_path: Path) -> None:
     files = small().database(tmp_path)
     told = plain(whole(tmp_path, files))

@@ -292,6 +292,16 @@ def test_a_broken_off_trajectory(tmp_path: Path) -> None:
     assert [fault.line for fault in reading.ledger.faults] == [11]
 
 
+@pytest.mark.parametrize("odd", [None, "x", 3, [], [{}]], ids=str)
+def test_a_trajectory_with_something_that_is_no_event(tmp_path: Path, odd: Any) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps([*MAIN[:5], odd, *MAIN[5:]]))
+    reading = read("openhands", tmp_path, [str(path)])
+    assert reading.unbalanced() == {}
+    assert shape(reading) == [TOLD]
+    assert reading.ledger.drops["read/no_message"] == 1
+
+
 @pytest.mark.parametrize("odd", ODD, ids=str)
 def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
     rows = [*MAIN[2:9], act("delegate", agent="B", inputs={}), seen("delegate", "", 9, outputs={})]

@@ -12,7 +12,7 @@ from tests.support import LOGS, Reading, growth, read
 
 from sessiontune.model import Session
 from sessiontune.sources.codex.source import _parents_first
-from sessiontune.sources.linear import parents_first
+from sessiontune.sources.orders import parents_first
 
 THREAD = "019a0000-0000-7000-8000-000000000001"
 

@@ -5,7 +5,7 @@ A source turns its records into `Node`s; `threads` finds forks, resumed copies a
 """
 
 from .sessions import Frame, epochs, fork_from, sessions_of, unlink
-from .threads import Node, Place, Thread, placed, segments, threads
+from .threads import Node, Place, Thread, families, placed, segments, threads
 
 __all__ = [
     "Frame",
@@ -13,6 +13,7 @@ __all__ = [
     "Place",
     "Thread",
     "epochs",
+    "families",
     "fork_from",
     "placed",
     "segments",

@@ -74,8 +74,7 @@ def fork_from(node: Node | None, after_call: bool = False) -> ForkPoint | None:
 def _before(node: Node) -> Node | None:
     if node.thread is None:
         return node.up
-    at = node.thread.nodes.index(node)
-    return node.thread.nodes[at - 1] if at else node.thread.fork
+    return node.thread.nodes[node.nth - 1] if node.nth else node.thread.fork
 
 
 def node_messages(node: Node, files: dict[int, int]) -> list[Message]:
@@ -139,8 +138,8 @@ def _in_call_order(node: Node) -> tuple[Part, ...]:
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of `Session` that all sessions of one conversation share."""
 
-    source: str
     session_id: str
+    source: str = ""
     agent_id: str | None = None
     agent_type: str = ""
     parent_session: str | None = None

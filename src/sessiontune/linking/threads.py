@@ -31,6 +31,7 @@ class Node(msgspec.Struct, gc=False):
     parent      record id of what came before, according to the log; `up` the node found for it
     side        "" for the main thread, else the sub-agent it belongs to
     results     call id -> result; `result_places` the records they came from
+    nth         its place in its thread
     calls_up    the results answer calls of `up` (they are in another file than the call)
     """
 
@@ -55,6 +56,7 @@ class Node(msgspec.Struct, gc=False):
     calls_up: bool = False
     up: Node | None = None
     thread: Thread | None = None
+    nth: int = 0
     kids: tuple[Node, ...] = ()
     key: str = ""
     epoch: int = 0
@@ -131,6 +133,14 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
     return found
 
 
+def families(found: Iterable[Thread]) -> list[list[Thread]]:
+    """Threads by lineage, in order."""
+    by_root: dict[str, list[Thread]] = {}
+    for thread in found:
+        by_root.setdefault(thread.root, []).append(thread)
+    return list(by_root.values())
+
+
 def _place(
     segment: list[Node], found: list[Thread], replied: set[int], ours: set[int]
 ) -> list[Node]:
@@ -161,7 +171,7 @@ def _place(
         elif node.kind == "prompt" and node.parent and node.parts and home.nodes:
             # Its parent was never written: it continues what is above it.
             _hang(node, home.nodes[-1], replied)
-        node.thread = home
+        node.thread, node.nth = home, len(home.nodes)
         home.nodes.append(node)
         current = home
     return []

@@ -14,14 +14,14 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .indexing import Seen, scan
 from .linear import Linear
 from .lines import read_lines
-from .shapes import Twice
+from .twice import Twice
+from .units import Unit, UnitSource
 
 _START = re.compile(rb"(?m)^# aider chat started at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _TIME = re.compile(r"# aider chat started at (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)")
@@ -36,7 +36,7 @@ class Block(msgspec.Struct):
     lines: list[str]
 
 
-class AiderSource:
+class AiderSource(UnitSource):
     """Aider chat histories."""
 
     name = "aider"
@@ -53,15 +53,12 @@ class AiderSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Times of the chats of a file from `offset` on; it has no links to other files."""
-        return scan(path, offset, (), "", _decode, _note)
+        return scan(path, offset, _decode, _note, prefix="")
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """One session for each chat."""
         for path in sorted(files):
-            log = Linear(path, options, ledger)
-            yield from _read(log, keyed)
+            yield from _read(unit.log(path), unit)
 
 
 SOURCE = AiderSource()
@@ -105,7 +102,7 @@ def _kind(text: str, before: Block | None) -> str:
     return "answer"
 
 
-def _read(log: Linear, keyed: Keyed) -> Iterator[Session]:
+def _read(log: Linear, unit: Unit) -> Iterator[Session]:
     started, model = "", ""
     folder = os.path.basename(os.path.dirname(os.path.abspath(log.path)))
     twice = Twice(log)
@@ -113,7 +110,7 @@ def _read(log: Linear, keyed: Keyed) -> Iterator[Session]:
         log.part(block.line)
         again = twice.drops(block.lines, block.lines[0] if block.kind == "start" else "")
         if block.kind == "start":
-            yield from _chat(log, folder, keyed)
+            yield from _chat(log, folder, unit)
             found = _TIME.match(block.lines[0])
             started, model = (f"{found[1]}T{found[2]}" if found else ""), ""
             log.session_id = f"aider:{folder}:{started}"
@@ -137,7 +134,7 @@ def _read(log: Linear, keyed: Keyed) -> Iterator[Session]:
                 log.answer(started, model).parts.append(Text(text))
             else:
                 log.drop("empty")
-    yield from _chat(log, folder, keyed)
+    yield from _chat(log, folder, unit)
 
 
 def _prompt(log: Linear, block: Block, started: str) -> None:
@@ -150,6 +147,6 @@ def _prompt(log: Linear, block: Block, started: str) -> None:
         log.node("prompt", [Text(text)], started)
 
 
-def _chat(log: Linear, folder: str, keyed: Keyed) -> Iterator[Session]:
-    frame = Frame(source="aider", session_id=log.session_id or f"aider:{folder}", project=folder)
-    yield from log.sessions(frame, keyed)
+def _chat(log: Linear, folder: str, unit: Unit) -> Iterator[Session]:
+    frame = Frame(session_id=log.session_id or f"aider:{folder}", project=folder)
+    yield from unit.sessions(log, frame)

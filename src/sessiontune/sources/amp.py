@@ -14,26 +14,34 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Image, Part, ResultStatus, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..model import Part, ResultStatus, Session, Text
+from ..ports import FileIndex
+from .folders import data_home
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, moment, number, words
-from .lines import safe_name, size_of, stem
-from .pictures import picture
+from .linear import Linear
+from .lines import stem
+from .orders import longest_first
+from .pictures import picture_in
 from .shapes import (
-    Twice,
     answered,
+    as_json,
     blocks_of,
     calls_in,
     folder_of,
     inside,
+    joined,
     mapping,
+    moment,
+    number,
     objects,
-    take_answer,
+    ran,
+    safe_name,
     usage_of,
+    words,
 )
+from .twice import Twice
+from .units import Unit, UnitSource
 
 _DOCUMENT = re.compile(
     rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}").*"messages"\s*:\s*\[', re.DOTALL
@@ -73,7 +81,7 @@ def _note(line: Known, seen: Seen) -> None:
         seen.time(moment(at))
 
 
-class AmpSource:
+class AmpSource(UnitSource):
     """Threads of Amp."""
 
     name = "amp"
@@ -81,8 +89,7 @@ class AmpSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its threads."""
-        base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
-        return [os.path.join(base, "amp", "threads")]
+        return [os.path.join(data_home(env, home), "amp", "threads")]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file begins as a thread."""
@@ -90,30 +97,21 @@ class AmpSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Id, folder and times of a thread; a document is always indexed whole."""
-        return scan(path, 0, (), "session:", _known, _note)
+        return scan(path, 0, _known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The session of each thread; a message that a longer copy holds counts once."""
-        seen: set[tuple[str, int, str]] = set()
-        for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
-            log = Linear(path, options, ledger)
+        for path, again in longest_first(files):
+            log = unit.log(path)
             document = log.document()
             if document is None:
                 continue
             name = words(document.get("id")) or stem(path)
-            log.session_id = f"{name}~{nth}" if nth else name
-            _read(log, document, name, seen)
-            cwd = _folder(document)
-            frame = Frame(
-                source="amp",
-                session_id=name,
-                project=folder_name(cwd),
-                cwd=cwd,
-                title=words(document.get("title"))[:200],
-            )
-            yield from log.sessions(frame, keyed)
+            log.session_id = name + again
+            _read(log, document, name)
+            title = words(document.get("title"))[:200]
+            frame = Frame(session_id=name, cwd=_folder(document), title=title)
+            yield from unit.sessions(log, frame)
 
 
 SOURCE = AmpSource()
@@ -124,24 +122,17 @@ def _folder(document: dict[str, Any]) -> str:
     return folder_of(trees[0].get("uri")) if trees else ""
 
 
-def _read(
-    log: Linear, document: dict[str, Any], name: str, seen: set[tuple[str, int, str]]
-) -> None:
+def _read(log: Linear, document: dict[str, Any], name: str) -> None:
     begun = number(document.get("created"))
     twice = Twice(log)
     for message in log.listed(document, "messages"):
-        told = repr(message.get("content")) if isinstance(message, dict) else ""
-        key = (name, log.place[0], told)
-        if key in seen:
-            log.drop("resumed_copy", "link")
+        if log.copied((name, log.place[0], repr(message.get("content")))):
             continue
-        seen.add(key)
-        calls = calls_in(blocks_of(inside(message, "content")))
-        ids = "messageId" in mapping(message), *calls
+        ids = "messageId" in message, *calls_in(blocks_of(message.get("content")))
         if twice.drops(message, *ids, at=inside(message, "meta", "sentAt")):
             continue
-        with log.faults():
-            _take(log, mapping(message), begun if log.place[0] == 1 else 0)
+        with log.taking():
+            _take(log, message, begun if log.place[0] == 1 else 0)
 
 
 def _take(log: Linear, message: dict[str, Any], begun: int) -> None:
@@ -163,7 +154,7 @@ def _user(log: Linear, blocks: list[dict[str, Any]], at: int) -> None:
     counted, used, reason = dict(log.counts), False, "empty"
     for nth, block in enumerate(blocks):
         kind, text = words(block.get("type")), words(block.get("text"))
-        image = _image(block)
+        image = picture_in(block) if kind == "image" else None
         if kind == "tool_result":
             used = _result(log, block, at) or used
         elif kind == "text" and text.strip():
@@ -177,9 +168,9 @@ def _user(log: Linear, blocks: list[dict[str, Any]], at: int) -> None:
                 log.node("summary", [Text(summary)], at, f"{log.place[0]}^{nth}")
                 used = True
         elif kind == "manual_bash_invocation":
-            ran = _ran(block)
-            if ran and block.get("hidden") is not True:
-                log.node("context", [Text(ran)], at, f"{log.place[0]}^{nth}")
+            told = _ran(block)
+            if told and block.get("hidden") is not True:
+                log.node("context", [Text(told)], at, f"{log.place[0]}^{nth}")
                 used = True
             reason = "shell_mode"
         elif kind != "text":
@@ -196,7 +187,7 @@ def _ran(block: dict[str, Any]) -> str:
     given = mapping(block.get("args"))
     command = words(given.get("cmd")) or words(given.get("command"))
     printed = _output(inside(block, "toolRun", "result"))
-    return "\n".join(filter(None, (f"! {command}" if command else "", printed.strip("\n"))))
+    return ran(command, printed) if command else printed.strip("\n")
 
 
 def _output(result: Any) -> str:
@@ -207,9 +198,9 @@ def _output(result: Any) -> str:
         said = next((result[f] for f in _SAID if isinstance(result.get(f), str)), None)
         if said is not None:
             return str(said)
-    if isinstance(result, list) and (texts := [words(b.get("text")) for b in objects(result)]):
-        return "\n".join(filter(None, texts))
-    return "" if result is None else msgspec.json.encode(result).decode()
+    if isinstance(result, list) and (listed := objects(result)):
+        return joined(*(words(block.get("text")) for block in listed))
+    return "" if result is None else as_json(result)
 
 
 def _result(log: Linear, block: dict[str, Any], at: int) -> bool:
@@ -227,21 +218,14 @@ def _result(log: Linear, block: dict[str, Any], at: int) -> bool:
     return log.result(words(block.get("toolUseID")), text, status, at)
 
 
-def _image(block: dict[str, Any]) -> Image | None:
-    source = block.get("source")
-    if block.get("type") != "image" or not isinstance(source, dict):
-        return None
-    return picture(source.get("data"), source.get("mediaType") or source.get("media_type"))
-
-
 def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], at: int) -> None:
     parts, calls, reason = answered(blocks)
     state, used = inside(message, "state", "type"), mapping(message.get("usage"))
     if state == "error" and not (parts or calls):
         reason = "api_error"
-    taken = take_answer(log, (parts, calls, reason), at, words(used.get("model")))
+    node = log.told_answer(parts, calls, at, words(used.get("model")), reason=reason)
     names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-    if taken and used:
+    if node is not None and used:
         log.usage(usage_of(used, *names))
     if state == "cancelled":
         log.interrupted()

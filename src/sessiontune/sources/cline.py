@@ -17,19 +17,35 @@ from typing import Any
 import msgspec
 import orjson
 
-from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Image, Part, Session, Text, Thinking
-from ..ports import FileIndex, Keyed, ReadOptions
-from .cline_sessions import END, Told, about, is_agent, is_session, read_session, session_of
+from ..model import Image, Part, Session, Text
+from ..ports import FileIndex
+from .cline_sessions import END, about, is_agent, is_session, read_session, session_of
 from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
-from .editors import user_folders
+from .folders import user_folders
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, moment, words
-from .lines import mend, safe_name, size_of
-from .pictures import picture
+from .linear import Linear
+from .lines import size_of
+from .mending import mend
+from .pictures import picture_in
 from .printed import array_lines
-from .shapes import Twice, blocks_of, calls_in, inside, mapping, read_json, usage_of
+from .shapes import (
+    blocks_of,
+    calls_in,
+    inside,
+    joined,
+    mapping,
+    moment,
+    pictures,
+    read_json,
+    safe_name,
+    texts,
+    thoughts,
+    usage_of,
+    words,
+)
+from .twice import Twice
+from .units import Unit, UnitSource
 
 _FILE = "api_conversation_history.json"
 _FIRST = re.compile(
@@ -61,7 +77,7 @@ def _known(raw: memoryview) -> Known:
     return Known(int(times[-1]) if times else None, folder[1] if folder else "")
 
 
-class ClineSource:
+class ClineSource(UnitSource):
     """Tasks of Cline and its forks."""
 
     name = "cline"
@@ -84,24 +100,20 @@ class ClineSource:
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Folders and times of a task; the document is always indexed whole."""
         name = session_of(path) if path.endswith(END) else _task(path)
-        found = scan(path, 0, (f"session:{name}",), "session:", _known, _note)
         cwd = words(about(path).get("cwd")) if path.endswith(END) else ""
-        return msgspec.structs.replace(found, names=(cwd,)) if cwd else found
+        return scan(path, 0, _known, _note, (f"session:{name}",), names=(cwd,))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The session of each file; a message that a longer copy of the task holds counts once."""
-        seen: set[tuple[int, bytes]] = set()
-        told = Told()
         for nth, path in enumerate(sorted(files, key=lambda p: (is_agent(p), -size_of(p), p))):
+            again = f"~{nth}" if nth else ""
             if path.endswith(END):
-                again = f"~{nth}" if nth else ""
-                yield from read_session(path, again, options, ledger, keyed, told)
+                yield from read_session(path, again, unit)
                 continue
-            task = _Task(path, options, ledger, f"~{nth}" if nth else "")
-            task.read(seen)
-            yield from task.sessions(keyed)
+            task = _Task(unit.log(path, _task(path) + again))
+            task.read()
+            frame = Frame(session_id=task.id, cwd=task.cwd)
+            yield from unit.sessions(task.log, frame)
 
 
 SOURCE = ClineSource()
@@ -126,43 +138,25 @@ class _Back:
 class _Task:
     """Reads one task."""
 
-    def __init__(self, path: str, options: ReadOptions, ledger: Ledger, again: str) -> None:
-        self.log, self.ledger = Linear(path, options, ledger), ledger
-        self.id = _task(path)
-        self.log.session_id = self.id + again
+    def __init__(self, log: Linear) -> None:
+        self.log, self.id = log, _task(log.path)
         self.cwd, self.model = "", ""
         self.waiting: list[tuple[str, str]] = []  # calls without a result: id, tool
 
-    def read(self, seen: set[tuple[int, bytes]]) -> None:
-        """Read the messages; `seen` are those of the unit's other files."""
-        log, scratch = self.log, Ledger()
+    def read(self) -> None:
+        """Read the messages."""
+        log = self.log
         twice = Twice(log)
-        for at, raw in array_lines(log.path, log.options, scratch):
+        for at, raw in array_lines(log.path, log.options, log.ledger):
             log.part(at)
-            mark = (at, hashlib.blake2b(bytes(raw), digest_size=8).digest())
-            if mark in seen:
-                log.drop("resumed_copy", "link")
+            if log.copied((at, hashlib.blake2b(bytes(raw), digest_size=8).digest())):
                 continue
-            seen.add(mark)
             message = mapping(orjson.loads(raw))
             calls = calls_in(blocks_of(message.get("content")))
             if twice.drops(message, *calls, at=message.get("ts")):
                 continue
-            with log.faults():
+            with log.taking():
                 self._take(message)
-        for found in scratch.faults:
-            self.ledger.fault(found)
-        for repair, times in scratch.repairs.items():
-            self.ledger.repair(repair, times)
-        for path, records in scratch.records.items():
-            self.ledger.record(path, records)
-
-    def sessions(self, keyed: Keyed) -> Iterator[Session]:
-        """The sessions that were read: one for each epoch."""
-        frame = Frame(
-            source="cline", session_id=self.id, project=folder_name(self.cwd), cwd=self.cwd
-        )
-        yield from self.log.sessions(frame, keyed)
 
     def _take(self, message: dict[str, Any]) -> None:
         role, at = words(message.get("role")), _at(message.get("ts"), self.id)
@@ -170,7 +164,7 @@ class _Task:
         if not blocks:
             self.log.drop("no_message" if not role else "empty")
         elif message.get("isSummary") is True:
-            self.log.node("summary", [Text(t) for t in map(_text, blocks) if t.strip()], at)
+            self.log.node("summary", texts(*map(_text, blocks)), at)
         elif role == "assistant":
             self._answer(message, blocks, at)
         elif role == "user":
@@ -188,10 +182,9 @@ class _Task:
             kind = words(block.get("type"))
             if kind == "text":
                 text = _text(block)
-                steps += written(text) if not plain else [Text(text)] if text.strip() else []
+                steps += texts(text) if plain else written(text)
             elif kind in ("thinking", "reasoning"):
-                thought = words(block.get("thinking")) or _text(block)
-                steps += [Thinking(thought)] if thought.strip() else []
+                steps += thoughts(words(block.get("thinking")) or _text(block))
             elif kind == "tool_use":
                 given = mend(block.get("input"))
                 steps.append(Call(words(block.get("name")), given, words(block.get("id"))))
@@ -242,9 +235,7 @@ class _Task:
         """Take one block: the result of a call, if there is one, and a person's words in it."""
         kind = words(block.get("type"))
         if kind == "image":
-            given = mapping(block.get("source"))
-            image = picture(given.get("data"), given.get("media_type"))
-            found = [image] if image is not None else []
+            found = pictures(picture_in(block))
             if call:
                 back.results[call][1].extend(found)
             else:
@@ -263,10 +254,10 @@ class _Task:
     def _emit(self, back: _Back, at: int) -> None:
         """Emit the results, then what the program added, then the person's own words."""
         log, used = self.log, bool(back.context or back.own)
-        for call, (texts, images) in back.results.items():
+        for call, (told, images) in back.results.items():
             node = log.calls.get(call)
             if node is not None and call not in node.results:
-                text = "\n".join(filter(None, texts))
+                text = joined(*told)
                 log.result(call, text, status_of(text), at, tuple(images))
                 used = True
         if back.context:

@@ -12,26 +12,26 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
-import msgspec
-
-from ..ledger import Ledger
-from ..linking import Frame, Node
+from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, ToolCall
-from ..ports import Keyed, ReadOptions
-from .linear import Linear, folder_name, key_of, words
-from .lines import safe_name
-from .pictures import picture
+from .linear import Linear
+from .pictures import picture_in
 from .shapes import (
     answered,
     blocks_of,
     digest_of,
     inside,
+    joined,
     mapping,
     objects,
+    pictures,
     read_json,
-    take_answer,
+    safe_name,
+    texts,
     usage_of,
+    words,
 )
+from .units import Unit
 
 END = ".messages.json"
 _FIRST = re.compile(
@@ -41,17 +41,6 @@ _FIRST = re.compile(
 _INPUT = re.compile(r"<user_input(?: [^>\n]*)?>(.*?)</user_input>", re.DOTALL)
 _WRITTEN = re.compile(r"\A\s*<[a-z_]+[ >]")
 _STOPPED = ("cancelled", "canceled", "aborted", "interrupted")
-
-
-class Told(msgspec.Struct):
-    """What earlier files of the unit told.
-
-    messages  ids of messages, with what they hold
-    tasks     (session, words of a task) -> the call that gave it, and its node
-    """
-
-    messages: set[tuple[str, bytes]] = set()
-    tasks: dict[tuple[str, str], tuple[str, Node]] = {}
 
 
 def session_of(path: str) -> str:
@@ -74,11 +63,9 @@ def about(path: str) -> dict[str, Any]:
     return mapping(read_json(os.path.join(os.path.dirname(path), f"{session_of(path)}.json")))
 
 
-def read_session(
-    path: str, again: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: Told
-) -> Iterator[Session]:
+def read_session(path: str, again: str, unit: Unit) -> Iterator[Session]:
     """The sessions of one file; a message that another file of the unit held counts once."""
-    log = Linear(path, options, ledger)
+    log = unit.log(path)
     document = log.document()
     if document is None:
         return
@@ -87,34 +74,25 @@ def read_session(
     name = session_of(path) if agent else words(document.get("sessionId")) or stem
     log.session_id = (f"{name}/{stem}" if agent else name) + again
     for message in log.listed(document, "messages"):
-        held = mapping(message)
-        own = words(held.get("id"))
-        key = (own, digest_of(held.get("content")))
-        if own and key in unit.messages:
-            log.drop("resumed_copy", "link")
+        own = words(message.get("id"))
+        if log.copied((own, digest_of(message.get("content"))) if own else ""):
             continue
-        unit.messages.add(key)
-        with log.faults():
-            _take(log, held, own, agent)
+        with log.taking():
+            _take(log, message, own, agent)
     if told.get("status") in _STOPPED:
         log.interrupted()
     task = next((p.text for n in log.nodes[:1] for p in n.parts if isinstance(p, Text)), "")
-    call, caller = unit.tasks.get((name, task), ("", None)) if agent else ("", None)
+    caller = unit.started.get((name, task)) if agent else None
     for one, node in log.calls.items():
         given = [p.arguments.get("task") for p in node.parts if _is_call(p, one)]
-        unit.tasks |= {(name, words(words_of)): (one, node) for words_of in given if words_of}
-    cwd = words(told.get("cwd"))
+        unit.started |= {(name, words(words_of)): (one, node) for words_of in given if words_of}
     frame = Frame(
-        source="cline",
         session_id=name,
         agent_id=stem if agent else None,
-        parent_session=key_of(caller),
-        parent_call=call or None,
-        project=folder_name(cwd),
-        cwd=cwd,
+        cwd=words(told.get("cwd")),
         title=words(inside(told, "metadata", "title"))[:200],
     )
-    yield from log.sessions(frame, keyed)
+    yield from unit.sessions(log, frame, caller)
 
 
 def _is_call(part: Part, call: str) -> TypeGuard[ToolCall]:
@@ -146,7 +124,7 @@ def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: Any, agent: b
         elif text.strip():
             asked = _INPUT.findall(text)
             rest = _INPUT.sub("", text).strip() if asked else text
-            typed += [Text(words_of) for words_of in asked if words_of.strip()]
+            typed += texts(*asked)
             if rest.strip():
                 (shown if asked or _WRITTEN.match(rest) else typed).append(Text(rest))
         elif block.get("type") != "text":
@@ -158,35 +136,31 @@ def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: Any, agent: b
 def _result(log: Linear, block: dict[str, Any], at: Any) -> bool:
     """Take a result; whether a call waited for it."""
     content = block.get("content")
-    texts, images = list[str](), list[Image]()
+    said, images = list[str](), list[Image]()
     failed = block.get("is_error") is True
     for piece in content if isinstance(content, list) else [content]:
         held = mapping(piece)
-        image = _image(held)
-        images += [image] if image is not None else []
         inner = held.get("result")
-        images += [i for b in objects(inner) if (i := _image(b)) is not None]
-        told = [words(b.get("text")) for b in objects(inner)]
-        texts.append(words(piece) or words(inner) or "\n".join(filter(None, told)))
-        texts[-1] = texts[-1] or words(held.get("text")) or words(held.get("error"))
+        images += pictures(_image(held), *map(_image, objects(inner)))
+        told = words(piece) or words(inner) or joined(*map(_text, objects(inner)))
+        said.append(told or _text(held) or words(held.get("error")))
         failed = failed or held.get("success") is False
     status: ResultStatus = "error" if failed else "ok"
-    call, text = words(block.get("tool_use_id")), "\n".join(filter(None, texts))
-    return log.result(call, text, status, at, tuple(images))
+    return log.result(words(block.get("tool_use_id")), joined(*said), status, at, tuple(images))
+
+
+def _text(block: dict[str, Any]) -> str:
+    return words(block.get("text"))
 
 
 def _image(block: dict[str, Any]) -> Image | None:
-    if block.get("type") != "image":
-        return None
-    source = block.get("source")
-    held = source if isinstance(source, dict) else block
-    kind = held.get("media_type") or held.get("mediaType") or held.get("mimeType")
-    return picture(held.get("data"), kind)
+    return picture_in(block) if block.get("type") == "image" else None
 
 
 def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], own: str) -> None:
     used, model = message.get("metrics"), words(inside(message, "modelInfo", "id"))
-    taken = take_answer(log, answered(blocks), message.get("ts"), model, own)
-    if taken and isinstance(used, dict):
+    parts, calls, reason = answered(blocks)
+    node = log.told_answer(parts, calls, message.get("ts"), model, own, reason)
+    if node is not None and isinstance(used, dict):
         names = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
         log.usage(usage_of(used, *names))

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ..model import Part, ResultStatus, Text, Thinking
+from ..model import Part, ResultStatus
+from .shapes import texts, thoughts
 
 #: Tools that a model calls with tags in its text.
 _TOOL_NAMES = """
@@ -87,16 +88,16 @@ def written(text: str) -> list[Part | Call]:
     steps: list[Part | Call] = []
     thought = _THOUGHT.match(text)
     if thought is not None:
-        steps += [Thinking(thought[1].strip())] if thought[1].strip() else []
+        steps += thoughts(thought[1].strip())
         text = text[thought.end() :]
     at = 0
     for found in _TOOL.finditer(text):
         before = text[at : found.start()].strip()
-        steps += [Text(before)] if before else []
+        steps += texts(before)
         steps.append(Call(found[1], _fields(found[2] if found[3] is None else found[3])))
         at = found.end()
     rest = text[at:].strip() if at else text
-    return [*steps, Text(rest)] if rest.strip() else steps
+    return [*steps, *texts(rest)]
 
 
 def _fields(body: str) -> dict[str, str]:

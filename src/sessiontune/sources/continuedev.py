@@ -13,25 +13,31 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..model import Part, ResultStatus, Session, Text, Thinking
+from ..ports import FileIndex
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, number, words
-from .lines import safe_name, size_of, stem
+from .linear import Linear
+from .lines import stem
+from .orders import longest_first
 from .pictures import picture_of_url
 from .shapes import (
-    Twice,
     calls_in,
     digest_of,
     inside,
     mapping,
     objects,
+    pictures,
     read_json,
+    safe_name,
     text_of,
+    texts,
     unwrapped,
+    usage_with_cache,
+    words,
 )
+from .twice import Twice
+from .units import Unit, UnitSource
 
 _HEADER = re.compile(
     rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',
@@ -57,7 +63,7 @@ def _note(line: Known, seen: Seen) -> None:
     (seen.sessions if line.name == "sessionId" else seen.names).add(line.value)
 
 
-class ContinueSource:
+class ContinueSource(UnitSource):
     """Sessions of Continue."""
 
     name = "continue"
@@ -74,30 +80,19 @@ class ContinueSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Session id and folder; a document is always indexed whole."""
-        return scan(path, 0, (f"session:{stem(path)}",), "session:", _known, _note)
+        return scan(path, 0, _known, _note, (f"session:{stem(path)}",))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """One session a file; a message that a longer copy holds counts once."""
-        seen: set[tuple[str, int, bytes]] = set()
-        for nth, path in enumerate(sorted(files, key=lambda path: (-size_of(path), path))):
-            again = f"~{nth}" if nth else ""
-            yield from _read(path, again, options, ledger, keyed, seen)
+        for path, again in longest_first(files):
+            yield from _read(path, again, unit)
 
 
 SOURCE = ContinueSource()
 
 
-def _read(
-    path: str,
-    again: str,
-    options: ReadOptions,
-    ledger: Ledger,
-    keyed: Keyed,
-    seen: set[tuple[str, int, bytes]],
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
+def _read(path: str, again: str, unit: Unit) -> Iterator[Session]:
+    log = unit.log(path)
     document = log.document()
     if document is None:
         return
@@ -107,29 +102,20 @@ def _read(
     twice = Twice(log)
     for item in log.listed(document, "history"):
         message = inside(item, "message")
-        key = name, log.place[0], digest_of([inside(message, "role"), inside(message, "content")])
-        if key in seen:
-            log.drop("resumed_copy", "link")
+        told = digest_of([inside(message, "role"), inside(message, "content")])
+        if log.copied((name, log.place[0], told)):
             continue
-        seen.add(key)
         calls = calls_in(objects(inside(message, "toolCalls")))
         if twice.drops(item, inside(message, "toolCallId"), *calls):
             continue
-        with log.faults():
+        with log.taking():
             if isinstance(message, dict):
                 _take(log, item, message, model, begun if log.place[0] == 1 else 0)
             else:
                 log.drop("no_message")
     cwd = words(document.get("workspaceDirectory")).removeprefix("file://")
-    title = words(document.get("title"))
-    frame = Frame(
-        source="continue",
-        session_id=log.session_id,
-        project=folder_name(cwd),
-        cwd=cwd,
-        title=title[:200],
-    )
-    yield from log.sessions(frame, keyed)
+    frame = Frame(session_id=log.session_id, cwd=cwd, title=words(document.get("title"))[:200])
+    yield from unit.sessions(log, frame)
 
 
 def _take(
@@ -162,8 +148,8 @@ def _take(
 
 
 def _user(log: Linear, item: dict[str, Any], parts: list[Part], begun: int) -> None:
-    attached = [words(one.get("content")) for one in objects(item.get("contextItems"))]
-    if not log.asked(parts, [Text(text) for text in attached if text.strip()], begun):
+    attached = texts(*(one.get("content") for one in objects(item.get("contextItems"))))
+    if not log.asked(parts, attached, begun):
         log.drop("empty")
 
 
@@ -200,9 +186,9 @@ def _answer(
             log.result(words(state.get("toolCallId")), output, status)
     log.open, log.counts = None, counts  # the record has a place
     if isinstance(usage, dict):
-        cached = number(inside(usage, "prompt_tokens_details", "cached_tokens"))
-        read = max(0, number(usage.get("prompt_tokens")) - cached)
-        log.usage(Usage(read, number(usage.get("completion_tokens")), cached, 0))
+        cached = inside(usage, "prompt_tokens_details", "cached_tokens")
+        told = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        log.usage(usage_with_cache(*told, cached))
 
 
 def _begun(path: str, session: str) -> int:
@@ -217,12 +203,9 @@ def _begun(path: str, session: str) -> int:
 
 def _parts(content: Any) -> list[Part]:
     """Texts and pictures of a content in either form."""
-    if isinstance(content, str):
-        return [Text(content)] if content.strip() else []
-    parts: list[Part] = []
+    parts = texts(content)
     for block in objects(content):
         url = block.get("imageUrl")
         image = picture_of_url(inside(url, "url") or url)
-        text = words(block.get("text"))
-        parts += [Text(text)] if text.strip() else [image] if image is not None else []
+        parts += texts(block.get("text")) or pictures(image)
     return parts

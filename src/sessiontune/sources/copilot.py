@@ -14,16 +14,29 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame, Node, placed
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..model import Image, ResultStatus, Session, Text, Usage
+from ..ports import FileIndex
 from .copilot_senders import agent_of, sender
+from .folders import homes
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, key_of, number, words
-from .lines import safe_name, size_of, stem
+from .linear import Linear
+from .lines import first_lines, stem
+from .orders import longest_first
 from .pictures import picture
-from .shapes import inside, mapping, objects
+from .shapes import (
+    inside,
+    mapping,
+    number,
+    objects,
+    pictures,
+    safe_name,
+    texts,
+    thoughts,
+    usage_with_cache,
+    words,
+)
+from .units import Unit, UnitSource
 
 _EVENT = re.compile(
     rb'"type"\s*:\s*"(?:session\.start|user\.message|assistant\.message|assistant\.turn_start'
@@ -47,9 +60,6 @@ class Known(msgspec.Struct, gc=False):
     data: KnownData | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(event: Known, seen: Seen) -> None:
     seen.ids.add(event.id)
     seen.time(event.timestamp)
@@ -58,35 +68,32 @@ def _note(event: Known, seen: Seen) -> None:
         seen.names.add(words(inside(event.data.context, "cwd")))
 
 
-class CopilotSource:
+class CopilotSource(UnitSource):
     """Copilot CLI event logs."""
 
     name = "copilot"
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its logs, in COPILOT_HOME or ~/.copilot."""
-        bases = [b for b in (env.get("COPILOT_HOME"), os.path.join(home, ".copilot")) if b]
-        return [os.path.join(base, "session-state") for base in dict.fromkeys(bases)]
+        bases = homes(env, "COPILOT_HOME", home, ".copilot")
+        return [os.path.join(base, "session-state") for base in bases]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether one of the first lines is an event of this agent."""
         return path.endswith(".jsonl") and any(
-            _EVENT.search(raw) and _DATA.search(raw) for raw in head.split(b"\n")[:200]
+            _EVENT.search(raw) and _DATA.search(raw) for raw in first_lines(head)
         )
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Event ids, session ids, folders and times of a file from `offset` on."""
-        return scan(path, offset, (), "session:", _known, _note)
+        return scan(path, offset, Known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit; an event in two files counts once."""
-        seen: set[str] = set()
-        for path in sorted(files, key=lambda p: (-size_of(p), p)):
-            events = _Events(path, options, ledger)
-            events.read(seen)
-            yield from events.sessions(keyed)
+        for path, _ in longest_first(files):
+            events = _Events(path, unit)
+            events.read()
+            yield from events.sessions()
 
 
 class _Side:
@@ -114,33 +121,29 @@ class _Side:
 class _Events:
     """Reads one log into its sides."""
 
-    def __init__(self, path: str, options: ReadOptions, ledger: Ledger) -> None:
-        self.options, self.ledger = options, ledger
-        self.main = _Side(Linear(path, options, ledger))
+    def __init__(self, path: str, unit: Unit) -> None:
+        self.unit, self.main = unit, _Side(unit.log(path))
         self.sides = {"": self.main}
         self.assets: dict[str, Image] = {}
         self.about: dict[str, str] = {}
         self.usages: dict[str, Usage] = {}  # request to the model -> its tokens
         self.named = False  # whether answers of this log name their model
 
-    def read(self, seen: set[str]) -> None:
-        """Read the events; `seen` are ids of events in the unit's other files."""
+    def read(self) -> None:
+        """Read the events."""
         log = self.main.log
         for event in log.records():
             name = words(event.get("id"))
-            if name and name in seen:
-                log.drop("resumed_copy", "link")
+            if log.copied(name):
                 continue
-            seen.add(name)
             data = mapping(event.get("data"))
             side = self._side(event, data)
-            nodes = side.log.nodes
-            before = side.at[name] = len(nodes)
+            side.at[name] = len(side.log.nodes)
             side.log.place, side.log.session_id = log.place, log.session_id
-            with log.faults():
+            with side.log.taking() as made:
                 self._take(side, event, data)
-            if side.back is not None and len(nodes) > before:
-                nodes[before].up, side.back = side.back, None
+            if side.back is not None and made:
+                made[0].up, side.back = side.back, None
 
     def _side(self, event: dict[str, Any], data: dict[str, Any]) -> _Side:
         """Newer versions name the agent, older ones the call that it works for; in some only the
@@ -149,7 +152,7 @@ class _Events:
         if not agent and event.get("type") == "user.message":
             agent = agent_of(data)
         if agent not in self.sides:
-            self.sides[agent] = _Side(Linear(self.main.log.path, self.options, self.ledger), agent)
+            self.sides[agent] = _Side(self.unit.log(self.main.log.path), agent)
         return self.sides[agent]
 
     def _take(self, side: _Side, event: dict[str, Any], data: dict[str, Any]) -> None:
@@ -196,8 +199,7 @@ class _Events:
         elif kind == "session.usage_record" and isinstance(data.get("usage"), dict):
             told = data["usage"]
             counts = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
-            read, made, cached, written = (number(told.get(count)) for count in counts)
-            usage = Usage(max(0, read - cached), made, cached, written)
+            usage = usage_with_cache(*map(told.get, counts))
             self.usages[words(told.get("apiCallId"))] = usage
         elif kind == "subagent.started":
             started = side if side.agent else self.sides.get(words(data.get("toolCallId")))
@@ -224,16 +226,11 @@ class _Events:
             about["branch"] = words(inside(data, "context", "branch"))
 
     def _prompt(self, side: _Side, data: dict[str, Any], at: object, name: str) -> None:
-        content = words(data.get("content"))
-        parts: list[Part] = [Text(content)] if content.strip() else []
-        parts += self._images(data.get("attachments"))
-        if not parts:
-            side.log.drop("empty")
-            return
+        parts = texts(data.get("content")) + self._images(data.get("attachments"))
         who = sender(data)
         by_agent = side.agent or who != "person"
         kind = "context" if who == "program" else "task" if by_agent else "prompt"
-        side.log.node(kind, parts, at, name)
+        side.log.say(kind, parts, at, name)
 
     def _result(self, side: _Side, data: dict[str, Any], at: object, name: str) -> None:
         status: ResultStatus = "ok"
@@ -254,10 +251,8 @@ class _Events:
         call = words(data.get("toolCallId"))
         if call not in side.typed:
             side.log.result(call, text, status, at, tuple(images))
-        elif text.strip():
-            side.log.node("context", [Text(text)], at, name)
         else:
-            side.log.drop("shell_mode")
+            side.log.say("context", texts(text), at, name, "shell_mode")
 
     def _images(self, listed: Any) -> list[Image]:
         """Pictures in an event, or that it names."""
@@ -265,49 +260,39 @@ class _Events:
         for item in objects(listed):
             named = self.assets.get(words(item.get("assetId")))
             found.append(named or picture(item.get("data"), item.get("mimeType")))
-        return [image for image in found if image is not None]
+        return pictures(*found)
 
-    def sessions(self, keyed: Keyed) -> Iterator[Session]:
+    def sessions(self) -> Iterator[Session]:
         """The sessions of the main thread, then those of its sub-agents."""
         path, about = self.main.log.path, self.about
-        cwd = about.get("cwd", "")
         session_id = self.main.log.session_id or stem(path)
         if not self.main.log.session_id and os.path.basename(path) == "events.jsonl":
             session_id = os.path.basename(os.path.dirname(path))
         for side in self.sides.values():
             callers = (other.log.calls.get(side.call) for other in self.sides.values())
-            caller = next((node for node in callers if node is not None), None)
+            node = next((node for node in callers if node is not None), None)
             frame = Frame(
-                source="copilot",
                 session_id=session_id,
                 agent_id=side.agent or None,
                 agent_type=side.kind,
-                parent_session=key_of(caller) if side.agent else None,
-                parent_call=side.call if side.agent and caller else None,
-                project=folder_name(cwd),
-                cwd=cwd,
+                cwd=about.get("cwd", ""),
                 branch=about.get("branch", ""),
                 entrypoint=about.get("producer", ""),
             )
-            yield from side.log.sessions(frame, keyed)
+            caller = (side.call, node) if side.agent and node is not None else None
+            yield from self.unit.sessions(side.log, frame, caller)
 
 
 def _answer(log: Linear, data: dict[str, Any], at: object, name: str, model: str) -> None:
-    parts: list[Part] = []
     thought = words(data.get("reasoningText")) or _thought(data.get("reasoningBlocks"))
-    if thought.strip():
-        parts.append(Thinking(thought))
-    if words(data.get("content")).strip():
-        parts.append(Text(words(data.get("content"))))
-    calls = objects(data.get("toolRequests"))
-    if not parts and not calls:
-        log.drop("empty")
-        return
-    node = log.new_answer(parts, at, words(data.get("model")) or model, name)
-    for request in calls:
-        call = words(request.get("toolCallId")) or f"{name}:{len(node.parts)}"
-        log.call(node, call, words(request.get("name")), request.get("arguments"))
-    log.usage(Usage(output=number(data.get("outputTokens"))))
+    parts = thoughts(thought) + texts(data.get("content"))
+    calls = [
+        (words(r.get("toolCallId")) or f"{name}:{nth}", words(r.get("name")), r.get("arguments"))
+        for nth, r in enumerate(objects(data.get("toolRequests")), len(parts))
+    ]
+    node = log.told_answer(parts, calls, at, words(data.get("model")) or model, name)
+    if node is not None:
+        log.usage(Usage(output=number(data.get("outputTokens"))))
 
 
 def _command(data: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from .linear import words
+from .shapes import words
 
 Sender = Literal["person", "program", "agent", "session"]
 

@@ -14,14 +14,40 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
-from ..model import Part, ResultStatus, Session, Text, Thinking
-from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
-from .linear import Linear, depths, folder_name, key_of, moment, words
-from .lines import safe_name, single, values
+from ..linking import Frame
+from ..model import Part, ResultStatus, Session, Text
+from ..ports import FileIndex
+from .databases import (
+    MAGIC,
+    columns,
+    faults_of,
+    if_readable,
+    index_of,
+    journal,
+    opened,
+    rows,
+    unpacked,
+)
+from .folders import data_home
+from .linear import Linear
+from .mending import single, values
+from .orders import depths
 from .pictures import picture, picture_of_url
-from .shapes import inside, objects, read_json
+from .shapes import (
+    inside,
+    moment,
+    objects,
+    pictures,
+    ran,
+    raw_of,
+    read_json,
+    safe_name,
+    texts,
+    thoughts,
+    value_in,
+    words,
+)
+from .units import Unit, UnitSource
 
 _NEEDED = {("sessions", "parent_session_id"), ("messages", "parts"), ("messages", "finished_at")}
 _COMPRESSED = b"\x28\xb5\x2f\xfd"
@@ -29,7 +55,7 @@ _REFUSED = ("user denied permission", "User denied permission", "permission deni
 _CANCELLED = ("Tool execution canceled", "Request cancelled", "tool execution canceled")
 
 
-class CrushSource:
+class CrushSource(UnitSource):
     """Sessions of Crush."""
 
     name = "crush"
@@ -38,9 +64,8 @@ class CrushSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The data folders of its projects, of which it keeps a list."""
-        base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
-        listed = inside(read_json(os.path.join(base, "crush", "projects.json")), "projects")
-        places = [words(project.get("data_dir")) for project in objects(listed)]
+        told = read_json(os.path.join(data_home(env, home), "crush", "projects.json"))
+        places = [words(project.get("data_dir")) for project in objects(inside(told, "projects"))]
         return [place for place in dict.fromkeys(places) if os.path.isabs(place)]
 
     def recognise(self, path: str, head: bytes) -> bool:
@@ -51,35 +76,27 @@ class CrushSource:
             and columns(path, "sessions", "messages") >= _NEEDED
         )
 
+    @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The sessions; a database is always indexed whole."""
-        try:
-            with opened(path) as base:
-                found = list(base.execute("SELECT id FROM sessions"))
-                asked = "SELECT count(*), min(created_at), max(created_at) FROM messages"
-                number, first, last = base.execute(asked).fetchone()
-        except (sqlite3.Error, OSError):
-            return FileIndex()
+        with opened(path) as base:
+            found = list(base.execute("SELECT id FROM sessions"))
+            asked = "SELECT count(*), min(created_at), max(created_at) FROM messages"
+            number, first, last = base.execute(asked).fetchone()
         names = (words(name) for (name,) in found)
         return index_of(path, names, (_folder(path),), number, _time(first), _time(last))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit, parents before their sub-agents."""
-        reader = _Reader(options, ledger, keyed)
-        try:
-            for path in sorted(files):
-                with faults_of(path, ledger), opened(path) as base:
-                    yield from _sessions(reader, path, base)
-        finally:
-            unlink(reader.nodes)
+        for path in sorted(files):
+            with faults_of(path, unit.ledger), opened(path) as base:
+                yield from _sessions(unit, path, base)
 
 
 SOURCE = CrushSource()
 
 
-def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[Session]:
+def _sessions(unit: Unit, path: str, base: sqlite3.Connection) -> Iterator[Session]:
     """The sessions of a database."""
     about = {words(row["id"]): row for row in rows(base, "sessions")}
     names = [words(name) for (name,) in base.execute("SELECT DISTINCT session_id FROM messages")]
@@ -87,7 +104,7 @@ def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[
     deep = depths(above)
     for name in sorted(names, key=lambda n: (deep.get(n, 0), n)):
         messages = list(rows(base, "messages", "session_id = ?", (name,)))
-        yield from reader.session(path, name, about.get(name, {}), messages)
+        yield from _session(unit, path, name, about.get(name, {}), messages)
 
 
 def _folder(path: str) -> str:
@@ -107,61 +124,37 @@ def _time(at: Any) -> str:
 
 def _parts(stored: Any) -> list[dict[str, Any]] | None:
     """The parts of a message: (type, data) of each; None if they cannot be read."""
-    raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
-    if not isinstance(raw, bytes):
-        return None
-    if raw.startswith(_COMPRESSED):
-        raw = unpacked(raw)
-    if raw is None:
-        return None
-    listed = inside(single(values(b'{"it":' + raw + b"}", Ledger())), "it")
+    raw = raw_of(stored)
+    listed = value_in(unpacked(raw) if raw and raw.startswith(_COMPRESSED) else raw)
     if not isinstance(listed, list):
         return None
-    told = [p for p in listed if isinstance(p, dict) and isinstance(p.get("data"), dict)]
+    told = [part for part in objects(listed) if isinstance(part.get("data"), dict)]
     return [{**p["data"], "type": words(p.get("type"))} for p in told]
 
 
-class _Reader:
-    """Makes sessions of messages; `calls`: those of the sessions read before."""
-
-    def __init__(self, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> None:
-        self.options, self.ledger, self.keyed = options, ledger, keyed
-        self.calls: dict[str, Node] = {}
-        self.told: set[str] = set()
-        self.nodes: list[Node] = []
-
-    def session(
-        self, path: str, name: str, about: dict[str, Any], messages: list[dict[str, Any]]
-    ) -> Iterator[Session]:
-        """The linked sessions of one session of Crush: one for each epoch."""
-        log = Linear(path, self.options, self.ledger)
-        log.session_id = name
-        agent = bool(words(about.get("parent_session_id")))
-        for message in messages:
-            log.part(int(message["rowid"]))
-            own = words(message.get("id"))
-            if own and own in self.told:
-                log.drop("resumed_copy", "link")
-                continue
-            self.told.add(own)
-            summary = own and own == words(about.get("summary_message_id"))
-            with log.faults():
-                _take(log, message, agent, summary or message.get("is_summary_message") == 1)
-        call = name.rpartition("$$")[2] if agent else ""
-        caller = self.calls.get(call)
-        self.calls |= log.calls
-        cwd = words(about.get("workspace_cwd")) or _folder(path)
-        frame = Frame(
-            source="crush",
-            session_id=name,
-            agent_id=name if agent else None,
-            parent_session=key_of(caller),
-            parent_call=call if caller is not None else None,
-            project=folder_name(cwd),
-            cwd=cwd,
-            title=words(about.get("title"))[:200],
-        )
-        yield from log.sessions(frame, self.keyed, self.nodes)
+def _session(
+    unit: Unit, path: str, name: str, about: dict[str, Any], messages: list[dict[str, Any]]
+) -> Iterator[Session]:
+    """The linked sessions of one session of Crush: one for each epoch."""
+    log = unit.log(path, name)
+    agent = bool(words(about.get("parent_session_id")))
+    for message in messages:
+        log.part(int(message["rowid"]))
+        own = words(message.get("id"))
+        if log.copied(own):
+            continue
+        summary = own and own == words(about.get("summary_message_id"))
+        with log.taking():
+            _take(log, message, agent, summary or message.get("is_summary_message") == 1)
+    caller = unit.calling(name.rpartition("$$")[2]) if agent else None
+    unit.calls |= log.calls
+    frame = Frame(
+        session_id=name,
+        agent_id=name if agent else None,
+        cwd=words(about.get("workspace_cwd")) or _folder(path),
+        title=words(about.get("title"))[:200],
+    )
+    yield from unit.sessions(log, frame, caller)
 
 
 def _take(log: Linear, message: dict[str, Any], agent: bool, summary: bool) -> None:
@@ -170,8 +163,7 @@ def _take(log: Linear, message: dict[str, Any], agent: bool, summary: bool) -> N
     if parts is None:
         log.drop("no_message")
     elif summary:
-        texts: list[Part] = [Text(p["text"]) for p in parts if words(p.get("text")).strip()]
-        log.node("summary", texts, at, name) if texts else log.drop("empty")
+        log.say("summary", texts(*(part.get("text") for part in parts)), at, name)
     elif role == "assistant":
         _answer(log, message, parts, at, name)
     elif role == "tool":
@@ -192,14 +184,12 @@ def _user(log: Linear, parts: list[dict[str, Any]], at: int, name: str, agent: b
         if kind == "text" and text.strip():
             (shown if part.get("hidden") is True else typed).append(Text(text))
         elif kind == "shell_command":  # typed with `!`
-            ran = [f"! {words(part.get('command'))}", words(part.get("output")).strip("\n")]
-            shown.append(Text("\n".join(filter(None, ran))))
+            shown.append(Text(ran(part.get("command"), part.get("output"))))
         elif kind == "binary" and words(part.get("MIMEType")).startswith("text/"):
             shown += _file(part)
         elif kind in ("binary", "image_url"):
             image = picture(part.get("Data"), part.get("MIMEType"))
-            image = image or picture_of_url(part.get("url"))
-            typed += [image] if image is not None else []
+            typed += pictures(image or picture_of_url(part.get("url")))
     if not log.asked(typed, shown, at, name, agent):
         log.drop("empty")
 
@@ -210,7 +200,7 @@ def _file(part: dict[str, Any]) -> list[Part]:
         text = base64.b64decode(words(part.get("Data"))).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         return []
-    return [Text(text)] if text.strip() else []
+    return texts(text)
 
 
 def _answer(
@@ -218,11 +208,10 @@ def _answer(
 ) -> None:
     said: list[Part] = []
     for part in parts:
-        text, thought = words(part.get("text")), words(part.get("thinking"))
-        if part["type"] == "text" and text.strip():
-            said.append(Text(text))
-        elif part["type"] == "reasoning" and thought.strip():
-            said.append(Thinking(thought))
+        if part["type"] == "text":
+            said += texts(part.get("text"))
+        elif part["type"] == "reasoning":
+            said += thoughts(part.get("thinking"))
     calls = [p for p in parts if p["type"] == "tool_call" and words(p.get("id"))]
     ends = [words(p.get("reason")) for p in parts if p["type"] == "finish"]
     if not said and not calls:

@@ -12,15 +12,24 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
+from ..linking import Frame, Node
 from ..model import Session
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from .cursor_messages import Answering, take
-from .databases import MAGIC, faults_of, glanced, index_of, journal, opened
-from .editors import settings_folders
-from .linear import Linear, depths, folder_name, key_of, moment, number, words
-from .shapes import folder_of, inside, mapping, objects, value_of
+from .databases import MAGIC, faults_of, glanced, if_readable, index_of, journal, opened
+from .folders import settings_folders
+from .orders import depths
+from .shapes import (
+    folder_of,
+    inside,
+    mapping,
+    moment,
+    number,
+    objects,
+    value_of,
+    words,
+)
+from .units import Unit, UnitSource
 
 _TABLE = b"cursorDiskKV"
 _CHAT, _MESSAGE = "composerData:", "bubbleId:"
@@ -29,7 +38,7 @@ _KEYS = "SELECT rowid, key FROM cursorDiskKV WHERE key >= ? AND key < ? ORDER BY
 _ANY = "SELECT 1 FROM cursorDiskKV WHERE key >= 'composerData:' AND key < 'composerData;' LIMIT 1"
 
 
-class CursorSource:
+class CursorSource(UnitSource):
     """Chats of Cursor."""
 
     name = "cursor"
@@ -47,37 +56,30 @@ class CursorSource:
             return False
         return os.path.basename(os.path.dirname(path)) == "globalStorage" or glanced(path, _ANY)
 
+    @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The chats; a database is always indexed whole."""
         chats, names = set(), set()
         times: list[int] = []
-        try:
-            with opened(path) as base:
-                base.text_factory = bytes
-                counted = len(_keys(base, _MESSAGE))
-                for _, key, chat in _values(base, _CHAT):
-                    chats.add(key)
-                    names.add(_cwd(base, key, chat))
-                    counted += len(objects(chat.get("conversation")))
-                    times += (number(chat.get("createdAt")), number(chat.get("lastUpdatedAt")))
-        except (sqlite3.Error, OSError):
-            return FileIndex()
+        with opened(path) as base:
+            base.text_factory = bytes
+            counted = len(_keys(base, _MESSAGE))
+            for _, key, chat in _values(base, _CHAT):
+                chats.add(key)
+                names.add(_cwd(base, key, chat))
+                counted += len(objects(chat.get("conversation")))
+                times += (number(chat.get("createdAt")), number(chat.get("lastUpdatedAt")))
         told = [at for at in map(moment, times) if at]
         first, last = min(told, default=""), max(told, default="")
         return index_of(path, chats, names, counted, first, last)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The chats of one unit, parents before their sub-agents."""
-        reader = _Reader(options, ledger, keyed)
-        try:
-            for path in sorted(files):
-                with faults_of(path, ledger), opened(path) as base:
-                    base.text_factory = bytes
-                    yield from reader.database(path, base)
-        finally:
-            unlink(reader.nodes)
+        reader = _Reader(unit)
+        for path in sorted(files):
+            with faults_of(path, unit.ledger), opened(path) as base:
+                base.text_factory = bytes
+                yield from reader.database(path, base)
 
 
 SOURCE = CursorSource()
@@ -123,15 +125,11 @@ def _opened_in(message: dict[str, Any]) -> str:
 
 
 class _Reader:
-    """Makes sessions of chats. `owner` maps the messages that were read to what they became, or
-    lead to; `calls` and `folders` are those of the chats that were read before."""
+    """Makes sessions of chats. `folders`: those of the chats that were read before."""
 
-    def __init__(self, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> None:
-        self.options, self.ledger, self.keyed = options, ledger, keyed
-        self.owner: dict[str, Node | None] = {}
-        self.calls: dict[str, Node] = {}
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
         self.folders: dict[str, str] = {}
-        self.nodes: list[Node] = []
 
     def database(self, path: str, base: sqlite3.Connection) -> Iterator[Session]:
         """The sessions of a database, chat by chat."""
@@ -143,7 +141,7 @@ class _Reader:
             yield from self.chat(path, name, base)
         left = [key for _, key in _keys(base, _MESSAGE) if key.partition(":")[0] not in above]
         if left:  # of chats that were deleted
-            log = Linear(path, self.options, self.ledger)
+            log = self.unit.log(path)
             for _ in left:
                 log.part(0)
             log.drop("not_listed", count=len(left))
@@ -153,49 +151,41 @@ class _Reader:
         """The sessions of one chat: one for each epoch."""
         row, chat = _row(base, "key", _CHAT + name)
         rows = {own: at for at, own in _keys(base, f"{_MESSAGE}{name}:")}
-        agent = _agent(chat)
-        log = Linear(path, self.options, self.ledger)
-        log.session_id = name
+        agent, unit = _agent(chat), self.unit
+        log, owner = unit.log(path, name), unit.owner
         answering = Answering(words(inside(chat, "modelConfig", "modelName")), bool(agent))
         up: Node | None = None
         for place, own, message in _listed(base, row, chat, rows):
             log.part(place[0])
             log.place = place
-            if own and own in self.owner:
+            if own and own in owner:
                 log.drop("resumed_copy", "link")
-                up = self.owner[own]
+                up = owner[own]
                 continue
-            before = len(log.nodes)
-            with log.faults():
+            with log.taking() as made:
                 take(log, answering, message, own)
-            made = log.nodes[before:]
             if made and up is not None:
                 made[0].up, up = up, None
             if own:
-                self.owner[own] = log.nodes[-1] if log.nodes else up
+                owner[own] = log.nodes[-1] if log.nodes else up
         answering.flush(log)
         if chat.get("status") == "aborted":
             log.interrupted()
         for at in rows.values():  # taken back, or never shown
             log.part(at)
             log.drop("not_listed")
-        call = words(agent.get("toolCallId"))
-        caller = self.calls.get(call)
-        self.calls |= log.calls
+        caller = unit.calling(words(agent.get("toolCallId")))
+        unit.calls |= log.calls
         above = self.folders.get(words(agent.get("parentComposerId")), "")
-        cwd = self.folders[name] = _cwd(base, name, chat) or above
+        self.folders[name] = _cwd(base, name, chat) or above
         frame = Frame(
-            source="cursor",
             session_id=name,
             agent_id=name if agent else None,
             agent_type=words(agent.get("subagentTypeName")),
-            parent_session=key_of(caller),
-            parent_call=call if caller is not None else None,
-            project=folder_name(cwd),
-            cwd=cwd,
+            cwd=self.folders[name],
             title=words(chat.get("name"))[:200],
         )
-        yield from log.sessions(frame, self.keyed, self.nodes)
+        yield from unit.sessions(log, frame, caller)
 
 
 def _agent(chat: dict[str, Any]) -> dict[str, Any]:

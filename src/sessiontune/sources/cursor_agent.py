@@ -13,15 +13,31 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking
-from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, faults_of, index_of, journal, opened
-from .linear import Linear, folder_name, moment, number, words
-from .lines import safe_name
+from ..model import Image, Part, ResultStatus, Session, Text
+from ..ports import FileIndex
+from .databases import MAGIC, faults_of, if_readable, index_of, journal, opened
+from .linear import Linear
 from .pictures import picture, picture_of_url
-from .shapes import blocks_of, folder_of, inside, mapping, objects, value_of
+from .shapes import (
+    Call,
+    blocks_of,
+    folder_of,
+    inside,
+    joined,
+    mapping,
+    moment,
+    number,
+    objects,
+    pictures,
+    raw_of,
+    safe_name,
+    texts,
+    thoughts,
+    value_of,
+    words,
+)
+from .units import Unit, UnitSource
 
 _TABLES = (b"CREATE TABLE blobs", b"CREATE TABLE meta")
 _QUERY = re.compile(r"<user_query>\n?(.*?)\n?</user_query>", re.DOTALL)
@@ -29,7 +45,7 @@ _WRITTEN = re.compile(r"\A\s*<[a-z_]+[ >]")
 _REFUSED = ("rejected", "permissionDenied")
 
 
-class CursorAgentSource:
+class CursorAgentSource(UnitSource):
     """Chats of cursor-agent."""
 
     name = "cursor-agent"
@@ -52,39 +68,28 @@ class CursorAgentSource:
         except (sqlite3.Error, OSError):
             return False
 
+    @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The chat and its folder; a database is always indexed whole."""
-        try:
-            with opened(path) as base:
-                store = _Store(base)
-        except (sqlite3.Error, OSError):
-            return FileIndex()
+        with opened(path) as base:
+            store = _Store(base)
         at = moment(store.about.get("createdAt"))
         name, count = _id(path, store.about), len(store.messages)
         return index_of(path, (name,), (store.folder,), count, at, at)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of each chat; a message in two copies of it counts once."""
-        seen: set[str] = set()
         for nth, path in enumerate(sorted(files)):
-            log, store = Linear(path, options, ledger), None
-            with faults_of(path, ledger), opened(path) as base:
+            store = None
+            with faults_of(path, unit.ledger), opened(path) as base:
                 store = _Store(base)
             if store is None:
                 continue
             name = _id(path, store.about)
-            log.session_id = f"{name}~{nth}" if nth else name
-            _read(log, store, seen)
-            frame = Frame(
-                source="cursor-agent",
-                session_id=name,
-                project=folder_name(store.folder),
-                cwd=store.folder,
-                title=words(store.about.get("name"))[:200],
-            )
-            yield from log.sessions(frame, keyed)
+            log = unit.log(path, f"{name}~{nth}" if nth else name)
+            _read(log, store)
+            title = words(store.about.get("name"))[:200]
+            yield from unit.sessions(log, Frame(session_id=name, cwd=store.folder, title=title))
 
 
 SOURCE = CursorAgentSource()
@@ -117,8 +122,8 @@ class _Store:
         self.folder = ""
         latest = words(self.about.get("latestRootBlobId"))
         for row, name, data in base.execute("SELECT rowid, id, data FROM blobs ORDER BY rowid"):
-            raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-            if not isinstance(raw, bytes) or not isinstance(name, str):
+            raw = raw_of(data)
+            if raw is None or not isinstance(name, str):
                 continue
             if raw[:1] == b"{":
                 message = value_of(raw)
@@ -185,7 +190,7 @@ def _cursor(holder: dict[str, Any]) -> dict[str, Any]:
     return mapping(inside(holder, "providerOptions", "cursor"))
 
 
-def _read(log: Linear, store: _Store, seen: set[str]) -> None:
+def _read(log: Linear, store: _Store) -> None:
     begun: object = number(store.about.get("createdAt"))
     model = words(store.about.get("lastUsedModel"))
     for listed in store.lists:
@@ -194,25 +199,21 @@ def _read(log: Linear, store: _Store, seen: set[str]) -> None:
                 continue  # read in an older list
             row, message = store.messages.pop(own)
             log.part(row)
-            if own in seen:
-                log.drop("resumed_copy", "link")
+            if log.copied(own):
                 continue
-            seen.add(own)
-            before = len(log.nodes)
-            with log.faults():
+            with log.taking() as made:
                 _take(log, message, own, begun, model)
-            begun = begun if len(log.nodes) == before else ""  # only the chat has a time
+            begun = "" if made else begun  # only the chat has a time
     for own, (row, message) in store.messages.items():
         log.part(row)
-        stage, why = ("link", "resumed_copy") if own in seen else ("read", "not_listed")
+        stage, why = ("link", "resumed_copy") if own in log.told else ("read", "not_listed")
         log.drop(why if message else "no_message", stage)
 
 
 def _take(log: Linear, message: dict[str, Any], own: str, at: object, model: str) -> None:
     role, blocks = words(message.get("role")), blocks_of(message.get("content"))
     if _cursor(message).get("isSummary") is True:
-        texts: list[Part] = [Text(t) for b in blocks if (t := words(b.get("text"))).strip()]
-        log.node("summary", texts, at, own) if texts else log.drop("empty")
+        log.say("summary", texts(*(block.get("text") for block in blocks)), at, own)
     elif role == "user":
         _user(log, blocks, own, at)
     elif role == "assistant":
@@ -232,7 +233,7 @@ def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: object) -> No
         text, image = words(block.get("text")), _image(block)
         queries = _QUERY.findall(text)
         rest = _QUERY.sub("", text).strip() if queries else text
-        typed += [Text(query) for query in queries if query.strip()]
+        typed += texts(*queries)
         if image is not None:
             typed.append(image)
         elif rest.strip():
@@ -253,20 +254,17 @@ def _image(block: dict[str, Any]) -> Image | None:
 
 def _answer(log: Linear, blocks: list[dict[str, Any]], own: str, at: object, model: str) -> None:
     parts: list[Part] = []
+    calls, reason = list[Call](), "empty"
     for block in blocks:
-        text = words(block.get("text"))
-        if text.strip():
-            parts.append(Thinking(text) if block.get("type") == "reasoning" else Text(text))
-    calls = [b for b in blocks if b.get("type") == "tool-call" and words(b.get("toolCallId"))]
-    if not parts and not calls:
-        hidden = any(block.get("type") in ("reasoning", "redacted-reasoning") for block in blocks)
-        log.drop("thinking_signature_only" if hidden else "empty")
-        return
+        kind, call = block.get("type"), words(block.get("toolCallId"))
+        parts += (thoughts if kind == "reasoning" else texts)(block.get("text"))
+        if kind == "tool-call" and call:
+            given = block.get("args", block.get("input"))
+            calls.append((call, words(block.get("toolName")), given))
+        elif kind in ("reasoning", "redacted-reasoning"):
+            reason = "thinking_signature_only"
     named = [words(_cursor(block).get("modelName")) for block in blocks]
-    node = log.new_answer(parts, at, next(filter(None, named), model), own)
-    for call in calls:
-        given = call.get("args", call.get("input"))
-        log.call(node, words(call["toolCallId"]), words(call.get("toolName")), given)
+    log.told_answer(parts, calls, at, next(filter(None, named), model), own, reason)
 
 
 def _results(
@@ -282,7 +280,7 @@ def _results(
             continue
         more = objects(block.get("experimental_content"))
         text = words(inside(block, "output", "value")) or words(block.get("result"))
-        text = text or "\n".join(filter(None, (words(b.get("text")) for b in more)))
-        images = tuple(image for b in more if (image := _image(b)) is not None)
+        text = text or joined(*(words(b.get("text")) for b in more))
+        images = tuple(pictures(*map(_image, more)))
         used = log.result(words(block.get("toolCallId")), text, status, at, images) or used
     log.once(counts, used, "empty")

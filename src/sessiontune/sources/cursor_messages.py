@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
-from .linear import Linear, number, words
-from .lines import mend
+from ..model import Image, Part, ResultStatus, Text, Usage
+from .linear import Linear
+from .mending import mend
 from .pictures import picture, picture_of_url
-from .shapes import inside, mapping, objects, value_of
+from .shapes import inside, mapping, number, objects, texts, thoughts, value_of, words
 
 #: Fields with the output of a tool, among those about its run.
 _SAID = ("output", "contents")
@@ -86,9 +86,7 @@ def _summary(told: Any) -> str:
 
 def _prompt(log: Linear, state: Answering, message: dict[str, Any], own: str, placed: bool) -> None:
     state.model = words(inside(message, "modelInfo", "modelName")) or state.model
-    text = words(message.get("text"))
-    text = text if text.strip() else _typed(words(message.get("richText")))
-    parts: list[Part] = [Text(text)] if text.strip() else []
+    parts = texts(message.get("text")) or texts(_typed(words(message.get("richText"))))
     for image in objects(message.get("images")):
         found = _image(image)
         if found is None:
@@ -121,7 +119,7 @@ def _shown(message: dict[str, Any]) -> list[Part]:
         lines = chunk.get("lines")
         text = "\n".join(map(words, lines)) if isinstance(lines, list) else ""
         found.append(words(chunk.get("contents")) or text)
-    return [Text(text) for text in dict.fromkeys(found) if text.strip()]
+    return texts(*dict.fromkeys(found))
 
 
 def _typed(rich: str) -> str:
@@ -141,22 +139,19 @@ def _answer(log: Linear, state: Answering, message: dict[str, Any], own: str, pl
     tool, thinking = message.get("toolFormerData"), message.get("thinking")
     tool = tool if isinstance(tool, dict) and (tool.get("name") or tool.get("toolCallId")) else {}
     told = thinking.get("text") if isinstance(thinking, dict) else thinking
-    thought, text = words(told), words(message.get("text"))
-    if not thought.strip() and not text.strip() and not tool:
+    said = thoughts(told) + texts(message.get("text"))
+    if not said and not tool:
         if not placed:
             log.drop("api_error" if message.get("errorDetails") else "empty")
         return
     request = words(tool.get("modelCallId"))
-    if not request or request != state.request or text.strip() or thought.strip():
+    if not request or request != state.request or said:
         state.flush(log)
     call = words(tool.get("toolCallId"))
     call = own if not call or call in log.calls else call
     result = _result(call, tool, log.place) if tool else None
     node = log.answer(_at(message), "" if state.model == "default" else state.model, own)
-    if thought.strip():
-        node.parts.append(Thinking(thought))
-    if text.strip():
-        node.parts.append(Text(text))
+    node.parts += said
     if tool:
         state.request, state.called = request, True
         name = words(tool.get("name")) or f"tool_{number(tool.get('tool'))}"

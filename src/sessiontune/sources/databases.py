@@ -10,9 +10,10 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from functools import wraps
+from typing import Any, ParamSpec
 
 from ..ledger import Ledger
 from ..model import Fault
@@ -21,6 +22,8 @@ from ..ports import FileIndex
 MAGIC = b"SQLite format 3\0"
 _COPY_TRIES = 5
 
+P = ParamSpec("P")
+
 
 @contextmanager
 def opened(path: str) -> Iterator[sqlite3.Connection]:
@@ -28,12 +31,8 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
     of a text that are no UTF-8 are replaced: SQLite would break off at the row."""
     journals = [path + end for end in ("-wal", "-journal")]
     if not any(os.path.exists(j) and os.path.getsize(j) for j in journals):
-        base = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
-        try:
-            base.text_factory = _text
+        with closing(_alone(path)) as base:
             yield base
-        finally:
-            base.close()
         return
     with tempfile.TemporaryDirectory(prefix="sessiontune-") as folder:  # only the user may read it
         copy = os.path.join(folder, "copy.db")
@@ -46,12 +45,16 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
                     os.remove(copy + end)
             if before == [state(p) for p in (path, *journals)]:
                 break
-        base = sqlite3.connect(copy)
-        try:
+        with closing(sqlite3.connect(copy)) as base:
             base.text_factory = _text
             yield base
-        finally:
-            base.close()
+
+
+def _alone(path: str) -> sqlite3.Connection:
+    """The file, whatever its journal holds."""
+    base = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
+    base.text_factory = _text
+    return base
 
 
 @contextmanager
@@ -61,6 +64,19 @@ def faults_of(path: str, ledger: Ledger) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
+
+
+def if_readable(index: Callable[P, FileIndex]) -> Callable[P, FileIndex]:
+    """The index of a database; an empty one if it cannot be read."""
+
+    @wraps(index)
+    def made(*args: P.args, **kwargs: P.kwargs) -> FileIndex:
+        try:
+            return index(*args, **kwargs)
+        except (sqlite3.Error, OSError):
+            return FileIndex()
+
+    return made
 
 
 def rows(
@@ -104,11 +120,8 @@ def glanced(path: str, query: str) -> bool:
     """Whether a query finds a row in the file alone, whatever its journal holds: nothing is
     copied, so this is for what decides nothing but whether to look closer."""
     try:
-        base = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
-        try:
+        with closing(_alone(path)) as base:
             return base.execute(query).fetchone() is not None
-        finally:
-            base.close()
     except sqlite3.Error:
         return False
 

@@ -16,14 +16,14 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
+from ..linking import Frame, Node
 from ..model import Part, ResultStatus, Session, Text
-from ..ports import FileIndex, Keyed, ReadOptions
-from .heads import any_begins
+from ..ports import FileIndex, ReadOptions
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, key_of, parents_first, words
-from .lines import safe_name, stem
-from .pictures import picture
+from .linear import Linear
+from .lines import any_begins, stem
+from .orders import parents_first
+from .pictures import picture_in
 from .shapes import (
     answered,
     blocks_of,
@@ -31,9 +31,12 @@ from .shapes import (
     inside,
     objects,
     read_json,
-    take_answer,
+    safe_name,
     text_of,
+    texts,
+    words,
 )
+from .units import Unit, UnitSource
 
 #: The header, or a record as no other agent writes it (the header may be damaged): a state, or a
 #: message with a UUID or with calls as in Anthropic's API. Those of Pi have shorter ids.
@@ -63,9 +66,6 @@ class Known(msgspec.Struct, gc=False):
     callingSessionId: str | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(record: Known, seen: Seen) -> None:
     seen.time(record.timestamp)
     if record.type == "session_start":
@@ -78,7 +78,7 @@ def is_session(head: bytes) -> bool:
     return any_begins(_RECORD, head)
 
 
-class DroidSource:
+class DroidSource(UnitSource):
     """Sessions of Factory Droid."""
 
     name = "droid"
@@ -93,37 +93,16 @@ class DroidSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Session ids, folder and times of a file from `offset` on."""
-        return scan(path, offset, (), "session:", _known, _note)
+        return scan(path, offset, Known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: those that others were forked from first."""
-        unit = _Unit()
-        try:
-            heads = {path: _head(path, options) for path in sorted(files)} if files[1:] else {}
-            for path in parents_first(heads) or files:
-                yield from _read(path, options, ledger, keyed, unit)
-        finally:
-            unlink(unit.nodes)
+        heads = {path: _head(path, unit.options) for path in sorted(files)} if files[1:] else {}
+        for path in parents_first(heads) or files:
+            yield from _read(path, unit)
 
 
 SOURCE = DroidSource()
-
-
-class _Unit(msgspec.Struct):
-    """What earlier files of the unit told.
-
-    owner   id of a message -> the node that it is, or leads to
-    calls   id of a call -> the node that holds it
-    nodes   all nodes, to be unlinked in the end
-    summary the last one of the present file: what follows hangs below it
-    """
-
-    owner: dict[str, Node | None] = {}
-    calls: dict[str, Node] = {}
-    nodes: list[Node] = []
-    summary: Node | None = None
 
 
 def _head(path: str, options: ReadOptions) -> tuple[str, set[str]]:
@@ -134,13 +113,12 @@ def _head(path: str, options: ReadOptions) -> tuple[str, set[str]]:
     return words(head.get("id")), above - {""}
 
 
-def _read(
-    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: _Unit
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
+def _read(path: str, unit: Unit) -> Iterator[Session]:
+    log = unit.log(path)
     head: dict[str, Any] = {}
     mine: set[str] = set()
-    model, unit.summary = _model_of(path), None
+    model = _model_of(path)
+    summary: Node | None = None  # the last one: what follows hangs below it
     for record in log.records():
         name = words(record.get("id"))
         if record.get("type") == "session_start" and not head:
@@ -149,43 +127,40 @@ def _read(
         if record.get("type") == "message" and name and name in unit.owner:
             log.drop("repeated_record" if name in mine else "resumed_copy", "link")
             continue
-        before = len(log.nodes)
-        with log.faults():
+        with log.taking() as made:
             _take(log, record, model, bool(head.get("callingSessionId")))
-        _hang(log, record, before, unit)
+        summary = _hang(log, record, made, summary, unit)
         mine.add(name)
     agent = words(head.get("callingSessionId"))
     call = words(head.get("callingToolUseId"))
-    caller = unit.calls.get(call) if agent else None
-    cwd, session = words(head.get("cwd")), log.session_id or stem(path)
+    caller = unit.calling(call) if agent else None
+    session = log.session_id or stem(path)
     frame = Frame(
-        source="droid",
         session_id=session,
         agent_id=session if agent else None,
-        parent_session=key_of(caller),
         parent_call=call or None,
-        project=folder_name(cwd),
-        cwd=cwd,
+        cwd=words(head.get("cwd")),
         title=(words(head.get("sessionTitle")) or words(head.get("title")))[:200],
     )
     unit.calls |= log.calls
-    yield from log.sessions(frame, keyed, unit.nodes)
+    yield from unit.sessions(log, frame, caller)
 
 
-def _hang(log: Linear, record: dict[str, Any], before: int, unit: _Unit) -> None:
-    """Put the nodes of a record below its parent's."""
+def _hang(
+    log: Linear, record: dict[str, Any], new: list[Node], summary: Node | None, unit: Unit
+) -> Node | None:
+    """Put the nodes of a record below its parent's, or the last summary; returns that."""
     name, up = words(record.get("id")), unit.owner.get(words(record.get("parentId")))
-    new = log.nodes[before:]
     if new and new[0].kind == "summary":
-        unit.summary = new[0]
+        summary = new[0]
     elif new:
-        last = unit.summary
-        known = last is not None and (up is None or up.line < last.line)
-        new[0].up = last if known else up
+        known = summary is not None and (up is None or up.line < summary.line)
+        new[0].up = summary if known else up
     if name and record.get("type") == "message":
         message = record.get("message")
         called = [c for c in map(log.calls.get, _answered(message)) if c is not None]
         unit.owner[name] = new[-1] if new else called[-1] if called else up
+    return summary
 
 
 def _answered(message: Any) -> list[str]:
@@ -263,12 +238,9 @@ def _result(log: Linear, block: dict[str, Any], at: object) -> bool:
 
 
 def _part(block: dict[str, Any]) -> Part | None:
-    text, source = words(block.get("text")), block.get("source")
     if block.get("type") == "text":
-        return Text(text) if text.strip() else None
-    if block.get("type") in ("image", "document") and isinstance(source, dict):
-        return picture(source.get("data"), source.get("media_type") or source.get("mediaType"))
-    return None
+        return next(iter(texts(block.get("text"))), None)
+    return picture_in(block) if block.get("type") in ("image", "document") else None
 
 
 def _answer(log: Linear, message: dict[str, Any], at: object, name: str, model: str) -> None:
@@ -278,7 +250,7 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str, model: 
         log.drop("interrupt_marker")
         return
     model = (words(message.get("modelId")) or model).removeprefix("custom:")
-    take_answer(log, (parts, calls, reason), at, model, name)
+    log.told_answer(parts, calls, at, model, name, reason)
 
 
 def _model_of(path: str) -> str:

@@ -11,9 +11,8 @@ import os
 import re
 from collections.abc import Iterable
 
-from .lines import open_log
+from .lines import head_of
 
-_HEAD = 1 << 16
 #: Most files that are examined; a project's folder may hold thousands.
 _LOOKED_AT = 500
 
@@ -90,11 +89,7 @@ def foreign(path: str) -> str:
     """What a file that is no log is; "" if unknown."""
     if path.endswith(PACKED):
         return "compressed (logs are read uncompressed)"
-    try:
-        with open_log(path) as log:
-            head = log.read(_HEAD) or b""
-    except OSError:
-        return ""
+    head = head_of(path)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "text in UTF-16, as PowerShell's > writes it (logs are read in UTF-8: save it so)"
     for words, whose, patterns in _KINDS:

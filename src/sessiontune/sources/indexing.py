@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -18,7 +18,9 @@ import orjson
 
 from ..ledger import Ledger
 from ..ports import FileIndex, ReadOptions
-from .lines import LineFault, gc_paused, read_lines, size_of, utc, values
+from .lines import gc_paused, read_lines, size_of
+from .mending import LineFault, values
+from .shapes import utc
 
 
 class Seen(msgspec.Struct):
@@ -78,19 +80,21 @@ def _digest(name: str) -> bytes:
 def scan(
     path: str,
     offset: int,
-    links: tuple[str, ...],
-    prefix: str,
-    decode: Callable[[memoryview], Any],
+    known: Callable[[memoryview], Any] | type[msgspec.Struct],
     note: Callable[[Any, Seen], None],
+    links: Iterable[str] = (),
+    prefix: str = "session:",
+    names: Iterable[str] = (),
 ) -> FileIndex:
     """Index a file from `offset` (a byte that begins a line) to its present end.
 
-    `decode` types one line and `note` takes down what it holds; `prefix` goes before session
-    ids where they are links. A file that cannot be read gives an empty index with the links
-    that its name says.
+    `known` is the type of a line, or makes a value of one; `note` takes down what that holds.
+    `prefix` goes before session ids where they are links. `links` and `names` are known without the
+    content. A file that cannot be read gives an empty index with those links.
     """
+    decode = msgspec.json.Decoder(known).decode if isinstance(known, type) else known
     ledger = Ledger()
-    seen = Seen()
+    seen = Seen(names={*names})
     count = 0
     size = size_of(path, offset)
     with gc_paused():
@@ -103,7 +107,7 @@ def scan(
                 continue
             note(line, seen)
     if any(not fault.line for fault in ledger.faults):
-        return FileIndex(links=links)
+        return FileIndex(links=tuple(links))
     return FileIndex(
         ids=digests(seen.ids),
         links=tuple(sorted({*(prefix + name for name in seen.sessions if name), *links})),
@@ -117,7 +121,7 @@ def scan(
 
 def unread(path: str, link: str) -> FileIndex:
     """Index a document whose lines are not read."""
-    return scan(path, 0, (link,), "", lambda raw: None, lambda line, seen: None)
+    return scan(path, 0, lambda raw: None, lambda line, seen: None, (link,))
 
 
 def _damaged(

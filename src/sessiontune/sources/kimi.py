@@ -14,17 +14,15 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
+from ..linking import Frame, Node
 from ..model import Session
-from ..ports import FileIndex, Keyed, ReadOptions
-from .claude.toolbox import with_tools
-from .heads import any_begins
+from ..ports import FileIndex
 from .indexing import Seen, scan
-from .kimi_records import Agent, Unit
-from .linear import Linear, folder_name, key_of, moment, number, words
-from .lines import size_of
-from .shapes import Twice, digest_of, mapping, read_json
+from .kimi_records import Agent
+from .lines import any_begins, size_of
+from .shapes import digest_of, mapping, moment, number, read_json, words
+from .twice import Twice
+from .units import Unit, UnitSource
 
 #: The first record, or others that no other agent writes: the first one may be damaged.
 _RECORD = re.compile(
@@ -48,9 +46,6 @@ class Known(msgspec.Struct, gc=False):
     event: Message | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(record: Known, seen: Seen) -> None:
     for told in (record.message, record.event):
         if told is not None:
@@ -58,7 +53,7 @@ def _note(record: Known, seen: Seen) -> None:
     seen.time(moment(record.time))
 
 
-class KimiSource:
+class KimiSource(UnitSource):
     """Sessions of Kimi Code."""
 
     name = "kimi"
@@ -74,20 +69,13 @@ class KimiSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Ids of records, folder and times of a file from `offset` on."""
-        found = scan(path, offset, (f"session:{_place(path)[0]}",), "session:", _known, _note)
-        cwd = words(_state(path).get("cwd"))
-        return msgspec.structs.replace(found, names=(cwd,)) if cwd else found
+        link, cwd = f"session:{_place(path)[0]}", words(_state(path).get("cwd"))
+        return scan(path, offset, Known, _note, (link,), names=(cwd,))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: what forks copied counts once, main agents come first."""
-        unit = Unit()
-        try:
-            for path in sorted(files, key=_order):
-                yield from _read(path, options, ledger, keyed, unit)
-        finally:
-            unlink(unit.nodes)
+        for path in sorted(files, key=_order):
+            yield from _read(path, unit)
 
 
 SOURCE = KimiSource()
@@ -114,14 +102,11 @@ def _order(path: str) -> tuple[bool, int, str]:
     return agent != "main", created or -size_of(path), path
 
 
-def _read(
-    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: Unit
-) -> Iterator[Session]:
+def _read(path: str, unit: Unit) -> Iterator[Session]:
     session, agent = _place(path)
     told = _state(path)
-    reader = Agent(Linear(path, options, ledger), session, agent, unit)
-    log = reader.log
-    log.session_id = session if agent == "main" else f"{session}/{agent}"
+    log = unit.log(path, session if agent == "main" else f"{session}/{agent}")
+    reader = Agent(log, session, agent, unit)
     up: Node | None = None
     twice = Twice(log)
     mine: dict[tuple[str, str], Node | None] = {}
@@ -133,30 +118,22 @@ def _read(
             continue
         if twice.drops(record, *_ids(record), at=record.get("time")):
             continue
-        before = len(log.nodes)
-        with log.faults():
+        with log.taking() as made:
             reader.take(record)
-        made = log.nodes[before:]
         if made and up is not None and made[0].up is None:
             made[0].up, up = up, None
         if key[1]:
             mine[key] = log.nodes[-1] if log.nodes else up
     unit.owner |= mine
-    call, caller = unit.begun.get((session, agent), ("", None))
-    cwd, sub = words(told.get("cwd")), agent != "main"
+    sub = agent != "main"
     frame = Frame(
-        source="kimi",
         session_id=session,
         agent_id=agent if sub else None,
         agent_type=reader.profile if sub else "",
-        parent_session=key_of(caller) if sub else None,
-        parent_call=call or None if sub else None,
-        project=folder_name(cwd),
-        cwd=cwd,
+        cwd=words(told.get("cwd")),
         title=words(told.get("title"))[:200],
     )
-    for found in log.sessions(frame, keyed, unit.nodes):
-        yield with_tools(found, reader.tools)
+    yield from unit.sessions(log, frame, unit.started.get((session, agent)) if sub else None)
 
 
 def _ids(record: dict[str, Any]) -> list[str]:

@@ -6,15 +6,26 @@ import html
 import re
 from typing import Any
 
-import msgspec
-
 from ..linking import Node
-from ..model import Part, Text, Thinking, ToolDef
-from .claude.toolbox import tool_def
-from .linear import Linear, number, words
-from .lines import safe_name
+from ..model import Part, Text
+from .linear import Linear
 from .pictures import picture_of_url
-from .shapes import images_of, inside, mapping, objects, usage_of
+from .shapes import (
+    images_of,
+    inside,
+    joined,
+    mapping,
+    number,
+    objects,
+    pictures,
+    safe_name,
+    texts,
+    thoughts,
+    usage_of,
+    words,
+)
+from .toolbox import tool_defs
+from .units import Unit
 
 #: Records that the model does not see, by the first part of their type.
 _BOOKS = {
@@ -28,25 +39,11 @@ _BESIDE = ("user prompt submit hook", "skill activation")
 _SHELL = re.compile(r"</?bash-(?:input|stdout|stderr)>")
 
 
-class Unit(msgspec.Struct):
-    """What earlier files of the unit told.
-
-    owner   record (of an agent, by what names it) -> the node that it is, or leads to
-    begun   (session, sub-agent) -> the call that started it, and its node
-    nodes   all nodes, to be unlinked in the end
-    """
-
-    owner: dict[tuple[str, str], Node | None] = {}
-    begun: dict[tuple[str, str], tuple[str, Node]] = {}
-    nodes: list[Node] = []
-
-
 class Agent:
     """Reads the records of one agent."""
 
     def __init__(self, log: Linear, session: str, agent: str, unit: Unit) -> None:
         self.log, self.session, self.agent, self.unit = log, session, agent, unit
-        self.tools: dict[str, ToolDef] = {}
         self.model = self.profile = ""
         self.anchors: list[int] = []  # where the nodes of each prompt begin
         self.back: Node | None = None
@@ -61,11 +58,8 @@ class Agent:
             self._event(record.get("event"), record.get("time"))
         elif kind == "context.apply_compaction":
             told = record.get("contextSummary") or record.get("summary")
-            text = _text(told.get("content")) if isinstance(told, dict) else words(told)
-            if text.strip():
-                log.node("summary", [Text(text)], record.get("time"))
-            else:
-                log.drop("empty")
+            text = _text(told.get("content")) if isinstance(told, dict) else told
+            log.say("summary", texts(text), record.get("time"))
         elif kind == "context.clear":
             log.boundary()
             log.drop("local_command")
@@ -94,14 +88,12 @@ class Agent:
         if kind == "llm.request":
             self.model = words(record.get("model")) or self.model
         if kind == "llm.tools_snapshot":
-            for tool in objects(record.get("tools")):
-                made = tool_def(tool.get("name"), tool.get("description"), tool.get("parameters"))
-                self.tools |= {made.name: made} if made is not None else {}
+            self.log.tools |= tool_defs(record.get("tools"))
         if kind == "subagent.spawned":
             call = words(record.get("parentToolCallId"))
             if call in self.log.calls:
                 told = (call, self.log.calls[call])
-                self.unit.begun[self.session, words(record.get("subagentId"))] = told
+                self.unit.started[self.session, words(record.get("subagentId"))] = told
         if kind == "turn.ended" and record.get("reason") in ("cancelled", "aborted"):
             self.log.interrupted()
         known = kind.partition(".")[0] in _BOOKS or kind.startswith("context.")
@@ -193,19 +185,12 @@ class Agent:
             log.drop(f"unknown_type:{safe_name(kind)}")
 
     def _parts(self, content: Any) -> list[Part]:
-        if isinstance(content, str):
-            return [Text(content)] if content.strip() else []
-        parts: list[Part] = []
+        parts = texts(content)
         for block in objects(content):
-            text, thought = words(block.get("text")), words(block.get("think"))
             image = picture_of_url(inside(block, "imageUrl", "url"))
-            if text.strip():
-                parts.append(Text(text))
-            elif thought.strip():
-                parts.append(Thinking(thought))
-            elif image is not None:
-                parts.append(image)
-            elif block.get("type") not in ("text", "think"):
+            told = texts(block.get("text")) or thoughts(block.get("think")) or pictures(image)
+            parts += told
+            if not told and block.get("type") not in ("text", "think"):
                 self.log.unknown_part()
         return parts
 
@@ -225,4 +210,4 @@ def _beside(content: Any, skills: int) -> list[dict[str, Any]]:
 def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    return "\n".join(t for block in objects(content) if (t := words(block.get("text"))))
+    return joined(*(words(block.get("text")) for block in objects(content)))

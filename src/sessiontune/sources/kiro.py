@@ -17,20 +17,19 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
-from ..linking import Node, unlink
 from ..model import Session
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from . import kiro_database
 from .databases import journal
-from .heads import any_begins
+from .folders import data_home, homes
 from .indexing import Seen, scan
 from .kiro_agents import Starts, folder, sub_name
 from .kiro_engine import EngineLog, first_name, is_engine, linked
 from .kiro_log import Log, moment_of
-from .linear import depths, words
-from .lines import open_log, stem, utc
-from .shapes import mapping, read_json
+from .lines import any_begins, head_of, stem
+from .orders import depths
+from .shapes import elements, mapping, read_json, utc, words
+from .units import Unit, UnitSource
 
 _EVENT = re.compile(
     rb'\{\s*"version"\s*:\s*"?v?1"?\s*,\s*"kind"\s*:\s*'
@@ -59,9 +58,6 @@ class Known(msgspec.Struct, gc=False):
     timestamp: str | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(line: Known, seen: Seen) -> None:
     seen.ids.add(first_name(line.id or ""))
     seen.time(utc(line.timestamp or ""))
@@ -71,7 +67,7 @@ def _note(line: Known, seen: Seen) -> None:
     seen.time(moment_of(line.data.meta.timestamp if line.data.meta is not None else None))
 
 
-class KiroSource:
+class KiroSource(UnitSource):
     """Sessions of Kiro."""
 
     name = "kiro"
@@ -80,11 +76,9 @@ class KiroSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its sessions; the newer engine knows no other home."""
-        bases = [base for base in (env.get("KIRO_HOME"), os.path.join(home, ".kiro")) if base]
-        data = [env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")]
-        data.append(os.path.join(home, "Library", "Application Support"))
+        data = data_home(env, home), os.path.join(home, "Library", "Application Support")
         return [
-            *(os.path.join(base, "sessions") for base in dict.fromkeys(bases)),
+            *(os.path.join(base, "sessions") for base in homes(env, "KIRO_HOME", home, ".kiro")),
             *(os.path.join(base, name) for base in data for name in ("kiro-cli", "amazon-q")),
         ]
 
@@ -100,40 +94,27 @@ class KiroSource:
             return kiro_database.index(path)
         about = _about(path)
         names = {*linked(_id(path, about)), _parent(about)} - {""}
-        links = tuple(sorted(f"session:{name}" for name in names))
-        found = scan(path, offset, links, "", _known, _note)
-        places = about.get("workspacePaths")
-        cwds = [about.get("cwd"), *(places if isinstance(places, list) else ())]
-        return msgspec.structs.replace(found, names=tuple(filter(None, map(words, cwds))))
+        links = [f"session:{name}" for name in names]
+        cwds = map(words, [about.get("cwd"), *elements(about.get("workspacePaths"))])
+        return scan(path, offset, Known, _note, links, "", cwds)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of each file; parents and originals of copies first."""
         older = sorted(path for path in files if path.endswith(kiro_database.SUFFIXES))
         about = {path: _about(path) for path in files if path not in older}
         known = {_id(path, told) for path, told in about.items()}
-        told: dict[str, Node | None] = {}
-        entries: kiro_database.Entries = {}
         starts = Starts(filter(None, map(sub_name, files)))
-        begun: dict[str, Node] = {}  # session -> its first node
-        nodes: list[Node] = []
-        try:
-            for path in older:
-                yield from kiro_database.sessions(
-                    path, options, ledger, keyed, nodes, known, entries
-                )
-            for path in _callers_first(about, starts):
-                name = _id(path, about[path])
-                log: Log | EngineLog
-                if _newer(path):
-                    log = EngineLog(path, options, ledger, about[path], name, told, starts)
-                else:
-                    log = Log(path, options, ledger, about[path], name, told)
-                log.read()
-                yield from log.sessions(keyed, nodes, begun)
-        finally:
-            unlink(nodes)
+        for path in older:
+            yield from kiro_database.sessions(path, unit, known)
+        for path in _callers_first(about, starts):
+            name = _id(path, about[path])
+            log: Log | EngineLog
+            if _newer(path):
+                log = EngineLog(path, unit, about[path], name, starts)
+            else:
+                log = Log(path, unit, about[path], name)
+            log.read()
+            yield from log.sessions()
 
 
 SOURCE = KiroSource()
@@ -146,13 +127,7 @@ def _named(path: str) -> bool:
 
 def _newer(path: str) -> bool:
     """Whether a log is of the newer engine: its name says so, or else its content."""
-    if _named(path):
-        return True
-    try:
-        with open_log(path) as log:
-            return is_engine(log.read(1 << 16) or b"")
-    except OSError:
-        return False  # the reader reports it
+    return _named(path) or is_engine(head_of(path))
 
 
 def _about(path: str) -> dict[str, Any]:

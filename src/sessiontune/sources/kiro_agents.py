@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from ..linking import Node
-from .linear import words
 from .lines import stem
+from .shapes import words
+from .units import Caller
 
 SUBS = "sub-executions"
 
@@ -31,7 +31,7 @@ class Start:
     def __init__(self, path: str, place: tuple[int, int], at: str, told: dict[str, Any]) -> None:
         self.path, self.place, self.at = path, place, at
         self.prompt, self.agent = words(told.get("prompt")), words(told.get("subAgentName"))
-        self.call: tuple[Node, str] | None = None
+        self.call: Caller | None = None
 
 
 class Starts(dict[str, Start | None]):

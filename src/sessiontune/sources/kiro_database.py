@@ -10,21 +10,32 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame, Node
-from ..model import Fault, Part, ResultStatus, Session, Text, Thinking
-from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, columns, faults_of, index_of, opened, rows
-from .linear import Linear, folder_name, moment, words
-from .lines import open_log, safe_name, stem
-from .shapes import digest_of, inside, mapping, objects, value_of
+from ..model import Fault, ResultStatus, Session, Text
+from ..ports import FileIndex
+from .databases import MAGIC, columns, faults_of, if_readable, index_of, opened, rows
+from .linear import Linear
+from .lines import open_log, stem
+from .shapes import (
+    digest_of,
+    elements,
+    inside,
+    mapping,
+    moment,
+    objects,
+    safe_name,
+    texts,
+    thoughts,
+    value_of,
+    words,
+)
+from .units import Unit
 
 SUFFIXES = (".sqlite3", ".json")
 _TABLES = ("conversations_v2", "conversations")
@@ -35,9 +46,8 @@ _SAVED = re.compile(
 _CANCELLED = "Tool use was cancelled by the user"
 _DENIED = "User denied tool execution"
 
-
-#: (conversation, digest of an entry, how often it was there) -> what it became or leads to.
-Entries = dict[tuple[str, bytes, int], Node | None]
+#: What entries became or lead to.
+Entries = dict[Any, Node | None]
 
 
 class Told(msgspec.Struct):
@@ -58,50 +68,34 @@ def recognise(path: str, head: bytes) -> bool:
     return any(found >= needed for needed in _NEEDED)
 
 
+@if_readable
 def index(path: str) -> FileIndex:
     """The conversations; a database is always indexed whole."""
-    try:
-        found = list(_conversations(path))
-    except (sqlite3.Error, OSError):
-        return FileIndex()
+    found = list(_conversations(path))
     count = sum(1 if one.state is None else 2 * len(_history(one.state)) for one in found)
     return index_of(path, (one.name for one in found), (one.folder for one in found), count, "", "")
 
 
-def sessions(
-    path: str,
-    options: ReadOptions,
-    ledger: Ledger,
-    keyed: Keyed,
-    nodes: list[Node],
-    known: set[str],
-    told: Entries,
-) -> Iterator[Session]:
-    """The conversations of a database. `known`: those that newer versions took over into logs;
-    `told`: entries that other databases held (Kiro took over Amazon Q's), and what became of them.
-    """
+def sessions(path: str, unit: Unit, known: set[str]) -> Iterator[Session]:
+    """The conversations of a database. `known`: those that newer versions took over into logs.
+    Entries that other databases held (Kiro took over Amazon Q's) are known by conversation, digest,
+    and how often they were there."""
     number = 0
     mine: Entries = {}
-    with faults_of(path, ledger):
+    with faults_of(path, unit.ledger):
         seen: set[str] = set()
         for one in _conversations(path):
-            log, name = Linear(path, options, ledger), one.name
+            log, name = unit.log(path), one.name
             if one.state is None:
                 number += 1
                 log.part(number)
-                ledger.fault(Fault("bad_json", path, number))
+                unit.ledger.fault(Fault("bad_json", path, number))
                 continue
             log.session_id = name if name not in seen else f"{name}/{number}"
-            number = _read(log, one, number, one.again or name in known, told, mine)
+            number = _read(log, one, number, one.again or name in known, unit.owner, mine)
             seen.add(name)
-            frame = Frame(
-                source="kiro",
-                session_id=log.session_id,
-                project=folder_name(one.folder),
-                cwd=one.folder,
-            )
-            yield from log.sessions(frame, keyed, nodes)
-    told |= mine
+            yield from unit.sessions(log, Frame(session_id=log.session_id, cwd=one.folder))
+    unit.owner |= mine
 
 
 def _read(log: Linear, one: Told, number: int, again: bool, told: Entries, mine: Entries) -> int:
@@ -128,7 +122,7 @@ def _read(log: Linear, one: Told, number: int, again: bool, told: Entries, mine:
             if again or key in told:
                 log.drop("resumed_copy", "link")
                 continue
-            with log.faults():
+            with log.taking():
                 take(log, held, entry, state)
         if log.nodes[count:] and up is not None:
             log.nodes[count].up, up = up, None
@@ -165,8 +159,7 @@ def _place(state: dict[str, Any] | None) -> str:
 
 
 def _history(state: dict[str, Any] | None) -> list[Any]:
-    found = inside(state, "history")
-    return found if isinstance(found, list) else []
+    return elements(inside(state, "history"))
 
 
 def _entry(entry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -200,16 +193,16 @@ def _result(log: Linear, result: dict[str, Any], at: str) -> bool:
     call = words(result.get("tool_use_id"))
     if call not in log.calls or call in log.calls[call].results:
         return False
-    texts = []
+    told = []
     failed = result.get("status") == "Error"
     for block in objects(result.get("content")):
         if isinstance(block.get("Text"), str):
-            texts.append(block["Text"])
+            told.append(block["Text"])
         elif block.get("Json") is not None:
-            texts.append(json.dumps(block["Json"], ensure_ascii=False, separators=(",", ":")))
+            told.append(json.dumps(block["Json"], ensure_ascii=False, separators=(",", ":")))
             code = inside(block["Json"], "exit_status")
             failed = failed or (code is not None and str(code) not in ("0", "exit status: 0"))
-    text = "\n".join(texts)
+    text = "\n".join(told)
     status: ResultStatus = "error" if failed else "ok"
     if text.startswith(_DENIED):
         status = "rejected"
@@ -221,20 +214,14 @@ def _result(log: Linear, result: dict[str, Any], at: str) -> bool:
 def _answered(log: Linear, told: dict[str, Any], entry: Any, state: dict[str, Any]) -> None:
     held = mapping(told.get("ToolUse")) or mapping(told.get("Response"))
     about = mapping(mapping(entry).get("request_metadata"))
-    thought = words(inside(held, "thinking", "text")) or words(
-        inside(held, "thinking", "reasoningText", "text")
-    )
-    parts: list[Part] = [Thinking(thought)] if thought.strip() else []
-    if words(held.get("content")).strip():
-        parts.append(Text(words(held.get("content"))))
-    calls = objects(held.get("tool_uses"))
-    if not parts and not calls:
-        log.drop("empty")
-        return
+    thought = words(inside(held, "thinking", "text"))
+    thought = thought or words(inside(held, "thinking", "reasoningText", "text"))
+    parts = thoughts(thought) + texts(held.get("content"))
+    calls = [
+        (words(c.get("id")), words(c.get("name")), c.get("args"))
+        for c in objects(held.get("tool_uses"))
+    ]
     model = words(about.get("model_id")) or words(inside(state, "model_info", "model_id"))
     model = model or words(state.get("model"))
     at = moment(about.get("request_start_timestamp_ms"))
-    node = log.new_answer(parts, at, model if model != "auto" else "")
-    for call in calls:
-        name = words(call.get("id")) or f"{node.id}:{len(node.parts)}"
-        log.call(node, name, words(call.get("name")), call.get("args"))
+    log.told_answer(parts, calls, at, model if model != "auto" else "")

@@ -11,15 +11,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame, Node
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking
-from ..ports import Keyed, ReadOptions
+from ..model import Part, ResultStatus, Session, Text, Thinking
 from .kiro_agents import Start, Starts, sub_name
-from .linear import Linear, folder_name, key_of, words
-from .lines import safe_name
 from .pictures import picture
-from .shapes import Twice, inside, mapping, objects
+from .shapes import elements, inside, mapping, objects, pictures, safe_name, texts, words, words_of
+from .twice import Twice
+from .units import Caller, Unit
 
 _KIND = (
     rb"user|assistant|tool_call|tool_result|turn_start|session_start|session_event|session_metadata"
@@ -61,30 +59,21 @@ def linked(name: str) -> set[str]:
 
 
 class EngineLog:
-    """One file. `told`: id of a record of the unit -> the node that what follows it hangs below.
-    `starts`: sub-agents whose logs are in the unit -> what their callers told."""
+    """One file. `starts`: sub-agents whose logs are in the unit -> what their callers told."""
 
     def __init__(
-        self,
-        path: str,
-        options: ReadOptions,
-        ledger: Ledger,
-        about: dict[str, Any],
-        name: str,
-        told: dict[str, Node | None],
-        starts: Starts,
+        self, path: str, unit: Unit, about: dict[str, Any], name: str, starts: Starts
     ) -> None:
-        self.log = Linear(path, options, ledger)
         self.name, self.sub = name, sub_name(path)
-        self.log.session_id = f"{name}/{self.sub}" if self.sub else name
-        self.about, self.told, self.starts = about, told, starts
+        self.log = unit.log(path, f"{name}/{self.sub}" if self.sub else name)
+        self.unit, self.about, self.told, self.starts = unit, about, unit.owner, starts
         self.parent = words(about.get("parentSessionId"))
         self.agent = bool(self.sub) or about.get("createdReason") == "subagent"
         self.model = _model(about.get("modelId"))
         self.copied: Node | None = None
         self.copies: set[str] = set()  # calls of records that were copied
         self.refused: set[str] = set()  # calls that the person refused
-        self.begun: dict[str, tuple[Node, str]] = {}  # sub-agent -> its call
+        self.begun: dict[str, Caller] = {}  # sub-agent -> its call
         self.back: Node | None = None
         #: Records that count: name, the node that what follows hangs below, nodes so far.
         self.stack: list[tuple[str, Node | None, int]] = []
@@ -111,11 +100,9 @@ class EngineLog:
                 continue
             if twice.drops(record, name):
                 continue
-            with log.faults():
-                self._take(
-                    words(payload.get("type")), payload, name, words(record.get("timestamp"))
-                )
-            made = log.nodes[count:]
+            at = words(record.get("timestamp"))
+            with log.taking() as made:
+                self._take(words(payload.get("type")), payload, name, at)
             if made and (self.back is not None or not count):
                 made[0].up = self.back if self.back is not None else self.copied
                 self.back = None
@@ -153,13 +140,9 @@ class EngineLog:
         elif kind == "tombstone":
             self._taken_back(payload)
         elif kind == "steering_inclusion":
-            parts = _attached(payload.get("documents"))
-            if parts:
-                log.node("context", parts, at, name)
-            else:
-                log.drop(kind)
+            log.say("context", _attached(payload.get("documents")), at, name, kind)
         elif kind == "session_start":  # in most versions the system prompt, at the end of a turn
-            text = _text(payload.get("content"))
+            text = words_of(payload.get("content"))
             if log.nodes or not text.strip() or text.startswith("You are "):
                 log.drop("system")
             else:
@@ -208,9 +191,7 @@ class EngineLog:
 
     def _asked(self, payload: dict[str, Any], at: str, name: str) -> None:
         log = self.log
-        text = _text(payload.get("content"))
-        parts: list[Part] = [Text(text)] if text.strip() else []
-        parts += _drawn(payload.get("images"))
+        parts = texts(words_of(payload.get("content"))) + _drawn(payload.get("images"))
         beside = _attached(payload.get("contextItems")) + _attached(payload.get("documents"))
         first = log.nodes[0] if log.nodes else None
         if self.sub and first is not None and first is log.nodes[-1] and first.parts == parts:
@@ -232,7 +213,7 @@ class EngineLog:
 
     def _said(self, payload: dict[str, Any], at: str, name: str) -> None:
         log, kind = self.log, payload.get("operationType")
-        text = _text(payload.get("content"))
+        text = words_of(payload.get("content"))
         elided = kind == "Reasoning" and text.strip() in _ELIDED
         if not text.strip() or elided:
             log.drop("thinking_signature_only" if kind == "Reasoning" else "empty")
@@ -256,7 +237,7 @@ class EngineLog:
             self.refused.add(call)
         agent = words(inside(payload, "_meta", "kiro", "agentSubtaskId"))
         if agent:
-            self.begun[agent] = (node, call)
+            self.begun[agent] = (call, node)
 
     def _result(self, payload: dict[str, Any], call: str, at: str, name: str) -> None:
         status: ResultStatus = "error" if payload.get("success") is False else "ok"
@@ -264,7 +245,7 @@ class EngineLog:
             status = "rejected"
         elif status == "error" and name.endswith(_BROKEN_OFF):
             status = "interrupted"
-        self.log.result(call, _text(payload.get("content")), status, at)
+        self.log.result(call, words_of(payload.get("content")), status, at)
 
     def _started(self, payload: dict[str, Any], at: str) -> None:
         """Note a sub-agent for its own log, if that is here and does not know its task yet."""
@@ -277,34 +258,28 @@ class EngineLog:
 
     # ------------------------------------------------------------ sessions
 
-    def sessions(
-        self, keyed: Keyed, nodes: list[Node], begun: dict[str, Node]
-    ) -> Iterator[Session]:
+    def sessions(self) -> Iterator[Session]:
         """The linked sessions of the file."""
+        unit, log = self.unit, self.log
         for agent, started in self.begun.items():
             told = self.starts.get(agent)
             if told is not None:
                 told.call = started
         start = self.starts.get(self.sub)
-        call = start.call if start is not None else None
-        caller = call[0] if call is not None else begun.get(self.name if self.sub else self.parent)
-        if self.log.nodes and not self.sub:
-            begun.setdefault(self.name, self.log.nodes[0])
-        places = self.about.get("workspacePaths")
-        cwd = words(places[0]) if isinstance(places, list) and places else ""
+        caller = start.call if start is not None else None
+        caller = caller or unit.started.get(self.name if self.sub else self.parent)
+        if log.nodes and not self.sub:
+            unit.started.setdefault(self.name, ("", log.nodes[0]))
+        places = elements(self.about.get("workspacePaths"))
         frame = Frame(
-            source="kiro",
             session_id=self.name,
             agent_id=(self.sub or self.name) if self.agent else None,
             agent_type=start.agent if start is not None else "",
-            parent_session=key_of(caller) if self.agent else None,
-            parent_call=call[1] if call is not None and self.agent else None,
-            project=folder_name(cwd),
-            cwd=cwd,
+            cwd=words(next(iter(places), "")),
             title="" if self.sub else words(self.about.get("title"))[:200],
         )
         self.starts.pop(self.sub, None)  # whoever tells of it now comes too late
-        yield from self.log.sessions(frame, keyed, nodes)
+        yield from unit.sessions(log, frame, caller if self.agent else None)
 
 
 def _model(name: Any) -> str:
@@ -313,19 +288,11 @@ def _model(name: Any) -> str:
     return own if own != "auto" else ""
 
 
-def _text(content: Any) -> str:
-    """The text of a content, in whatever form."""
-    if isinstance(content, list):
-        return "\n".join(words(block.get("text")) for block in objects(content))
-    return words(content)
-
-
 def _attached(items: Any) -> list[Part]:
     """The contents of attached files; those that are only named give nothing."""
-    texts = [words(item.get("content")) for item in objects(items)]
-    return [Text(text) for text in texts if text.strip()]
+    return texts(*(item.get("content") for item in objects(items)))
 
 
 def _drawn(images: Any) -> list[Part]:
-    found = [picture(one.get("data"), one.get("mimeType")) for one in objects(images)]
-    return [one for one in found if isinstance(one, Image)]
+    drawn = (picture(one.get("data"), one.get("mimeType")) for one in objects(images))
+    return [*pictures(*drawn)]

@@ -8,14 +8,26 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame, Node
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking
-from ..ports import Keyed, ReadOptions
-from .linear import Linear, folder_name, key_of, moment, words
-from .lines import safe_name
+from ..model import Image, Part, ResultStatus, Session, Text
 from .pictures import picture
-from .shapes import Twice, images_of, inside, mapping, objects, text_of
+from .shapes import (
+    Call,
+    elements,
+    images_of,
+    inside,
+    mapping,
+    moment,
+    objects,
+    pictures,
+    safe_name,
+    text_of,
+    texts,
+    thoughts,
+    words,
+)
+from .twice import Twice
+from .units import Unit
 
 #: Marks around what a person said while calls ran: the program puts it after their results, with
 #: words to the model on how to take it.
@@ -33,22 +45,12 @@ _EXIT = re.compile(r"exit status: 0*[1-9]")
 
 
 class Log:
-    """One file. `told`: id of an event of the unit -> the node that what follows it hangs below.
-    `ends`: the node behind each event of this file and the number of nodes so far, for a person
+    """One file. `ends`: the node behind each event and the number of nodes so far, for a person
     who went back."""
 
-    def __init__(
-        self,
-        path: str,
-        options: ReadOptions,
-        ledger: Ledger,
-        about: dict[str, Any],
-        name: str,
-        told: dict[str, Node | None],
-    ) -> None:
-        self.log = Linear(path, options, ledger)
-        self.log.session_id = self.name = name
-        self.about, self.told = about, told
+    def __init__(self, path: str, unit: Unit, about: dict[str, Any], name: str) -> None:
+        self.log = unit.log(path, name)
+        self.unit, self.name, self.about, self.told = unit, name, about, unit.owner
         self.copied: Node | None = None
         self.back: Node | None = None
         self.ends: list[tuple[Node | None, int]] = []
@@ -57,7 +59,7 @@ class Log:
         self.models = {
             words(name): words(turn.get("model"))
             for turn in objects(turns)
-            for name in (turn["message_ids"] if isinstance(turn.get("message_ids"), list) else ())
+            for name in elements(turn.get("message_ids"))
         }
         model = inside(about, "session_state", "rts_model_state", "model_info", "model_id")
         self.model = words(model)
@@ -79,9 +81,8 @@ class Log:
                 continue
             if twice.drops(record, name):
                 continue
-            with log.faults():
+            with log.taking() as made:
                 self._take(words(record.get("kind")), data, name)
-            made = log.nodes[count:]
             if made and (self.back is not None or not count):
                 made[0].up = self.back if self.back is not None else self.copied
                 self.back = None
@@ -94,22 +95,15 @@ class Log:
         log = self.log
         if kind == "Prompt":
             self.at = moment_of(inside(data, "meta", "timestamp")) or self.at
-            parts = _parts(data.get("content"))
-            if parts:
-                agent = self.parent and self.copied is None
-                log.node("task" if agent else "prompt", parts, self.at, name)
-            else:
-                log.drop("empty")
+            agent = self.parent and self.copied is None
+            log.say("task" if agent else "prompt", _parts(data.get("content")), self.at, name)
         elif kind == "AssistantMessage":
             self._answer(data, name)
         elif kind == "ToolResults":
             self._results(data, name)
         elif kind == "Compaction":
             log.boundary()
-            if words(data.get("summary")).strip():
-                log.node("summary", [Text(words(data["summary"]))], self.at, name)
-            else:
-                log.drop("compaction")
+            log.say("summary", texts(data.get("summary")), self.at, name, "compaction")
         elif kind == "Clear":
             log.drop("clear")
             log.boundary()
@@ -144,35 +138,28 @@ class Log:
     def _answer(self, data: dict[str, Any], name: str) -> None:
         log = self.log
         parts: list[Part] = []
-        calls, reason, model = [], "empty", ""
+        calls, reason, model = list[Call](), "empty", ""
         for block in objects(data.get("content")):
             kind, held = words(block.get("kind")), block.get("data")
             if kind == "text":
-                parts += [Text(words(held))] if words(held).strip() else []
+                parts += texts(held)
             elif kind == "thinking":
-                thought, used = words(inside(held, "text")), words(inside(held, "modelId"))
-                parts += [Thinking(thought)] if thought.strip() else []
-                reason = "thinking_signature_only" if not thought.strip() else reason
+                thought, used = thoughts(inside(held, "text")), words(inside(held, "modelId"))
+                parts += thought
+                reason = reason if thought else "thinking_signature_only"
                 model = model or (used if used != "auto" else "")
             elif kind == "toolUse" and isinstance(held, dict):
-                calls.append(held)
+                call = words(held.get("toolUseId"))
+                calls.append((call, words(held.get("name")), held.get("input")))
             else:
                 reason = f"unknown_block:{safe_name(kind)}"
         if not calls and len(parts) == 1 and _said(parts[0]) in _BROKEN_OFF:
             log.interrupted()
             log.drop("interrupt_marker")
             return
-        if not parts and not calls:
-            log.drop(reason)
-            return
-        if reason.startswith("unknown_block"):
-            log.unknown_part()
         told = self.models.get(name, "")
         chosen = (told if told != "auto" else "") or model or self.model
-        node = log.new_answer(parts, self.at, chosen, name)
-        for call in calls:
-            one = words(call.get("toolUseId")) or f"{node.id}:{len(node.parts)}"
-            log.call(node, one, words(call.get("name")), call.get("input"))
+        log.told_answer(parts, calls, self.at, chosen, name, reason)
 
     def _results(self, data: dict[str, Any], name: str) -> None:
         log = self.log
@@ -212,25 +199,19 @@ class Log:
 
     # ------------------------------------------------------------ sessions
 
-    def sessions(
-        self, keyed: Keyed, nodes: list[Node], begun: dict[str, Node]
-    ) -> Iterator[Session]:
+    def sessions(self) -> Iterator[Session]:
         """The linked sessions of the file."""
         agent = bool(self.parent) and self.copied is None
-        caller = begun.get(self.parent) if agent else None
+        caller = self.unit.started.get(self.parent) if agent else None
         if self.log.nodes:
-            begun.setdefault(self.name, self.log.nodes[0])
-        cwd = words(self.about.get("cwd"))
+            self.unit.started.setdefault(self.name, ("", self.log.nodes[0]))
         frame = Frame(
-            source="kiro",
             session_id=self.name,
             agent_id=self.name if agent else None,
-            parent_session=key_of(caller),
-            project=folder_name(cwd),
-            cwd=cwd,
+            cwd=words(self.about.get("cwd")),
             title=words(self.about.get("title"))[:200],
         )
-        yield from self.log.sessions(frame, keyed, nodes)
+        yield from self.unit.sessions(self.log, frame, caller)
 
 
 def _steered(text: str) -> list[Part]:
@@ -250,10 +231,9 @@ def _parts(content: Any) -> list[Part]:
     for block in objects(content):
         kind, held = words(block.get("kind")), block.get("data")
         if kind == "image":
-            image = _drawn(held)
-            parts += [image] if image is not None else []
+            parts += pictures(_drawn(held))
         elif isinstance(held, str):
-            parts += [Text(held)] if held.strip() else []
+            parts += texts(held)
         elif held is not None and kind == "json":
             parts.append(Text(json.dumps(held, ensure_ascii=False, separators=(",", ":"))))
     return parts

@@ -6,21 +6,19 @@ account: every record ends as a place of a node, as a drop with a reason, or as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, placed, sessions_of, threads, unlink
-from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
-from ..ports import Keyed, ReadOptions
-from .lines import LineFault, gc_paused, line_fault, mend, read_lines, saved, single, utc, values
-
-#: How Gemini CLI and its forks tell the model of a command that a person typed with `!`.
-RAN = "I ran the following shell command:\n```sh\n"
+from ..linking import Node, placed
+from ..model import Drop, Image, Part, ResultStatus, ToolCall, ToolDef, ToolResult, Usage
+from ..ports import ReadOptions
+from .lines import read_lines
+from .mending import LineFault, line_fault, mend, saved, single, values
+from .shapes import Call, moment, utc
 
 
 def stopped(nodes: Sequence[Node]) -> None:
@@ -51,6 +49,8 @@ class Linear:
         self.open: Node | None = None  # the answer to which parts are added
         self.last: Node | None = None  # the last answer
         self.started: dict[str, tuple[str, Node]] = {}  # sub-agent -> the call that started it
+        self.told: set[Any] = set()  # names of the records of the unit
+        self.tools: dict[str, ToolDef] = {}  # definitions that the log gives
 
     # ------------------------------------------------------------ records
 
@@ -71,22 +71,27 @@ class Linear:
                     self.place = (number, nth)
                     yield record
 
-    def document(self, path: str = "") -> dict[str, Any] | None:
-        """The object of a log that is one JSON document; `part` begins each of its parts. One whose
-        end is missing is a fault, and what is whole of it is read."""
-        pieces = [bytes(raw) for _, raw in read_lines(path or self.path, self.options, Ledger())]
-        found = values(b"\n".join(pieces), self.ledger) if pieces else []
-        if not found:
-            return None
-        value = single(found)
+    def document(self) -> dict[str, Any] | None:
+        """The object of a log that is one JSON document; `part` begins each of its parts. One that
+        cannot be read whole is a fault, and what is whole of it is read."""
+        lost, pieces = Ledger(), list[bytes]()
+        for _, line in read_lines(self.path, self.options, lost):
+            if lost.faults:  # what is behind a line over the limit belongs to nothing whole
+                break
+            pieces.append(bytes(line))
+        raw = b"\n".join(pieces)
+        if lost.faults or not raw:
+            self.ledger.add(lost)
+            return saved(raw)
+        value = single(values(raw, self.ledger))
         if isinstance(value, dict):
             return value
         self._count()
         self.ledger.fault(line_fault(value, self.path, 1, pieces[-1]))
-        return saved(b"\n".join(pieces)) if value.reason == "bad_json" else None
+        return saved(raw) if value.reason == "bad_json" else None
 
-    def listed(self, document: dict[str, Any], name: str) -> Iterator[Any]:
-        """The parts of a document, numbered from 1: the elements of a list in it. Something else
+    def listed(self, document: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+        """The parts of a document, numbered from 1: the objects of a list in it. Something else
         there is dropped."""
         found = document.get(name)
         if not isinstance(found, list):
@@ -95,7 +100,10 @@ class Linear:
             return
         for number, one in enumerate(found, 1):
             self.part(number)
-            yield one
+            if isinstance(one, dict):
+                yield one
+            else:
+                self.drop("no_message")
 
     def at(self, file: int, files: tuple[str, ...], place: tuple[int, int]) -> None:
         """Continue with a record of `files[file]`, for a log in several files."""
@@ -116,6 +124,14 @@ class Linear:
         key = (stage, reason)
         self.counts[key] = self.counts.get(key, 0) + count
 
+    def copied(self, name: Any) -> bool:
+        """Whether the unit told a record of this name before; then the current one is dropped."""
+        if name and name in self.told:
+            self.drop("resumed_copy", "link")
+            return True
+        self.told.add(name)
+        return False
+
     def once(self, before: dict[tuple[str, str], int], used: bool, reason: str) -> None:
         """Count the current record once, whatever its pieces were dropped for since `before`: not
         at all if it has a place, else for the first reason, or the given one."""
@@ -126,12 +142,16 @@ class Linear:
             self.drop(why, stage)
 
     @contextmanager
-    def faults(self) -> Iterator[None]:
-        """Turn a LineFault raised inside into a fault of the current record."""
+    def taking(self) -> Iterator[list[Node]]:
+        """Take the current record inside; a LineFault becomes its fault. Afterwards the list holds
+        the nodes that were made."""
+        made: list[Node] = []
+        before = len(self.nodes)
         try:
-            yield
+            yield made
         except LineFault as fault:
             self.ledger.fault(line_fault(fault, self.path, self.place[0], b"}"))
+        made += self.nodes[before:]
 
     def unknown_part(self) -> None:
         """Count a record that is used except for a part of unknown kind."""
@@ -146,6 +166,15 @@ class Linear:
         node.parts = parts
         node.injected = kind in ("context", "summary")
         return node
+
+    def say(
+        self, kind: str, parts: list[Part], at: object = "", name: str = "", reason: str = "empty"
+    ) -> None:
+        """Add a message that is no answer; if it has no parts, drop the current record."""
+        if parts:
+            self.node(kind, parts, at, name)
+        else:
+            self.drop(reason)
 
     def asked(
         self,
@@ -184,6 +213,27 @@ class Linear:
         self.open = None
         node = self.answer(at, model, name)
         node.parts = parts
+        return node
+
+    def told_answer(
+        self,
+        parts: list[Part],
+        calls: list[Call],
+        at: object = "",
+        model: str = "",
+        name: str = "",
+        reason: str = "empty",
+    ) -> Node | None:
+        """Add an answer of its own with these parts and calls; a call without an id gets one. If
+        there are none, drop the current record for the reason."""
+        if not parts and not calls:
+            self.drop(reason)
+            return None
+        if reason.startswith("unknown_block"):
+            self.unknown_part()
+        node = self.new_answer(parts, at, model, name)
+        for call_id, tool, arguments in calls:
+            self.call(node, call_id or f"{node.id}:{len(node.parts)}", tool, arguments)
         return node
 
     def call(self, node: Node, call_id: str, name: str, arguments: Any) -> None:
@@ -251,110 +301,12 @@ class Linear:
         self.nodes.append(node)
         return node
 
-    # ------------------------------------------------------------ sessions
-
     def finish(self) -> None:
         """Write the drops into the ledger."""
         for (stage, reason), count in self.counts.items():
             self.ledger.drop(Drop(stage, reason, file=self.path, count=count))
         self.counts = {}
 
-    def sessions(
-        self, frame: Frame, keyed: Keyed, kept: list[Node] | None = None
-    ) -> Iterator[Session]:
-        """The linked sessions of the log: one for each epoch. Its nodes are unlinked in the end; if
-        other logs of the unit may continue from them, `kept` takes them, and its owner unlinks
-        them."""
-        self.finish()
-        if kept is not None:
-            kept += self.nodes
-        try:
-            with gc_paused():
-                found = threads([self.nodes] if self.nodes else [])
-            yield from sessions_of(found, frame, self.files, keyed)
-        finally:
-            if kept is None:
-                unlink(self.nodes)
-
-
-def told_apart(files: Sequence[str], name: Callable[[str], str]) -> Iterator[tuple[str, str]]:
-    """Files in order, each with its name; a repeated name gets a number."""
-    seen: dict[str, int] = {}
-    for path in sorted(files):
-        own = name(path)
-        seen[own] = seen.get(own, 0) + 1
-        yield path, own if seen[own] == 1 else f"{own}~{seen[own]}"
-
-
-def parents_first(heads: Mapping[str, tuple[str, set[str]]]) -> list[str]:
-    """Names in order, each after those that it came from; a circle begins with its first name.
-    `heads`: name -> its id, and the ids that it came from."""
-    names, done = list(heads), dict[str, None]()
-    known = {own for own, _ in heads.values()}
-    missing = {name: (above & known) - {own} for name, (own, above) in heads.items()}
-    waiting: dict[str, list[str]] = {}  # id -> the names that wait for it
-    for name in names:
-        for own in missing[name]:
-            waiting.setdefault(own, []).append(name)
-    ready = [name for name in names if not missing[name]]
-    rank = {name: at for at, name in enumerate(names)}
-    for first in names:
-        while ready or first not in done:
-            told = ready or [first]
-            done |= dict.fromkeys(told)
-            ready = []
-            for own in dict.fromkeys(heads[name][0] for name in told):
-                for name in waiting.pop(own, ()):
-                    missing[name].discard(own)
-                    if not missing[name] and name not in done:
-                        ready.append(name)
-            ready.sort(key=rank.__getitem__)
-    return list(done)
-
-
-def depths(above: Mapping[str, str]) -> dict[str, int]:
-    """The number of names above each; a circle is broken off where it closes."""
-    found: dict[str, int] = {}
-    for name in above:
-        below: dict[str, None] = {}  # what is not counted yet, the lowest first
-        while name and name not in found and name not in below:
-            below[name] = None
-            name = above.get(name, "")
-        count = found.get(name, -1)
-        for name in reversed(below):
-            found[name] = count = count + 1
-    return found
-
-
-def key_of(caller: Node | None) -> str | None:
-    """The key of the session that a sub-agent's caller stands in."""
-    return caller.key or None if caller is not None else None
-
 
 def _time(at: object) -> str:
-    if isinstance(at, str):
-        return utc(at)
-    return moment(at)
-
-
-def moment(milliseconds: object) -> str:
-    """Milliseconds since 1970 as ISO-8601 UTC; "" for any other value."""
-    if type(milliseconds) is not int or not 0 < milliseconds < 1 << 43:
-        return ""
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
-    return at.isoformat(timespec="milliseconds") + "Z"
-
-
-def words(value: object) -> str:
-    """The value if it is text, else ""."""
-    return value if isinstance(value, str) else ""
-
-
-def number(value: object) -> int:
-    """The value if it is a count, else 0."""
-    return value if type(value) is int and 0 <= value < 1 << 53 else 0
-
-
-def folder_name(cwd: str) -> str:
-    """The last part of a path of Windows or Unix."""
-    return cwd.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return utc(at) if isinstance(at, str) else moment(at)

@@ -1,4 +1,4 @@
-"""Reads JSONL: numbered lines of a binary file, and values of damaged lines.
+"""Reads files of lines: numbered lines of a binary file.
 
 Lines end only at a line feed (U+2028 is data). Memory is bounded by `max_line`: a longer line is
 skipped in pieces. A file is read up to its size when it was opened, so a log that grows meanwhile
@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import errno
 import gc
-import json
-import math
 import os
 import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import lru_cache
 from io import FileIO
 from typing import Any
 
@@ -28,19 +24,10 @@ from ..ports import ReadOptions
 CHUNK = 1 << 20
 BOM = b"\xef\xbb\xbf"
 PACKED = ".zst"
-
-#: Most levels of a value: deeper ones break later encoders, and no tool takes such arguments.
-MAX_DEPTH = 100
-
-_INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
-
-
-class LineFault(Exception):
-    """A value that cannot be used; `reason`: that of the fault. Never leaves the reader."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+#: Most lines that are looked at.
+_MOST_FIRST = 200
+#: What may stand around a line that was damaged: a mark of the encoding, zeros of a crash, blanks.
+_AROUND = b"\xef\xbb\xbf\0 \t\r"
 
 
 def open_log(path: str) -> FileIO:
@@ -53,6 +40,30 @@ def open_log(path: str) -> FileIO:
     except BaseException:
         os.close(fd)
         raise
+
+
+def head_of(path: str, most: int = 1 << 16) -> bytes:
+    """The first bytes of a file; none if it cannot be read (its reader reports that)."""
+    try:
+        with open_log(path) as log:
+            return log.read(most) or b""
+    except OSError:
+        return b""
+
+
+def first_lines(head: bytes) -> Iterator[bytes]:
+    """The first lines of a file that begins with `head`, without what may stand around them; no
+    empty ones."""
+    for raw in head.split(b"\n", _MOST_FIRST)[:_MOST_FIRST]:
+        line = raw.strip(_AROUND)
+        if line:
+            yield line
+
+
+def any_begins(record: re.Pattern[bytes], head: bytes) -> bool:
+    """Whether one of the first lines begins like such a record. A pattern is matched against whole
+    lines, never within the texts of a record."""
+    return any(record.match(line) for line in first_lines(head))
 
 
 def open_packed(path: str) -> Any:
@@ -173,191 +184,6 @@ def _skip_line(stream: FileIO, view: memoryview, left: int) -> tuple[int, int]:
     return 0, 0
 
 
-def values(
-    line: bytes | memoryview, ledger: Ledger, listed: bool = False
-) -> list[dict[str, Any] | LineFault]:
-    """Every JSON value of a line that the fast decoder rejected, mended if possible; of the array
-    that it is if it is `listed`, whose end may be missing.
-
-    Each entry is an object, or the fault of a value that is not. Repairs are counted once per
-    line and kind: `bom`, `nul`, `invalid_utf8`, `lone_surrogate`, `glued`, `number`.
-    """
-    raw, repairs = bytes(line), set[str]()
-    if raw.startswith(BOM):
-        raw = raw[3:]
-        repairs.add("bom")
-    if b"\0" in raw:
-        raw = raw.replace(b"\0", b"")
-        repairs.add("nul")
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        text = raw.decode("utf-8", "replace")
-        repairs.add("invalid_utf8")
-    text = text.strip(" \t\r\n")
-    found = _split(text.removeprefix("[").removesuffix("]") if listed else text, repairs, listed)
-    for kind in sorted(repairs) if any(isinstance(v, dict) for v in found) else ():
-        ledger.repair(kind)
-    return found
-
-
-#: What opens, closes or hides brackets in JSON.
-_MARKS = re.compile(r'"(?:[^"\\]|\\.)*+("?)|[][{}]', re.DOTALL)
-
-
-def saved(raw: bytes) -> dict[str, Any] | None:
-    """What can be told of an object whose end is missing: all before the last element that is whole
-    of a list in it. None if there is none."""
-    text = raw.decode("utf-8", "replace")
-    opened, end = list[str](), 0
-    for found in _MARKS.finditer(text):
-        mark = found[0][:1]
-        if mark == '"' and not found[1]:  # the end is missing within a text
-            break
-        if mark in "[{":
-            opened.append(mark)
-        elif mark in "]}":
-            if not opened or opened.pop() + mark not in ("[]", "{}"):
-                break
-            if opened == ["{", "["]:
-                end = found.end()
-    whole = values(text[:end].encode() + b"]}", Ledger()) if end else []
-    return whole[0] if len(whole) == 1 and isinstance(whole[0], dict) else None
-
-
-def single(found: list[dict[str, Any] | LineFault]) -> dict[str, Any] | LineFault:
-    """The only value that `values` found, or the fault if there is no such object."""
-    if len(found) == 1:
-        return found[0]
-    return next((v for v in found if isinstance(v, LineFault)), LineFault("bad_json"))
-
-
-def _integer(digits: str) -> int | str:
-    """An integer; above a thousand digits (Python rejects 4,301) the digits as text."""
-    return int(digits) if len(digits) < 1000 else digits
-
-
-_DECODER = json.JSONDecoder(strict=False, parse_int=_integer)
-#: Most records without an end on one line, after which others are looked for.
-_MOST_CUTS = 10
-
-
-def _split(text: str, repairs: set[str], listed: bool) -> list[dict[str, Any] | LineFault]:
-    found: list[dict[str, Any] | LineFault] = []
-    between = " \t\r\n," if listed else " \t\r\n"
-    at = len(text) - len(text.lstrip(between))
-    cuts: list[int] = []  # numbers of values up to each that has no end
-    while 0 <= at < len(text):
-        try:
-            value, at = _DECODER.raw_decode(text, at)
-            found.append(_checked(value, repairs))
-        except RecursionError:
-            found.append(LineFault("too_deep"))
-            break
-        except json.JSONDecodeError as error:
-            found.append(LineFault("bad_json"))
-            cuts.append(len(found))
-            at = _begins_anew(text, at, error.pos) if len(cuts) < _MOST_CUTS else -1
-        except LineFault as fault:
-            found.append(fault)
-        while 0 <= at < len(text) and text[at] in between:
-            at += 1
-    if cuts and isinstance(found[-1], LineFault):
-        del found[cuts[0] :]  # what may be a quotation in the first of them
-    if len(found) > 1 and not listed:
-        repairs.add("glued")
-    return found or [LineFault("bad_json")]
-
-
-#: The rest of a word, a number or an escape that was cut, and the beginning of another record.
-_ANEW = re.compile(r"""\\?[\w.+-]{0,9}(?=\{")""")
-
-
-def _begins_anew(text: str, start: int, wrong: int) -> int:
-    """Where a record begins within the one from `start`, whose end was never written; -1 for
-    nowhere. JSON is `wrong` just there: a text that was cut ends with the first quotation mark of
-    the other record, as one within a text has a backslash before it. So what the record itself
-    holds, or quotes, is never taken for another."""
-    if text.startswith('{"', wrong - 2) and wrong - 2 > start:
-        return wrong - 2
-    rest = _ANEW.match(text, wrong)
-    return rest.end() if rest is not None and rest.end() > start else -1
-
-
-def _checked(value: Any, repairs: set[str]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise LineFault("not_an_object")
-    mended: dict[str, Any] = mend(value, repairs)
-    return mended
-
-
-def mend(value: Any, repairs: set[str] | None = None, depth: int = 0) -> Any:
-    """The value without lone surrogates, numbers that JSON or msgpack cannot carry, or depth.
-
-    An integer of more than 64 bits becomes a string of its digits (nothing is lost), NaN and
-    the infinities become null. Raises LineFault("too_deep") past MAX_DEPTH levels.
-    """
-    kind = type(value)
-    if kind is str:
-        if value.isascii():
-            return value
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            if repairs is not None:
-                repairs.add("lone_surrogate")
-            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        return value
-    if kind is dict or kind is list:
-        if depth > MAX_DEPTH:
-            raise LineFault("too_deep")
-        if kind is list:
-            return [mend(item, repairs, depth + 1) for item in value]
-        return {mend(k, repairs): mend(v, repairs, depth + 1) for k, v in value.items()}
-    if (kind is int and not _INT_MIN <= value <= _INT_MAX) or (
-        kind is float and not math.isfinite(value)
-    ):
-        if repairs is not None:
-            repairs.add("number")
-        return str(value) if kind is int else None
-    return value
-
-
-def plain(arguments: dict[str, Any]) -> bool:
-    """Whether a decoded object holds only scalars of small range, and so needs no mending."""
-    for value in arguments.values():
-        kind = type(value)
-        if (
-            kind is not str
-            and kind is not bool
-            and not (kind is int and _INT_MIN <= value <= _INT_MAX)
-            and value is not None
-        ):
-            return False
-    return True
-
-
-def line_fault(fault: LineFault, path: str, number: int, line: bytes | memoryview) -> Fault:
-    """The fault of one value: its place, never its content."""
-    reason, raw = fault.reason, bytes(line)
-    if reason == "bad_json" and not raw.rstrip().endswith((b"}", b"]")):
-        reason = "truncated_line"
-    return Fault(reason=reason, file=path, line=number, detail=f"{len(raw)} bytes")
-
-
-def utc(at: str) -> str:
-    """A timestamp as ISO-8601 UTC ending in Z; "" for any other value."""
-    if at[-1:] == "Z" and at[:4].isdigit():
-        return at
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        return ""
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return moment.isoformat(timespec="milliseconds") + "Z"
-
-
 @contextmanager
 def gc_paused() -> Iterator[None]:
     """No garbage collection inside: reading makes many small objects and no cycles."""
@@ -368,22 +194,3 @@ def gc_paused() -> Iterator[None]:
     finally:
         if on:
             gc.enable()
-
-
-#: Words with marks between and hardly a digit, unlike keys, addresses and file names.
-_WORD = r"(?:[a-z]{1,20}|[A-Z]{1,12})?(?:[A-Z][a-z]{1,19}){0,5}[A-Z]{0,2}\d{0,2}"
-_NAME = re.compile(rf"(?=[A-Za-z]){_WORD}(?:[ _.:/-](?=[A-Za-z]){_WORD}){{0,5}}")
-
-
-def safe_name(name: str) -> str:
-    """A log's own word in a form that may be published in a reason: a word like those of types and
-    roles, of at most 40 characters; `other` for all else."""
-    if not name:
-        return "none"
-    return _safe(name) if len(name) <= 40 else "other"
-
-
-@lru_cache(maxsize=1024)
-def _safe(name: str) -> str:
-    """The same for short names, cached: there are few, and every record has one."""
-    return name.replace(" ", "_") if _NAME.fullmatch(name) else "other"

@@ -15,15 +15,32 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..model import Part, ResultStatus, Session, Text
+from ..ports import FileIndex
 from .indexing import unread
-from .linear import Linear, folder_name, number, told_apart, words
-from .lines import safe_name
+from .linear import Linear
+from .orders import told_apart
 from .pictures import picture_of_url
-from .shapes import images_of, inside, mapping, objects, text_of, unwrapped
+from .shapes import (
+    elements,
+    folder_name,
+    images_of,
+    inside,
+    joined,
+    mapping,
+    number,
+    objects,
+    pictures,
+    safe_name,
+    text_of,
+    texts,
+    thoughts,
+    unwrapped,
+    usage_with_cache,
+    words,
+)
+from .units import Unit, UnitSource
 
 _ENDS = (".traj.json", ".json")
 _FORMAT = re.compile(
@@ -47,7 +64,7 @@ _NOT_DONE = "Command not executed", "Commands not executed"
 _BY_HAND = "User command:"
 
 
-class MiniSweAgentSource:
+class MiniSweAgentSource(UnitSource):
     """mini-swe-agent trajectories."""
 
     name = "mini-swe-agent"
@@ -69,12 +86,10 @@ class MiniSweAgentSource:
         """The document is always indexed whole; runs of one name are read together."""
         return unread(path, "session:" + _name(path))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """One session a file."""
         for path, name in told_apart(files, _name):
-            yield from _read(path, name, options, ledger, keyed)
+            yield from _read(unit.log(path, name), unit)
 
 
 SOURCE = MiniSweAgentSource()
@@ -89,28 +104,19 @@ def _instance(path: str) -> str:
     return os.path.basename(path).removesuffix(".json").removesuffix(".traj")
 
 
-def _read(
-    path: str, session_id: str, options: ReadOptions, ledger: Ledger, keyed: Keyed
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
-    log.session_id = session_id
+def _read(log: Linear, unit: Unit) -> Iterator[Session]:
     document = log.document()
     if document is None:
         return
     run = _Run(log, words(inside(document, "info", "config", "model", "model_name")))
     for item in log.listed(document, "messages"):
-        with log.faults():
-            if isinstance(item, dict):
-                run.take(item)
-            else:
-                log.drop("no_message")
-    instance = _instance(path)
+        with log.taking():
+            run.take(item)
+    instance = _instance(log.path)
     cwd = words(inside(document, "info", "config", "environment", "cwd"))
     project = instance.rpartition("-")[0] if "__" in instance else folder_name(cwd)
-    frame = Frame(
-        source="mini-swe-agent", session_id=session_id, project=project or instance, cwd=cwd
-    )
-    yield from log.sessions(frame, keyed)
+    frame = Frame(session_id=log.session_id, project=project or instance, cwd=cwd)
+    yield from unit.sessions(log, frame)
 
 
 class _Run:
@@ -124,7 +130,7 @@ class _Run:
     def take(self, item: dict[str, Any]) -> None:
         role, kind = words(item.get("role")), words(item.get("type"))
         if role == "assistant":
-            self._answer(item, _texts(item.get("content")), item.get("tool_calls"))
+            self._answer(item, _text(item.get("content")), item.get("tool_calls"))
         elif item.get("object") == "response":
             self._response(item)
         elif role == "tool" or kind == "function_call_output":
@@ -132,8 +138,7 @@ class _Run:
         elif role == "user":
             self._user(item)
         elif role == "system":
-            parts = _parts(item.get("content"))
-            self.log.node("context", parts) if parts else self.log.drop("empty")
+            self.log.say("context", _parts(item.get("content")))
         elif role == "exit":
             self.log.drop("exit")  # how the run ended
         else:
@@ -151,27 +156,25 @@ class _Run:
         for call in calls:
             function = mapping(call.get("function"))
             made.append((words(call.get("id")), words(function.get("name")), function))
-        self._told(item, [Thinking(thought)] if thought.strip() else [], text, made, commands)
+        self._told(item, thoughts(thought), text, made, commands)
 
     def _response(self, item: dict[str, Any]) -> None:
         """Take an answer of the Responses API: a list of items."""
-        thoughts: list[Part] = []
+        reasoned: list[Part] = []
         said: list[str] = []
         made = []
-        output = item.get("output")
-        for block in output if isinstance(output, list) else ():
+        for block in elements(item.get("output")):
             kind = block.get("type") if isinstance(block, dict) else None
             if kind == "reasoning":
-                thought = _texts(block.get("content")) or _texts(block.get("summary"))
-                thoughts += [Thinking(thought)] if thought.strip() else []
+                reasoned += thoughts(_text(block.get("content")) or _text(block.get("summary")))
             elif kind == "message":
-                said.append(_texts(block.get("content")))
+                said.append(_text(block.get("content")))
             elif kind == "function_call":
                 call = words(block.get("call_id")) or words(block.get("id"))
                 made.append((call, words(block.get("name")), block))
             else:
                 self.log.unknown_part()
-        self._told(item, thoughts, "\n".join(filter(None, said)), made, [])
+        self._told(item, reasoned, joined(*said), made, [])
 
     def _told(
         self,
@@ -181,7 +184,7 @@ class _Run:
         made: list[tuple[str, str, dict[str, Any]]],
         commands: list[str],
     ) -> None:
-        parts += [Text(text)] if text.strip() else []
+        parts += texts(text)
         self.waiting = []
         if not parts and not made and not commands:
             self.log.drop("empty")
@@ -203,10 +206,9 @@ class _Run:
         if not isinstance(usage, dict):
             return
         details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
-        cached = number(inside(details, "cached_tokens"))
-        read = number(usage.get("prompt_tokens")) or number(usage.get("input_tokens"))
-        wrote = number(usage.get("completion_tokens")) or number(usage.get("output_tokens"))
-        self.log.usage(Usage(max(0, read - cached), wrote, cached, 0))
+        read = number(usage.get("prompt_tokens")) or usage.get("input_tokens")
+        wrote = number(usage.get("completion_tokens")) or usage.get("output_tokens")
+        self.log.usage(usage_with_cache(read, wrote, inside(details, "cached_tokens")))
 
     # ------------------------------------------------------------ outputs and words
 
@@ -218,7 +220,7 @@ class _Run:
         self.log.result(call, text_of(parts), _status(item), _at(item), images_of(parts))
 
     def _user(self, item: dict[str, Any]) -> None:
-        parts, text, extra = _parts(item.get("content")), _texts(item.get("content")), _extra(item)
+        parts, text, extra = _parts(item.get("content")), _text(item.get("content")), _extra(item)
         broke_in = _BROKE_IN.match(text)
         if self.waiting and broke_in is None and not text.startswith(_NOT_DONE):
             self._output(item, "")  # of a command in the text
@@ -267,7 +269,7 @@ def _status(item: dict[str, Any]) -> ResultStatus:
     extra = _extra(item)
     if extra.get("exception_info") == "action was not executed":
         return "cancelled"
-    failed = _FAILED.match(_texts(item.get("content"))) is not None  # older runs say it only there
+    failed = _FAILED.match(_text(item.get("content"))) is not None  # older runs say it only there
     return "error" if extra.get("returncode") or failed else "ok"
 
 
@@ -287,10 +289,9 @@ def _parts(content: Any) -> list[Part]:
     for block in content if isinstance(content, list) else [content]:
         text = block if isinstance(block, str) else words(inside(block, "text"))
         url = inside(block, "image_url", "url") or inside(block, "image_url")
-        image = picture_of_url(url)
-        parts += [Text(text)] if text.strip() else [image] if image is not None else []
+        parts += texts(text) or pictures(picture_of_url(url))
     return parts
 
 
-def _texts(content: Any) -> str:
+def _text(content: Any) -> str:
     return text_of(_parts(content))

@@ -15,17 +15,16 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
+from ..linking import Frame
 from ..model import Session, Text, ToolCall
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..ports import FileIndex
 from . import openhands_files as older
 from .indexing import digests, unread
-from .linear import Linear, folder_name, key_of, words
-from .lines import single, values
+from .lines import head_of
 from .openhands_events import Conversation
 from .openhands_older import Older
-from .shapes import inside, mapping
+from .shapes import inside, value_of, words
+from .units import Unit, UnitSource
 
 _STATE = "base_state.json"
 _EVENT = re.compile(r"event-(\d{5,})-([0-9a-fA-F-]{8,})\.json")
@@ -34,7 +33,7 @@ _FIRST = re.compile(r"base_state\.json|event-0{5,}-[0-9a-fA-F-]{8,}\.json|0\.jso
 _SUBAGENTS = re.compile(r".*[/\\]([^/\\]+)[/\\]subagents[/\\][^/\\]+", re.DOTALL)
 
 
-class OpenHandsSource:
+class OpenHandsSource(UnitSource):
     """Conversations of OpenHands."""
 
     name = "openhands"
@@ -87,33 +86,18 @@ class OpenHandsSource:
         except OSError:
             return 0, 0
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of each conversation, sub-agents after their callers."""
-        unit = _Unit()
-        try:
-            for path in sorted(files, key=lambda path: (_folder(path).count("subagents"), path)):
-                if not _older(path):
-                    yield from _read(path, options, ledger, keyed, unit)
-            for path in sorted(filter(_older, files), key=lambda p: (not older.numbered(p), p)):
-                conversation = Older(path, options, ledger, unit.events)
-                conversation.read()
-                yield from conversation.sessions(keyed, unit.nodes)
-        finally:
-            unlink(unit.nodes)
+        for path in sorted(files, key=lambda path: (_folder(path).count("subagents"), path)):
+            if not _older(path):
+                yield from _read(path, unit)
+        for path in sorted(filter(_older, files), key=lambda p: (not older.numbered(p), p)):
+            conversation = Older(path, unit)
+            conversation.read()
+            yield from conversation.sessions()
 
 
 SOURCE = OpenHandsSource()
-
-
-class _Unit(msgspec.Struct):
-    """What was told by the conversations of a unit. `events`: id -> where what follows it hangs;
-    `tasks`: (conversation, words of the task) -> the call that began a sub-agent."""
-
-    events: dict[str, Node | None] = {}
-    tasks: dict[tuple[str, str], tuple[str, Node]] = {}
-    nodes: list[Node] = []
 
 
 def _older(path: str) -> bool:
@@ -148,40 +132,29 @@ def _events(path: str) -> list[str]:
 
 def _state(path: str) -> dict[str, Any]:
     """The model and the folder in the program's notes on the conversation."""
-    try:
-        with open(os.path.join(_folder(path), _STATE), "rb") as stream:
-            return mapping(single(values(stream.read(1 << 24), Ledger())))
-    except OSError:
-        return {}
+    return value_of(head_of(os.path.join(_folder(path), _STATE), 1 << 24)) or {}
 
 
-def _read(
-    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: _Unit
-) -> Iterator[Session]:
+def _read(path: str, unit: Unit) -> Iterator[Session]:
     folder, state = _folder(path), _state(path)
     parent = _SUBAGENTS.fullmatch(folder)
-    log = Linear(path, options, ledger)
-    log.session_id = name = _id(folder)
+    name = _id(folder)
+    log = unit.log(path, name)
     model = words(inside(state, "agent", "llm", "model"))
-    told = Conversation(log, model, unit.events, agent=parent is not None)
+    told = Conversation(log, model, unit.owner, agent=parent is not None)
     for number, event in enumerate(_events(path), 1):
         told.event(event, number)
     asked = (part for node in log.nodes if node.kind == "task" for part in node.parts)
     task = next((part.text for part in asked if isinstance(part, Text)), "")
-    call, caller = unit.tasks.get((parent[1], task), ("", None)) if parent else ("", None)
+    caller = unit.started.get((parent[1], task)) if parent else None
     for node in log.nodes:
         for part in node.parts:
             if isinstance(part, ToolCall) and (given := words(part.arguments.get("prompt"))):
-                unit.tasks[name, given] = (part.id, node)
-    cwd = words(inside(state, "workspace", "working_dir")) or told.cwd
+                unit.started[name, given] = (part.id, node)
     frame = Frame(
-        source="openhands",
         session_id=name,
         agent_id=name if parent else None,
-        parent_session=key_of(caller),
-        parent_call=call or None,
-        project=folder_name(cwd),
-        cwd=cwd,
+        cwd=words(inside(state, "workspace", "working_dir")) or told.cwd,
         title=words(inside(state, "tags", "title"))[:200],
     )
-    yield from log.sessions(frame, keyed, unit.nodes)
+    yield from unit.sessions(log, frame, caller)

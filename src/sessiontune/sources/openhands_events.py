@@ -6,11 +6,24 @@ from typing import Any
 
 from ..ledger import Ledger
 from ..linking import Node, placed
-from ..model import Fault, Image, Part, ResultStatus, Text, Thinking
-from .linear import Linear, words
-from .lines import LineFault, line_fault, read_lines, safe_name, single, values
+from ..model import Fault, Image, Part, ResultStatus, Text
+from .linear import Linear
+from .lines import read_lines
+from .mending import LineFault, line_fault, single, values
 from .pictures import picture, picture_of_url
-from .shapes import images_of, inside, mapping, objects, unwrapped
+from .shapes import (
+    elements,
+    images_of,
+    inside,
+    mapping,
+    objects,
+    pictures,
+    safe_name,
+    texts,
+    thoughts,
+    unwrapped,
+    words,
+)
 
 #: What the program says in the user's name; newer versions mark it as their own.
 _BY_PROGRAM = (
@@ -20,7 +33,7 @@ _BY_PROGRAM = (
     "<<RESUMED CONVERSATION>>",
 )
 _ROOT = "__root__"  # above a new beginning before everything else
-_FAILED = "[An error occurred during execution.]\n"
+_FAILED = "[An error occurred during execution.]"
 _REFUSED = "User rejected the action"  # if the person said nothing
 #: Events that are no part of a conversation.
 _SIDE = {
@@ -77,11 +90,10 @@ class Conversation:
             log.open, self.response = None, ("", None)
         if upper == _ROOT and log.nodes:
             log.boundary()
-        count = len(log.nodes)
-        with log.faults():
+        with log.taking() as made:
             self._take(event, words(event.get("kind")))
-        if len(log.nodes) > count:
-            log.nodes[count].up = self.events.get(upper)
+        if made:
+            made[0].up = self.events.get(upper)
 
     def _take(self, event: dict[str, Any], kind: str) -> None:
         log = self.log
@@ -190,13 +202,9 @@ class Conversation:
         log.once(counted, used, "empty")
 
     def _condensed(self, event: dict[str, Any]) -> None:
-        summary = words(event.get("summary"))
         self.log.boundary()
-        if summary.strip():
-            name = words(event.get("id"))
-            self.log.node("summary", [Text(summary)], event.get("timestamp"), name)
-        else:
-            self.log.drop("condensation")
+        at, name = event.get("timestamp"), words(event.get("id"))
+        self.log.say("summary", texts(event.get("summary")), at, name, "condensation")
 
 
 def filed(log: Linear, path: str, number: int) -> dict[str, Any] | None:
@@ -220,12 +228,10 @@ def _call(event: dict[str, Any]) -> str:
 
 def _parts(content: Any) -> list[Part]:
     """Texts and pictures of a content."""
-    parts: list[Part] = [Text(content)] if isinstance(content, str) and content.strip() else []
+    parts = texts(content)
     for block in objects(content):
-        text, urls = words(block.get("text")), block.get("image_urls")
-        if text.strip():
-            parts.append(Text(text))
-        for url in urls if isinstance(urls, list) else ():
+        parts += texts(block.get("text"))
+        for url in elements(block.get("image_urls")):
             image = picture_of_url(url)
             parts.append(image if image is not None else Text(f"[image: {words(url)}]"))
     return parts
@@ -235,32 +241,26 @@ def _thoughts(told: dict[str, Any]) -> list[Part]:
     """The reasoning of an answer, which has one of three forms."""
     item = told.get("responses_reasoning_item")
     listed = inside(item, "content") or inside(item, "summary")
-    found = [words(block.get("thinking")) for block in objects(told.get("thinking_blocks"))]
-    found = [text for text in found if text.strip()]
-    found = found or [words(told.get("reasoning_content"))]
-    if not found[0].strip():
-        found = [words(text) for text in listed] if isinstance(listed, list) else []
-    return [Thinking(text) for text in found if text.strip()]
+    found = thoughts(*(block.get("thinking") for block in objects(told.get("thinking_blocks"))))
+    found = found or thoughts(told.get("reasoning_content"))
+    return found or thoughts(*elements(listed))
 
 
 def _shown(seen: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
     """The result of a tool, as the program gives it to the model."""
     content = seen.get("content") or seen.get("output") or seen.get("error")
     parts = _parts(content)
-    texts = [part.text for part in parts if isinstance(part, Text)]
-    images = [*images_of(parts)]
-    drawn = picture(seen.get("screenshot_data"), "image/png")
-    images += [drawn] if drawn is not None else []
+    said = [part.text for part in parts if isinstance(part, Text)]
+    images = [*images_of(parts), *pictures(picture(seen.get("screenshot_data"), "image/png"))]
     about = seen.get("metadata")
     if isinstance(about, dict) and "exit_code" in about:
-        texts = [printed("".join(texts), about)]
+        said = [printed("".join(said), about)]
     if words(seen.get("task_id")):
         named = ("Task ID", "task_id"), ("Subagent", "subagent"), ("Status", "status")
-        head = "\n".join(f"{label}: {words(seen.get(field))}" for label, field in named)
-        texts.insert(0, head)
+        said.insert(0, "\n".join(f"{label}: {words(seen.get(field))}" for label, field in named))
     if seen.get("is_error") is True:
-        texts.insert(0, _FAILED.rstrip())
-    return "\n".join(texts), tuple(images)
+        said.insert(0, _FAILED)
+    return "\n".join(said), tuple(images)
 
 
 def printed(output: str, about: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from ..ports import FileIndex
 from .indexing import unread
-from .lines import open_log
+from .lines import head_of
 from .shapes import mapping, read_json
 
 #: Fields in the order in which the program writes them; of what no program of its kind has.
@@ -57,11 +57,7 @@ def index(path: str) -> FileIndex:
     a person first wrote."""
     begun, places = "", set[str]()
     for one in numbered(path) or [path]:
-        try:
-            with open_log(one) as log:
-                raw = log.read(_MOST) or b""
-        except OSError:
-            continue
+        raw = head_of(one, _MOST)
         typed = _TYPED.search(raw) if not begun else None
         begun = typed[1].decode("utf-8", "replace") if typed is not None else begun
         places.update(found.decode("utf-8", "replace") for found in _PLACE.findall(raw))

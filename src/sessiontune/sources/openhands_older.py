@@ -12,18 +12,30 @@ from typing import Any
 
 import orjson
 
-from ..ledger import Ledger
 from ..linking import Frame, Node, placed
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking, ToolDef
-from ..ports import Keyed, ReadOptions
-from .claude.toolbox import tool_def, with_tools
-from .linear import Linear, folder_name, key_of, words
-from .lines import safe_name
+from ..model import Image, Part, ResultStatus, Session, Text
+from .linear import Linear
 from .openhands_events import filed, printed
 from .openhands_files import about_of, name_of, numbered
 from .pictures import picture_of_url
 from .printed import array_lines
-from .shapes import Twice, inside, mapping, objects, unwrapped
+from .shapes import (
+    elements,
+    folder_name,
+    images_of,
+    inside,
+    mapping,
+    objects,
+    pictures,
+    safe_name,
+    texts,
+    thoughts,
+    unwrapped,
+    words,
+)
+from .toolbox import tool_defs
+from .twice import Twice
+from .units import Unit
 
 #: What the program says in the user's name if nobody is there to answer.
 _BY_PROGRAM = (
@@ -57,34 +69,30 @@ _SIDE = {
 
 
 class Older:
-    """One conversation. `told`: events of all files of the unit -> the node that what follows them
-    hangs below. `logs`: the conversation, then one for each task that was given to another agent,
+    """One conversation. `logs`: its own, then one for each task that was given to another agent,
     with the call that gave it."""
 
-    def __init__(
-        self, path: str, options: ReadOptions, ledger: Ledger, told: dict[str, Node | None]
-    ) -> None:
-        self.path, self.options, self.ledger, self.told = path, options, ledger, told
-        self.before = dict(told)
+    def __init__(self, path: str, unit: Unit) -> None:
+        self.path, self.unit = path, unit
+        self.before = dict(unit.owner)
         self.name = name_of(path)
-        self.log = Linear(path, options, ledger)
-        self.log.session_id = self.name
+        self.log = unit.log(path, self.name)
         self.twice = Twice(self.log)
         self.logs: list[tuple[Linear, Node | None, str]] = [(self.log, None, "")]
         self.given: list[tuple[Linear, str]] = []  # who waits for another agent, with its call
         self.calls: dict[str, str] = {}  # a call's id or its event's -> its name in the log
         self.response: tuple[str, Node | None] = "", None
         self.model = self.cwd = self.project = ""
-        self.tools: dict[str, ToolDef] = {}
         self.copied: Node | None = None
 
     def read(self) -> None:
         """Read the events."""
         files = numbered(self.path)
         if not files:
-            for number, raw in array_lines(self.path, self.options, self.ledger):
+            for number, raw in array_lines(self.path, self.unit.options, self.unit.ledger):
                 self.log.part(number)
-                self._event(orjson.loads(raw))
+                event = orjson.loads(raw)
+                self._event(event) if isinstance(event, dict) else self.log.drop("no_message")
         for number, one in enumerate(files, 1):
             event = filed(self.log, one, number)
             if event is not None:
@@ -100,20 +108,19 @@ class Older:
         self.twice.log = log
         if self.twice.drops(event, own):
             return
-        count = len(log.nodes)
-        with log.faults():
+        with log.taking() as made:
             self._take(event, at)
-        if len(log.nodes) > count == 0 and log is self.logs[0][0]:
-            log.nodes[0].up = self.copied
+        if made and len(made) == len(log.nodes) and log is self.logs[0][0]:
+            made[0].up = self.copied
         if own:
-            self.told[own] = log.nodes[-1] if log.nodes else self.copied
+            self.unit.owner[own] = log.nodes[-1] if log.nodes else self.copied
 
     def _take(self, event: dict[str, Any], at: str) -> None:
         action, seen = words(event.get("action")), words(event.get("observation"))
         kind = action or seen
         args = mapping(event.get("args"))
         if action == "system":
-            self._offered(args)
+            self.log.tools |= tool_defs(args.get("tools"))
         if kind in _SIDE or (kind == "recall" and action):
             self.log.drop(_SIDE.get(kind, "state"))
         elif action == "message":
@@ -131,20 +138,11 @@ class Older:
         else:
             self.log.drop(f"unknown_type:{safe_name(kind)}")
 
-    def _offered(self, args: dict[str, Any]) -> None:
-        """Note the definitions of the tools that stand beside the system prompt."""
-        for one in objects(args.get("tools")):
-            told = mapping(one.get("function"))
-            made = tool_def(told.get("name"), told.get("description"), told.get("parameters"))
-            self.tools |= {made.name: made} if made is not None else {}
-
     # ------------------------------------------------------------ messages
 
     def _message(self, event: dict[str, Any], args: dict[str, Any], at: str) -> None:
         log, text = self.log, words(args.get("content"))
-        parts: list[Part] = [Text(text)] if text.strip() else []
-        urls = args.get("image_urls") or args.get("images_urls")
-        parts += _drawn(urls)
+        parts = texts(text) + _drawn(args.get("image_urls") or args.get("images_urls"))
         source = event.get("source")
         if not parts:
             log.drop("empty")
@@ -157,23 +155,14 @@ class Older:
             log.node("task" if self.given and not log.nodes else "prompt", parts, at)
 
     def _condensed(self, args: dict[str, Any], at: str) -> None:
-        summary = words(args.get("summary"))
         self.log.boundary()
-        if summary.strip():
-            self.log.node("summary", [Text(summary)], at)
-        else:
-            self.log.drop("condensation")
+        self.log.say("summary", texts(args.get("summary")), at, reason="condensation")
 
     def _recalled(self, extras: dict[str, Any], at: str) -> None:
         """What the program found for the model: instructions of the project, notes on a topic."""
         self.project = self.project or words(extras.get("repo_name"))
         notes = [one.get("content") for one in objects(extras.get("microagent_knowledge"))]
-        texts = [words(text) for text in (extras.get("repo_instructions"), *notes)]
-        found: list[Part] = [Text(text) for text in texts if text.strip()]
-        if found:
-            self.log.node("context", found, at)
-        else:
-            self.log.drop("empty")
+        self.log.say("context", texts(extras.get("repo_instructions"), *notes), at)
 
     # ------------------------------------------------------------ calls
 
@@ -186,11 +175,8 @@ class Older:
         self.model = words(answer.get("model")) or self.model
         message = next((mapping(one.get("message")) for one in objects(answer.get("choices"))), {})
         if not made and action in ("finish", "reject"):
-            said = words(args.get("thought")) or words(args.get("final_thought"))
-            if said.strip():
-                log.new_answer([*_thoughts(args), Text(said)], at, self.model)
-            else:
-                log.drop("empty")
+            said = texts(words(args.get("thought")) or args.get("final_thought"))
+            log.told_answer([*_thoughts(args), *said] if said else [], [], at, self.model)
             return
         node = self._answer(words(answer.get("id")), message, args if not made else {}, at)
         self._call(node, event, action, args, made, message)
@@ -198,10 +184,8 @@ class Older:
     def _ran(self, action: str, args: dict[str, Any], at: str) -> None:
         """What a person did by hand."""
         text = words(args.get("command")) or words(args.get("path"))
-        if text.strip():
-            self.log.node("context", [Text(_BY_HAND + text if action == "run" else text)], at)
-        else:
-            self.log.drop("empty")
+        by_hand = _BY_HAND if action == "run" and text.strip() else ""
+        self.log.say("context", texts(by_hand + text), at)
 
     def _answer(
         self, response: str, message: dict[str, Any], args: dict[str, Any], at: str
@@ -213,8 +197,7 @@ class Older:
                 node.places.append(self.log.place)
             return node
         text = words(message.get("content")) or words(args.get("thought"))
-        parts: list[Part] = [*_thoughts(message), *([Text(text)] if text.strip() else [])]
-        node = self.log.new_answer(parts, at, self.model)
+        node = self.log.new_answer(_thoughts(message) + texts(text), at, self.model)
         self.response = response, node
         return node
 
@@ -246,8 +229,8 @@ class Older:
     def _gives(self, node: Node, call: str) -> None:
         """Begin the thread of an agent to which a task is given."""
         self.given.append((self.log, call))
-        agent = Linear(self.path, self.options, self.ledger)
-        agent.session_id, agent.place = f"{self.name}/{len(self.logs)}", self.log.place
+        agent = self.unit.log(self.path, f"{self.name}/{len(self.logs)}")
+        agent.tools, agent.place = self.log.tools, self.log.place
         self.logs.append((agent, node, call))
         self.log, self.response = agent, ("", None)
 
@@ -273,23 +256,19 @@ class Older:
 
     # ------------------------------------------------------------ sessions
 
-    def sessions(self, keyed: Keyed, nodes: list[Node]) -> Iterator[Session]:
+    def sessions(self) -> Iterator[Session]:
         """The linked sessions, that of the conversation first."""
         about = about_of(self.path)
         project = words(about.get("selected_repository")) or self.project
         for log, caller, call in self.logs:
             frame = Frame(
-                source="openhands",
                 session_id=self.name,
                 agent_id=log.session_id if caller is not None else None,
-                parent_session=key_of(caller),
-                parent_call=call or None,
                 project=folder_name(project or self.cwd),
                 cwd=self.cwd,
                 title="" if call else words(about.get("title"))[:200],
             )
-            for session in log.sessions(frame, keyed, nodes):
-                yield with_tools(session, self.tools)
+            yield from self.unit.sessions(log, frame, (call, caller) if caller else None)
 
 
 def _number(name: Any) -> str:
@@ -298,13 +277,11 @@ def _number(name: Any) -> str:
 
 
 def _thoughts(message: dict[str, Any]) -> list[Part]:
-    text = words(message.get("reasoning_content"))
-    return [Thinking(text)] if text.strip() else []
+    return thoughts(message.get("reasoning_content"))
 
 
 def _drawn(urls: Any) -> list[Part]:
-    found = [picture_of_url(url) for url in urls] if isinstance(urls, list) else []
-    return [one for one in found if isinstance(one, Image)]
+    return [*pictures(*map(picture_of_url, elements(urls)))]
 
 
 def _result(
@@ -312,7 +289,7 @@ def _result(
 ) -> tuple[str, ResultStatus, tuple[Image, ...]]:
     """An observation as the program gives it to the model."""
     text, about = words(event.get("content")), mapping(extras.get("metadata"))
-    images = tuple(one for one in _drawn(extras.get("image_urls")) if isinstance(one, Image))
+    images = images_of(_drawn(extras.get("image_urls")))
     if seen == "error":
         return f"{text}\n[Error occurred in processing last action]", "error", ()
     if seen == "user_rejected":

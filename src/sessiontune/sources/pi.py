@@ -16,16 +16,35 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
-from ..model import Part, ResultStatus, Session, Text, Thinking, ToolDef
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..linking import Frame, Node
+from ..model import Part, ResultStatus, Session, Text
+from ..ports import FileIndex, ReadOptions
 from . import droid
-from .claude.toolbox import tool_def, with_tools
+from .folders import homes
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, parents_first, words
-from .lines import safe_name, size_of, stem
+from .linear import Linear
+from .lines import stem
+from .orders import longest_first, parents_first
 from .pictures import picture
-from .shapes import Twice, blocks_of, digest_of, images_of, inside, objects, text_of, usage_of
+from .shapes import (
+    Call,
+    blocks_of,
+    digest_of,
+    images_of,
+    inside,
+    objects,
+    pictures,
+    ran,
+    safe_name,
+    text_of,
+    texts,
+    thoughts,
+    usage_of,
+    words,
+)
+from .toolbox import tool_defs
+from .twice import Twice
+from .units import Unit, UnitSource
 
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"(?=.*"message"\s*:\s*\{)')
@@ -62,9 +81,6 @@ class Known(msgspec.Struct, gc=False):
     branchedFrom: str | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(entry: Known, seen: Seen) -> None:
     seen.time(entry.timestamp)
     if entry.type == "session":
@@ -79,15 +95,15 @@ def _parent(path: object) -> str:
     return found[1] if found else ""
 
 
-class PiSource:
+class PiSource(UnitSource):
     """Pi session files."""
 
     name = "pi"
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folder of its logs, in PI_CODING_AGENT_DIR or ~/.pi/agent."""
-        bases = [env.get("PI_CODING_AGENT_DIR"), os.path.join(home, ".pi", "agent")]
-        return [os.path.join(base, "sessions") for base in dict.fromkeys(b for b in bases if b)]
+        bases = homes(env, "PI_CODING_AGENT_DIR", home, ".pi", "agent")
+        return [os.path.join(base, "sessions") for base in bases]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file begins with a session header, or holds messages of this agent."""
@@ -103,21 +119,14 @@ class PiSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Session id, folder and times of a file from `offset` on."""
-        return scan(path, offset, (), "session:", _known, _note)
+        return scan(path, offset, Known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: those that others were branched from come first."""
-        told: dict[tuple[str, str], Node | None] = {}
-        nodes: list[Node] = []
-        try:
-            largest = sorted(files, key=lambda path: (-size_of(path), path))  # of copies
-            heads = {path: _head(path, options) for path in largest} if files[1:] else {}
-            for path in parents_first(heads) or files:
-                yield from _read(path, options, ledger, keyed, told, nodes)
-        finally:
-            unlink(nodes)
+        largest = longest_first(files) if files[1:] else ()
+        heads = {path: _head(path, unit.options) for path, _ in largest}
+        for path in parents_first(heads) or files:
+            yield from _read(path, unit)
 
 
 SOURCE = PiSource()
@@ -132,19 +141,11 @@ def _head(path: str, options: ReadOptions) -> tuple[str, set[str]]:
     return "", set()
 
 
-def _read(
-    path: str,
-    options: ReadOptions,
-    ledger: Ledger,
-    keyed: Keyed,
-    told: dict[tuple[str, str], Node | None],
-    nodes: list[Node],
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
+def _read(path: str, unit: Unit) -> Iterator[Session]:
+    log, told = unit.log(path), unit.owner
     cwd, title, branched, last = "", "", False, None
     owner: dict[str, Node] = {}
     mine: dict[str, set[str]] = {}  # ids of this file, with their entries' times
-    tools: dict[str, ToolDef] = {}
     twice = Twice(log)  # of entries without an id
     for entry in log.records():
         kind = words(entry.get("type"))
@@ -176,34 +177,22 @@ def _read(
         log.session_id = log.session_id or stem(path)
         if kind == "session_info":
             title = words(entry.get("name")) or title
-        _offered(entry.get("message"), tools)
-        before = len(log.nodes)
-        with log.faults():
+        log.tools |= tool_defs(inside(entry, "message", "toolsAdded"))
+        with log.taking() as made:
             _take(log, kind, named)  # children belong to the last entry with an id
-        new = log.nodes[-1] if len(log.nodes) > before else None
+        new = made[-1] if made else None
         _hang(entry, new, owner, log)
-        if new is not None and new.up is None and not before:
+        if new is not None and new.up is None and len(made) == len(log.nodes):
             new.up = last
         told.setdefault(mark, owner.get(mark[0]) or new or (log.nodes[-1] if log.nodes else None))
-    name = log.session_id or stem(path)
-    frame = Frame(
-        source="pi", session_id=name, project=folder_name(cwd), cwd=cwd, title=title[:200]
-    )
-    for session in log.sessions(frame, keyed, nodes):
-        yield with_tools(session, tools)
+    frame = Frame(session_id=log.session_id or stem(path), cwd=cwd, title=title[:200])
+    yield from unit.sessions(log, frame)
 
 
 def _mark(entry: dict[str, Any]) -> tuple[str, str]:
     """What an entry and its copies share: id and time; without a time, id and content."""
     own = words(entry.get("id"))
     return own, words(entry.get("timestamp")) or (digest_of(entry).hex() if own else "")
-
-
-def _offered(message: Any, tools: dict[str, ToolDef]) -> None:
-    """Note the definitions of tools in a system message."""
-    for tool in objects(inside(message, "toolsAdded")):
-        made = tool_def(tool.get("name"), tool.get("description"), tool.get("parameters"))
-        tools |= {made.name: made} if made is not None else {}
 
 
 def _hang(entry: dict[str, Any], node: Node | None, owner: dict[str, Node], log: Linear) -> None:
@@ -230,8 +219,7 @@ def _take(log: Linear, kind: str, entry: dict[str, Any]) -> None:
     elif kind == "branch_summary" and words(entry.get("summary")).strip():
         log.node("context", [Text(words(entry.get("summary")))], at, name)
     elif kind == "custom_message":
-        if not log.asked([], _parts(entry.get("content")), at, name):
-            log.drop("empty")
+        log.say("context", _parts(entry.get("content")), at, name)
     elif kind in _BOOKS:
         log.drop(kind)
     else:
@@ -241,8 +229,7 @@ def _take(log: Linear, kind: str, entry: dict[str, Any]) -> None:
 def _message(log: Linear, message: dict[str, Any], at: object, name: str) -> None:
     role = words(message.get("role"))
     if role == "user":
-        if not log.asked(_parts(message.get("content")), [], at, name):
-            log.drop("empty")
+        log.say("prompt", _parts(message.get("content")), at, name)
     elif role == "assistant":
         _answer(log, message, at, name)
     elif role == "system":
@@ -252,8 +239,7 @@ def _message(log: Linear, message: dict[str, Any], at: object, name: str) -> Non
         status: ResultStatus = "error" if message.get("isError") is True else "ok"
         log.result(call, text_of(parts), status, at, images_of(parts))
     elif role == "bashExecution" and message.get("excludeFromContext") is not True:
-        ran = [f"! {words(message.get('command'))}", words(message.get("output")).strip("\n")]
-        log.node("context", [Text("\n".join(filter(None, ran)))], at, name)
+        log.node("context", [Text(ran(message.get("command"), message.get("output")))], at, name)
     elif role == "bashExecution":  # typed with !!
         log.drop("shell_mode")
     elif role == "custom" and _parts(message.get("content")):
@@ -268,38 +254,33 @@ def _message(log: Linear, message: dict[str, Any], at: object, name: str) -> Non
 def _parts(content: Any) -> list[Part]:
     found: list[Part] = []
     for block in blocks_of(content):
-        if block.get("type") == "text" and words(block.get("text")).strip():
-            found.append(Text(words(block.get("text"))))
+        if block.get("type") == "text":
+            found += texts(block.get("text"))
         elif block.get("type") == "image":
-            image = picture(block.get("data"), block.get("mimeType"))
-            found.extend([image] if image is not None else [])
+            found += pictures(picture(block.get("data"), block.get("mimeType")))
     return found
 
 
 def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None:
-    blocks = objects(message.get("content"))
     parts: list[Part] = []
-    reason = "empty"
-    for block in blocks:
-        if block.get("type") == "text" and words(block.get("text")).strip():
-            parts.append(Text(words(block.get("text"))))
-        elif block.get("type") == "thinking":
-            if words(block.get("thinking")).strip():
-                parts.append(Thinking(words(block.get("thinking"))))
-            else:
-                reason = "thinking_signature_only"
-    calls = [b for b in blocks if b.get("type") == "toolCall" and words(b.get("id"))]
-    if not parts and not calls:
-        stopped = words(message.get("stopReason"))
-        if stopped == "aborted":
-            log.interrupted()
-        log.drop("api_error" if stopped == "error" else reason)
-        return
-    node = log.new_answer(parts, at, words(message.get("model")), name)
-    for call in calls:
-        log.call(node, words(call["id"]), words(call.get("name")), call.get("arguments"))
-    if words(message.get("stopReason")) == "aborted":
+    calls, reason = list[Call](), "empty"
+    for block in objects(message.get("content")):
+        kind, call = block.get("type"), words(block.get("id"))
+        if kind == "text":
+            parts += texts(block.get("text"))
+        elif kind == "thinking":
+            thought = thoughts(block.get("thinking"))
+            parts += thought
+            reason = reason if thought else "thinking_signature_only"
+        elif kind == "toolCall" and call:
+            calls.append((call, words(block.get("name")), block.get("arguments")))
+    stopped = words(message.get("stopReason"))
+    reason = "api_error" if stopped == "error" else reason
+    node = log.told_answer(parts, calls, at, words(message.get("model")), name, reason)
+    if stopped == "aborted":
         log.interrupted()
+    if node is None:
+        return
     usage = message.get("usage")
     if isinstance(usage, dict):
         log.usage(usage_of(usage, "input", "output", "cacheRead", "cacheWrite"))

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
+from typing import Any
 
 from ..model import Image
 
@@ -23,6 +24,14 @@ def picture(data: object, media_type: object) -> Image | None:
         return None
     kind = media_type if _MEDIA_TYPE.fullmatch(media_type) else "application/octet-stream"
     return Image(hashlib.blake2b(raw, digest_size=16).hexdigest(), kind, len(raw))
+
+
+def picture_in(block: dict[str, Any]) -> Image | None:
+    """The picture of a block as in Anthropic's API, or of one that holds the data itself."""
+    source = block.get("source")
+    held = source if isinstance(source, dict) else block
+    kind = held.get("media_type") or held.get("mediaType") or held.get("mimeType")
+    return picture(held.get("data"), kind)
 
 
 def picture_of_url(url: object) -> Image | None:

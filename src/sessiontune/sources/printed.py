@@ -8,7 +8,8 @@ import orjson
 
 from ..ledger import Ledger
 from ..ports import ReadOptions
-from .lines import BOM, LineFault, line_fault, open_log, read_lines, size_of, too_long, values
+from .lines import BOM, head_of, read_lines, size_of, too_long
+from .mending import LineFault, line_fault, values
 
 #: File endings of a program's printed output, looked for in the first three.
 STREAMS = (".jsonl", ".json", ".ndjson", ".log", ".txt")
@@ -16,11 +17,7 @@ STREAMS = (".jsonl", ".json", ".ndjson", ".log", ".txt")
 
 def is_array(path: str) -> bool:
     """Whether a file begins like a JSON array."""
-    try:
-        with open_log(path) as log:
-            return (log.read(4096) or b"").lstrip(BOM + b" \t\r\n")[:1] == b"["
-    except OSError:
-        return False
+    return head_of(path, 4096).lstrip(BOM + b" \t\r\n")[:1] == b"["
 
 
 def array_lines(

@@ -36,10 +36,10 @@ from ..model import (
     Usage,
 )
 from ..ports import FileIndex, Keyed, ReadOptions
-from .heads import first_lines
 from .indexing import Seen, scan
-from .lines import LineFault, line_fault, read_lines, safe_name, size_of, utc, values
-from .shapes import unwrapped
+from .lines import first_lines, read_lines, size_of
+from .mending import LineFault, line_fault, values
+from .shapes import safe_name, unwrapped, utc
 
 #: How `raw` files are named.
 ENDING = "_conversations_raw.jsonl"
@@ -139,7 +139,7 @@ class PublishedSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Files that hold the same lineage (a later export of the same logs) are read together."""
-        return scan(path, offset, (), "", msgspec.json.Decoder(_Name).decode, _note)
+        return scan(path, offset, _Name, _note, prefix="")
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

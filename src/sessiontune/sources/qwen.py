@@ -15,16 +15,26 @@ from typing import Any
 
 import msgspec
 
-from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
-from ..model import Part, ResultStatus, Session, Text, Usage
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..linking import Frame
+from ..model import Part, ResultStatus, Session, Text
+from ..ports import FileIndex
 from .claude.text import classify
-from .gemini.messages import apart, output_of, parts_of
+from .folders import homes
+from .gemini.messages import RAN, apart, late_results, parts_of
 from .indexing import Seen, scan
-from .linear import RAN, Linear, folder_name, key_of, number, words
-from .lines import safe_name, size_of, stem
-from .shapes import inside, mapping, objects, text_of
+from .linear import Linear
+from .lines import first_lines, size_of, stem
+from .shapes import (
+    inside,
+    mapping,
+    objects,
+    read_typed,
+    safe_name,
+    text_of,
+    usage_with_cache,
+    words,
+)
+from .units import Unit, UnitSource
 
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
 _TREE = re.compile(rb'"parentUuid"\s*:')
@@ -69,9 +79,6 @@ class Known(msgspec.Struct, gc=False):
     forkedFrom: Origin | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(line: Known, seen: Seen) -> None:
     seen.ids.update((line.uuid, line.parentUuid))
     seen.sessions.add(line.sessionId)
@@ -80,44 +87,34 @@ def _note(line: Known, seen: Seen) -> None:
     seen.time(line.timestamp)
 
 
-class QwenSource:
+class QwenSource(UnitSource):
     """Qwen Code chats."""
 
     name = "qwen"
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its logs: `projects` of QWEN_HOME and ~/.qwen."""
-        bases = [base for base in (env.get("QWEN_HOME"), os.path.join(home, ".qwen")) if base]
-        return [os.path.join(base, "projects") for base in dict.fromkeys(bases)]
+        return [os.path.join(base, "projects") for base in homes(env, "QWEN_HOME", home, ".qwen")]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether one of the first lines is a record of this agent."""
         return path.endswith(".jsonl") and any(
-            _RECORD.search(raw) and _TREE.search(raw) for raw in head.split(b"\n")[:200]
+            _RECORD.search(raw) and _TREE.search(raw) for raw in first_lines(head)
         )
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Record and session ids, folders and times of a file from `offset` on."""
-        return scan(path, offset, (), "session:", _known, _note)
+        return scan(path, offset, Known, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit; a record in two files counts once."""
-        owner: dict[str, Node | None] = {}
-        calls: dict[str, Node] = {}
-        nodes: list[Node] = []
         about = {path: _meta(path) for path in files}
-        try:
-            for nth, path in enumerate(sorted(files, key=lambda p: _rank(p, about[p]))):
-                chat = _Chat(path, options, ledger, owner, f"~{nth}" if nth else "")
-                chat.meta = about[path]
-                chat.read()
-                yield from chat.sessions(keyed, nodes, calls)
-                for log in chat.sides.values():
-                    calls.update(log.calls)
-        finally:
-            unlink(nodes)
+        for nth, path in enumerate(sorted(files, key=lambda p: _rank(p, about[p]))):
+            chat = _Chat(path, unit, f"~{nth}" if nth else "", about[path])
+            chat.read()
+            yield from chat.sessions()
+            for log in chat.sides.values():
+                unit.calls |= log.calls
 
 
 SOURCE = QwenSource()
@@ -130,59 +127,45 @@ def _rank(path: str, about: Meta) -> tuple[str, int, str]:
 
 def _meta(path: str) -> Meta:
     """What the program wrote beside a sub-agent's log; empty for a chat."""
-    try:
-        with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
-            return msgspec.json.decode(stream.read(1 << 16), type=Meta)
-    except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return Meta()
+    return read_typed(os.path.splitext(path)[0] + ".meta.json", Meta)
 
 
 class _Chat:
-    """Reads one file. `owner` maps the records of the unit to the nodes that they led to."""
+    """Reads one file. `again` distinguishes its records without ids."""
 
-    def __init__(
-        self,
-        path: str,
-        options: ReadOptions,
-        ledger: Ledger,
-        owner: dict[str, Node | None],
-        again: str,
-    ) -> None:
-        self.main = Linear(path, options, ledger)
+    def __init__(self, path: str, unit: Unit, again: str, meta: Meta) -> None:
+        self.unit, self.again, self.meta = unit, again, meta
+        self.main = unit.log(path)
         self.sides = {"": self.main}
-        self.owner, self.options, self.ledger = owner, options, ledger
         self.about: dict[str, str] = {}
-        self.again = again  # distinguishes records without ids
-        self.meta = Meta()
 
     def read(self) -> None:
         """Read the records."""
-        main = self.main
+        main, owner = self.main, self.unit.owner
         for record in main.records():
             name, above = words(record.get("uuid")), words(record.get("parentUuid"))
             for field in ("sessionId", "cwd", "gitBranch"):
                 self.about[field] = self.about.get(field) or words(record.get(field))
-            if name and name in self.owner:
+            if name and name in owner:
                 main.drop("resumed_copy", "link")
                 continue
             log = self._side(words(record.get("agentId")))
             log.place, log.session_id = main.place, self._id() + self.again
-            before = len(log.nodes)
-            with main.faults():
+            last = log.nodes[-1] if log.nodes else None
+            with log.taking() as made:
                 self._take(log, record, name)
-            made = log.nodes[before:]
-            up = self.owner.get(above)
-            if made and up is not None and up is not (log.nodes[before - 1] if before else None):
+            up = owner.get(above)
+            if made and up is not None and up is not last:
                 made[0].up = up  # a branch, or the own part of a fork
             if name:
-                self.owner[name] = made[-1] if made else up
+                owner[name] = made[-1] if made else up
 
     def _id(self) -> str:
         return self.about.get("sessionId") or stem(self.main.path)
 
     def _side(self, agent: str) -> Linear:
         if agent not in self.sides:
-            self.sides[agent] = Linear(self.main.path, self.options, self.ledger)
+            self.sides[agent] = self.unit.log(self.main.path)
         return self.sides[agent]
 
     def _take(self, log: Linear, record: dict[str, Any], name: str) -> None:
@@ -196,16 +179,14 @@ class _Chat:
         elif kind == "assistant":
             _answer(log, record, parts, at, name, self.meta.model or "")
         elif kind == "tool_result":
-            _results(log, record, parts, at)
+            status = _STATUS.get(words(inside(record, "toolCallResult", "status")), "ok")
+            late_results(log, objects(parts), at, status, "result_without_call")
         elif kind == "system" and subtype == "chat_compression":
             log.boundary()
             history = payload.get("compressedHistory")
             first = history[0] if isinstance(history, list) and history else None
             summary = parts_of(inside(first, "parts"))
-            if summary:
-                log.node("summary", summary, at, name)
-            else:
-                log.drop("system:chat_compression")
+            log.say("summary", summary, at, name, "system:chat_compression")
         elif kind == "system":
             self.about["title"] = words(payload.get("customTitle")) or self.about.get("title", "")
             log.drop(f"system:{safe_name(subtype)}")
@@ -238,27 +219,20 @@ class _Chat:
             if shown:
                 log.node("context", shown, at, f"{name}+" if own else name)
 
-    def sessions(
-        self, keyed: Keyed, nodes: list[Node], calls: dict[str, Node]
-    ) -> Iterator[Session]:
+    def sessions(self) -> Iterator[Session]:
         """The sessions of the main thread, then those of its sub-agents."""
-        cwd = self.about.get("cwd", "")
         call = self.meta.toolUseId or ""
-        caller = calls.get(call)
         for agent, log in self.sides.items():
             frame = Frame(
-                source="qwen",
                 session_id=self._id(),
                 agent_id=agent or None,
                 agent_type=(self.meta.agentType or "")[:80] if agent else "",
-                parent_session=key_of(caller) if agent else None,
                 parent_call=(call or None) if agent else None,
-                project=folder_name(cwd),
-                cwd=cwd,
+                cwd=self.about.get("cwd", ""),
                 branch=self.about.get("gitBranch", ""),
                 title=self.about.get("title", ""),
             )
-            yield from log.sessions(frame, keyed, nodes)
+            yield from self.unit.sessions(log, frame, self.unit.calling(call) if agent else None)
 
 
 def _own_words(parts: list[Part]) -> list[Part]:
@@ -275,30 +249,10 @@ def _answer(
     log: Linear, record: dict[str, Any], parts: Any, at: object, name: str, model: str
 ) -> None:
     said = parts_of(parts)
-    calls = objects([block.get("functionCall") for block in objects(parts)])
-    if not said and not calls:
-        log.drop("empty")
-        return
-    node = log.new_answer(said, at, words(record.get("model")) or model, name)
-    for call in calls:
-        call_id = words(call.get("id")) or f"{node.id}:{len(node.parts)}"
-        log.call(node, call_id, words(call.get("name")), call.get("args"))
+    told = objects([block.get("functionCall") for block in objects(parts)])
+    calls = [(words(c.get("id")), words(c.get("name")), c.get("args")) for c in told]
+    node = log.told_answer(said, calls, at, words(record.get("model")) or model, name)
     usage = record.get("usageMetadata")
-    if isinstance(usage, dict):
+    if node is not None and isinstance(usage, dict):
         counts = ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount")
-        read, made, cached = (number(usage.get(count)) for count in counts)
-        log.usage(Usage(max(0, read - cached), made, cached, 0))
-
-
-def _results(log: Linear, record: dict[str, Any], parts: Any, at: object) -> None:
-    status = _STATUS.get(words(inside(record, "toolCallResult", "status")), "ok")
-    used = False
-    for block in objects(parts):
-        call = words(inside(block, "functionResponse", "id"))
-        node = log.calls.get(call)
-        if node is not None and call not in node.results:
-            text, images = output_of({"result": [block]})
-            log.result(call, text, status, at, images)
-            used = True
-    if not used:
-        log.drop("result_without_call")
+        log.usage(usage_with_cache(*map(usage.get, counts)))

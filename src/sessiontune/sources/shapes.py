@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from typing import Any
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -13,19 +15,32 @@ import orjson
 
 from ..ledger import Ledger
 from ..model import Image, Part, Text, Thinking, Usage
-from .linear import Linear, number, words
-from .lines import safe_name, single, values
+from .mending import single, values
 
 _DRIVE = re.compile(r"/[A-Za-z]:")
 
-#: Words and thoughts of an answer, its calls, and the reason if there is nothing.
-Answered = tuple[list[Part], list[dict[str, Any]], str]
+S = TypeVar("S", bound=msgspec.Struct)
+
+#: A call in an answer: its id, if it has one, the tool, the arguments.
+Call = tuple[str, str, Any]
+
+
+def raw_of(stored: Any) -> bytes | None:
+    """The bytes of a column with text or bytes; None for any other value."""
+    raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
+    return raw if isinstance(raw, bytes) else None
+
+
+def value_in(stored: Any) -> Any:
+    """The value, of any kind, in JSON text or bytes; None if there is none."""
+    raw = raw_of(stored)
+    return inside(single(values(b'{"it":' + raw + b"}", Ledger())), "it") if raw else None
 
 
 def value_of(stored: Any) -> dict[str, Any] | None:
     """The object in JSON text or bytes."""
-    raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
-    if not isinstance(raw, bytes):
+    raw = raw_of(stored)
+    if raw is None:
         return None
     try:
         value = orjson.loads(raw)
@@ -42,6 +57,14 @@ def unwrapped(given: Any) -> Any:
         return given
 
 
+def as_json(value: Any) -> str:
+    """The value as JSON, or in Python's form if JSON has none."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
+        return str(value)
+
+
 def inside(value: Any, *names: str) -> Any:
     """The value below these nested names; None if there is none."""
     for name in names:
@@ -49,39 +72,48 @@ def inside(value: Any, *names: str) -> Any:
     return value
 
 
-def answered(blocks: Iterable[dict[str, Any]]) -> Answered:
+def texts(*told: Any) -> list[Part]:
+    """A text of each value that holds words."""
+    return [Text(text) for text in told if isinstance(text, str) and text.strip()]
+
+
+def thoughts(*told: Any) -> list[Part]:
+    """Reasoning of each value that holds words."""
+    return [Thinking(text) for text in told if isinstance(text, str) and text.strip()]
+
+
+def pictures(*found: Image | None) -> list[Image]:
+    """The pictures that are there."""
+    return [image for image in found if image is not None]
+
+
+def joined(*told: str) -> str:
+    """Texts one below the other, without empty ones."""
+    return "\n".join(filter(None, told))
+
+
+def ran(command: Any, output: Any) -> str:
+    """A command that a person ran with `!`, and what it printed."""
+    return joined(f"! {words(command)}", words(output).strip("\n"))
+
+
+def answered(blocks: Iterable[dict[str, Any]]) -> tuple[list[Part], list[Call], str]:
     """The content of an answer's blocks, as in Anthropic's API: words and thoughts, calls, and the
     reason if there is nothing."""
     parts: list[Part] = []
-    calls, reason = [], "empty"
+    calls, reason = list[Call](), "empty"
     for block in blocks:
-        kind, thought = words(block.get("type")), words(block.get("thinking"))
-        if kind == "text" and words(block.get("text")).strip():
-            parts.append(Text(words(block.get("text"))))
-        elif kind == "thinking" and thought.strip():
-            parts.append(Thinking(thought))
+        kind, call = words(block.get("type")), words(block.get("id"))
+        said = texts(block.get("text")) if kind == "text" else thoughts(block.get("thinking"))
+        if kind in ("text", "thinking") and said:
+            parts += said
         elif kind in ("thinking", "redacted_thinking"):
             reason = "thinking_signature_only"
-        elif kind == "tool_use" and words(block.get("id")):
-            calls.append(block)
+        elif kind == "tool_use" and call:
+            calls.append((call, words(block.get("name")), block.get("input")))
         elif kind != "text":
             reason = f"unknown_block:{safe_name(kind)}"
     return parts, calls, reason
-
-
-def take_answer(log: Linear, told: Answered, at: object, model: str, name: str = "") -> bool:
-    """Add a separate answer with what `answered` found; if that is nothing, drop the current record
-    and return False."""
-    parts, calls, reason = told
-    if not parts and not calls:
-        log.drop(reason)
-        return False
-    if reason.startswith("unknown_block"):
-        log.unknown_part()
-    node = log.new_answer(parts, at, model, name)
-    for call in calls:
-        log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
-    return True
 
 
 def digest_of(value: Any) -> bytes:
@@ -91,42 +123,6 @@ def digest_of(value: Any) -> bytes:
     except TypeError:
         return b""
     return hashlib.blake2b(raw, digest_size=16).digest()
-
-
-class Twice:
-    """Finds records that stand in one log twice: a copy of it was appended, or its program wrote
-    them again after a crash."""
-
-    def __init__(self, log: Linear) -> None:
-        self.log = log
-        self.told: list[bytes] = []  # digests of the records that count
-        self.first: dict[bytes, int] = {}  # digest -> its first place there
-        self.next = -1  # the place after the record that the last one was a copy of
-        self.at: Any = None  # the time of the last record that had one, and where those began
-        self.since = 0
-
-    def drops(self, record: Any, *ids: Any, at: Any = None) -> bool:
-        """Whether the current record was told before; then it is dropped. An equal one must have
-        been read, and what tells the record from one that a person wrote again: an id, a time, or
-        its place, if it follows a copy as it followed the original."""
-        digest = digest_of(record)
-        if at is not None and at != self.at:
-            self.at, self.since = at, len(self.told)
-        copied = self.first.get(digest, -1)
-        if not (any(ids) or (at is not None and self._timed(copied))):
-            copied = self.next if self.told[self.next : self.next + 1] == [digest] else -1
-        self.next = copied + 1 if copied >= 0 and digest else -1
-        if self.next > 0:
-            self.log.drop("repeated_record", "link")
-            return True
-        self.first.setdefault(digest, len(self.told))
-        self.told.append(digest)
-        return False
-
-    def _timed(self, copied: int) -> bool:
-        """Whether a time tells: records with other times are between it and the original, or none
-        is. A log that was written in one go, as when it was converted, has one time for all."""
-        return copied < self.since or copied == len(self.told) - 1
 
 
 def calls_in(blocks: Iterable[dict[str, Any]]) -> list[str]:
@@ -140,9 +136,14 @@ def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def elements(value: Any) -> list[Any]:
+    """The value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list; none if it is no list."""
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+    return [one for one in elements(value) if isinstance(one, dict)]
 
 
 def blocks_of(content: Any) -> list[dict[str, Any]]:
@@ -155,6 +156,13 @@ def text_of(parts: Iterable[Part]) -> str:
     return "\n".join(part.text for part in parts if isinstance(part, Text))
 
 
+def words_of(content: Any) -> str:
+    """The text of a content: words, or those of its blocks."""
+    if isinstance(content, list):
+        return "\n".join(words(block.get("text")) for block in objects(content))
+    return words(content)
+
+
 def images_of(parts: Iterable[Part]) -> tuple[Image, ...]:
     """The pictures among parts."""
     return tuple(part for part in parts if isinstance(part, Image))
@@ -163,6 +171,11 @@ def images_of(parts: Iterable[Part]) -> tuple[Image, ...]:
 def usage_of(told: dict[str, Any], *names: str) -> Usage:
     """The tokens in these fields: read, written, read from the cache, written to it."""
     return Usage(*(number(told.get(name)) for name in names))
+
+
+def usage_with_cache(read: Any, made: Any, cached: Any, written: Any = 0) -> Usage:
+    """The same, where those from the cache are among those that were read."""
+    return Usage(max(0, number(read) - number(cached)), *map(number, (made, cached, written)))
 
 
 def read_json(path: str) -> Any:
@@ -174,6 +187,15 @@ def read_json(path: str) -> Any:
         return None
 
 
+def read_typed(path: str, kind: type[S]) -> S:
+    """The record in a small JSON file beside a log; an empty one if it cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return msgspec.json.decode(stream.read(1 << 16), type=kind)
+    except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return kind()
+
+
 def folder_of(uri: Any) -> str:
     """The path in the URL of a file (`file:///home/u/my%20shop`)."""
     try:
@@ -181,3 +203,58 @@ def folder_of(uri: Any) -> str:
     except ValueError:
         return ""
     return path[1:] if _DRIVE.match(path) else path
+
+
+def moment(milliseconds: object) -> str:
+    """Milliseconds since 1970 as ISO-8601 UTC; "" for any other value."""
+    if type(milliseconds) is not int or not 0 < milliseconds < 1 << 43:
+        return ""
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
+    return at.isoformat(timespec="milliseconds") + "Z"
+
+
+def words(value: object) -> str:
+    """The value if it is text, else ""."""
+    return value if isinstance(value, str) else ""
+
+
+def number(value: object) -> int:
+    """The value if it is a count, else 0."""
+    return value if type(value) is int and 0 <= value < 1 << 53 else 0
+
+
+def folder_name(cwd: str) -> str:
+    """The last part of a path of Windows or Unix."""
+    return cwd.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def utc(at: str) -> str:
+    """A timestamp as ISO-8601 UTC ending in Z; "" for any other value."""
+    if at[-1:] == "Z" and at[:4].isdigit():
+        return at
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return ""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+#: Words with marks between and hardly a digit, unlike keys, addresses and file names.
+_WORD = r"(?:[a-z]{1,20}|[A-Z]{1,12})?(?:[A-Z][a-z]{1,19}){0,5}[A-Z]{0,2}\d{0,2}"
+_NAME = re.compile(rf"(?=[A-Za-z]){_WORD}(?:[ _.:/-](?=[A-Za-z]){_WORD}){{0,5}}")
+
+
+def safe_name(name: str) -> str:
+    """A log's own word in a form that may be published in a reason: a word like those of types and
+    roles, of at most 40 characters; `other` for all else."""
+    if not name:
+        return "none"
+    return _safe(name) if len(name) <= 40 else "other"
+
+
+@lru_cache(maxsize=1024)
+def _safe(name: str) -> str:
+    """The same for short names, cached: there are few, and every record has one."""
+    return name.replace(" ", "_") if _NAME.fullmatch(name) else "other"

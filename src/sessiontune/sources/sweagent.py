@@ -13,19 +13,31 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Part, Session, Text, Thinking
-from ..ports import FileIndex, Keyed, ReadOptions
+from ..model import Session, Text
+from ..ports import FileIndex
 from .indexing import unread
-from .linear import Linear, told_apart, words
-from .lines import safe_name, stem
-from .shapes import inside, mapping, objects, unwrapped
+from .linear import Linear
+from .lines import stem
+from .orders import told_apart
+from .shapes import (
+    elements,
+    inside,
+    mapping,
+    objects,
+    safe_name,
+    texts,
+    thoughts,
+    unwrapped,
+    words,
+    words_of,
+)
+from .units import Unit, UnitSource
 
 _KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
 
 
-class SweAgentSource:
+class SweAgentSource(UnitSource):
     """SWE-agent trajectories."""
 
     name = "swe-agent"
@@ -43,12 +55,10 @@ class SweAgentSource:
         """The document is always indexed whole; runs of one name are read together."""
         return unread(path, "session:" + _name(path))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """One session a file."""
         for path, name in told_apart(files, _name):
-            yield from _read(path, name, options, ledger, keyed)
+            yield from _read(unit.log(path, name), unit)
 
 
 SOURCE = SweAgentSource()
@@ -60,39 +70,30 @@ def _name(path: str) -> str:
     return f"{os.path.basename(folder)}/{os.path.splitext(name)[0]}"
 
 
-def _read(
-    path: str, session_id: str, options: ReadOptions, ledger: Ledger, keyed: Keyed
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
-    log.session_id = session_id
+def _read(log: Linear, unit: Unit) -> Iterator[Session]:
     document = log.document()
     if document is None:
         return
-    history = document.get("history")
     model = _model(document.get("replay_config"))
     waiting: list[str] = []  # calls of the last answer without an observation so far
-    for number, item in enumerate(history if isinstance(history, list) else (), 1):
-        log.part(number)
-        if not isinstance(item, dict):
-            log.drop("no_message")
-            continue
-        with log.faults():
+    for item in log.listed(document, "history"):
+        with log.taking():
             waiting = _take(log, item, model, waiting)
-    instance = stem(path)
+    instance = stem(log.path)
     project = instance.rpartition("-")[0] or instance
-    frame = Frame(source="swe-agent", session_id=session_id, project=project)
-    yield from log.sessions(frame, keyed)
+    yield from unit.sessions(log, Frame(session_id=log.session_id, project=project))
 
 
 def _take(log: Linear, item: dict[str, Any], model: str, waiting: list[str]) -> list[str]:
-    role, text = words(item.get("role")), _text(item.get("content"))
+    role, text = words(item.get("role")), words_of(item.get("content"))
     if role == "assistant":
         return _answer(log, item, text, model)
     if role in ("tool", "user") and waiting:
-        named = item.get("tool_call_ids")
-        calls = [c for c in named if isinstance(c, str)] if isinstance(named, list) else []
+        calls = [c for c in elements(item.get("tool_call_ids")) if isinstance(c, str)]
+        counted, used = dict(log.counts), False
         for call in calls or waiting[:1]:
-            log.result(call, text, "ok")
+            used = log.result(call, text, "ok") or used
+        log.once(counted, used, "result_without_call")
         return [call for call in waiting if call not in calls] if calls else waiting[1:]
     if role == "tool":
         log.drop("result_without_call")
@@ -111,9 +112,8 @@ def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[st
     action = words(item.get("action")).strip()
     if not calls and action:
         text = words(item.get("thought"))
-    parts: list[Part] = [Thinking(words(b.get("thinking"))) for b in _blocks(item)]
-    if text.strip():
-        parts.append(Text(text))
+    parts = thoughts(*(b.get("thinking") for b in objects(item.get("thinking_blocks"))))
+    parts += texts(text)
     if not parts and not calls and not action:
         log.drop("empty")
         return []
@@ -127,16 +127,6 @@ def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[st
         made.append(f"{node.id}:action")
         log.call(node, made[-1], "bash", {"command": action})
     return made
-
-
-def _blocks(item: dict[str, Any]) -> list[dict[str, Any]]:
-    return [b for b in objects(item.get("thinking_blocks")) if words(b.get("thinking")).strip()]
-
-
-def _text(content: Any) -> str:
-    if isinstance(content, list):
-        return "\n".join(words(b.get("text")) for b in objects(content))
-    return words(content)
 
 
 def _model(config: Any) -> str:

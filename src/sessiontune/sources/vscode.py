@@ -16,15 +16,17 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
+from ..linking import Frame
 from ..model import Session
-from ..ports import FileIndex, Keyed, ReadOptions
-from .editors import user_folders
-from .heads import any_begins
+from ..ports import FileIndex
+from .folders import user_folders
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, moment, words
-from .lines import LineFault, line_fault, size_of, stem
-from .shapes import folder_of, inside, mapping, objects, read_json
+from .linear import Linear
+from .lines import any_begins, stem
+from .mending import LineFault, line_fault
+from .orders import longest_first
+from .shapes import elements, folder_of, inside, mapping, moment, objects, read_json, words
+from .units import Unit, UnitSource
 from .vscode_turns import summaries_of, turn
 
 _DOCUMENT = re.compile(rb'\A\s*\{(?=.*"(?:responderUsername|requesterUsername)"\s*:)', re.DOTALL)
@@ -64,7 +66,7 @@ def _note(line: Known, seen: Seen) -> None:
         seen.time(moment(at))
 
 
-class VsCodeSource:
+class VsCodeSource(UnitSource):
     """Chats of VS Code."""
 
     name = "vscode"
@@ -88,22 +90,13 @@ class VsCodeSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Ids of requests, folder and times; always of the whole file."""
-        found = scan(path, 0, (f"session:{stem(path)}",), "session:", _known, _note)
-        folder = _folder(path)
-        return msgspec.structs.replace(found, names=(folder,)) if folder else found
+        link = f"session:{stem(path)}"
+        return scan(path, 0, _known, _note, (link,), names=(_folder(path),))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The chats of one unit, the longest first."""
-        owner: dict[str, Node | None] = {}
-        nodes: list[Node] = []
-        try:
-            for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
-                chat = _Chat(path, options, ledger, owner, f"~{nth}" if nth else "")
-                yield from chat.sessions(keyed, nodes)
-        finally:
-            unlink(nodes)
+        for path, again in longest_first(files):
+            yield from _Chat(path, unit, again).sessions()
 
 
 SOURCE = VsCodeSource()
@@ -117,38 +110,23 @@ def _folder(path: str) -> str:
 
 
 class _Chat:
-    """Reads one file. `owner` maps the requests of the unit to the last node of each."""
+    """Reads one file. `again` distinguishes chats of one name."""
 
-    def __init__(
-        self,
-        path: str,
-        options: ReadOptions,
-        ledger: Ledger,
-        owner: dict[str, Node | None],
-        again: str,
-    ) -> None:
-        self.path, self.options, self.ledger, self.owner = path, options, ledger, owner
-        self.again = again  # distinguishes chats of one name
+    def __init__(self, path: str, unit: Unit, again: str) -> None:
+        self.path, self.unit, self.again = path, unit, again
         self.taken: dict[tuple[str, int], list[Any]] = {}
         self.doubled = 0  # requests whose lines stand twice
 
-    def sessions(self, keyed: Keyed, nodes: list[Node]) -> Iterator[Session]:
+    def sessions(self) -> Iterator[Session]:
         """The sessions; what was taken back from the very beginning is a separate one."""
-        log = Linear(self.path, self.options, self.ledger)
+        log = self.unit.log(self.path)
         document = self._replayed() if self.path.endswith(".jsonl") else log.document()
         if document is None:
             return
         name = words(document.get("sessionId")) or stem(self.path)
         cwd = _folder(self.path) or folder_of(document.get("workingDirectory"))
-        frame = Frame(
-            source="vscode",
-            session_id=name,
-            project=folder_name(cwd),
-            cwd=cwd,
-            title=words(document.get("customTitle"))[:200],
-        )
-        listed = document.get("requests")
-        final = listed if isinstance(listed, list) else []
+        frame = Frame(session_id=name, cwd=cwd, title=words(document.get("customTitle"))[:200])
+        final = elements(document.get("requests"))
         summaries = summaries_of([r for run in (final, *self.taken.values()) for r in run])
         count = 0
         for _ in range(self.doubled):
@@ -161,8 +139,8 @@ class _Chat:
             for request, after in self._ordered(run):
                 count += 1
                 self._request(log, request, summaries, count, after)
-            yield from log.sessions(frame, keyed, nodes)
-            log = Linear(self.path, self.options, self.ledger)
+            yield from self.unit.sessions(log, frame)
+            log = self.unit.log(self.path)
 
     def _ordered(self, run: list[Any]) -> Iterator[tuple[Any, str]]:
         """Requests, each with the one before it; those taken back come first."""
@@ -183,38 +161,39 @@ class _Chat:
         self, log: Linear, request: Any, summaries: dict[str, str], count: int, after: str
     ) -> None:
         """Read a request that follows another one."""
-        up = self.owner.get(after) if after else None
+        owner = self.unit.owner
+        up = owner.get(after) if after else None
         own = words(inside(request, "requestId"))
         log.part(count)
-        if own and own in self.owner:
+        if own and own in owner:
             log.drop("resumed_copy", "link")
             return
         before = len(log.nodes)
         try:
             turn(log, request, summaries, f"{own or count}")
         except LineFault as fault:
-            self.ledger.fault(line_fault(fault, self.path, count, b"}"))
+            log.ledger.fault(line_fault(fault, self.path, count, b"}"))
             del log.nodes[before:]  # an incomplete request is dropped as a whole
         made = log.nodes[before:]
         if made and up is not None:
             made[0].up = up
         if own:
-            self.owner[own] = made[-1] if made else up
+            owner[own] = made[-1] if made else up
 
     def _replayed(self) -> dict[str, Any]:
         """The document that results from the lines of a file, even if the first one is damaged."""
-        scratch = Ledger()
+        scratch, ledger = Ledger(), self.unit.ledger
         state: dict[str, Any] = {}
-        for line in Linear(self.path, self.options, scratch).records():
+        for line in Linear(self.path, self.unit.options, scratch).records():
             if line.get("kind") == _ALL:
                 state = line["v"] if isinstance(line.get("v"), dict) else state
             else:
                 self._change(state, line)
         for fault in scratch.faults:
-            self.ledger.record(self.path)
-            self.ledger.fault(fault)
+            ledger.record(self.path)
+            ledger.fault(fault)
         for repair, times in scratch.repairs.items():
-            self.ledger.repair(repair, times)
+            ledger.repair(repair, times)
         kept = {words(r.get("requestId")) for r in objects(state.get("requests"))}
         for after, run in self.taken.items():
             self.taken[after] = [r for r in run if words(r.get("requestId")) not in kept]
@@ -232,14 +211,13 @@ class _Chat:
             holder = _at(holder, step)
         last = path[-1]
         if kind == _PUSH:
-            there = _at(holder, last)
-            listed = there if isinstance(there, list) else []
+            listed = elements(_at(holder, last))
             start = line.get("i")
             if type(start) is int and 0 <= start < len(listed):
                 if path == ["requests"]:
                     self._took(listed[:start], objects(listed[start:]))
                 listed = listed[:start]
-            given = given if isinstance(given, list) else []
+            given = elements(given)
             if path == ["requests"]:
                 given = self._new(listed, given)
             given = [*listed, *given]

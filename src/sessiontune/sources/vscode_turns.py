@@ -10,9 +10,21 @@ import re
 from typing import Any
 
 from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
-from .linear import Linear, number, words
+from .linear import Linear
 from .pictures import picture
-from .shapes import inside, mapping, objects, value_of
+from .shapes import (
+    elements,
+    inside,
+    joined,
+    mapping,
+    number,
+    objects,
+    pictures,
+    texts,
+    thoughts,
+    value_of,
+    words,
+)
 
 _ATTACHED = re.compile(r"<attachments>\s*(.*?)\s*</attachments>", re.DOTALL)
 _CANCELLED = 2
@@ -64,13 +76,12 @@ def _metadata(request: dict[str, Any]) -> dict[str, Any]:
 
 def _asked(log: Linear, request: dict[str, Any], own: str, at: int) -> None:
     message = request.get("message")
-    text = words(message) or words(inside(message, "text"))
-    typed: list[Part] = [Text(text)] if text.strip() else []
+    typed = texts(words(message) or inside(message, "text"))
     shown: list[Part] = [Text(t) for t in _attached(request)]
     for one in _variables(request):
         if one.get("kind") == "image":
             image = _image(one)
-            typed += [image] if image is not None else []
+            typed += pictures(image)
             if image is None:
                 log.unknown_part()
     if request.get("isSystemInitiated") is True:
@@ -102,13 +113,10 @@ def _image(one: dict[str, Any]) -> Image | None:
 
 
 def _round(log: Linear, one: dict[str, Any], told: dict[str, Any], model: str, own: str) -> None:
-    thought = _joined(inside(one, "thinking", "text"))
-    text = words(one.get("response"))
     calls = [c for c in objects(one.get("toolCalls")) if words(c.get("id"))]
-    if not text.strip() and not thought.strip() and not calls:
+    parts = thoughts(_joined(inside(one, "thinking", "text"))) + texts(one.get("response"))
+    if not parts and not calls:
         return
-    parts: list[Part] = [Thinking(thought)] if thought.strip() else []
-    parts += [Text(text)] if text.strip() else []
     node = log.new_answer(parts, "", model, own)
     for call in calls:
         given = call.get("arguments")
@@ -119,7 +127,7 @@ def _round(log: Linear, one: dict[str, Any], told: dict[str, Any], model: str, o
         if isinstance(result, dict):
             pieces = objects(result.get("content"))
             text = "".join(_said(piece.get("value")) for piece in pieces)
-            images = tuple(i for p in pieces if (i := _piece(p)) is not None)
+            images = tuple(pictures(*map(_piece, pieces)))
             failed = result.get("hasError") is True or result.get("isError") is True
             status: ResultStatus = "error" if failed else "ok"
             if words(call["id"]) not in node.results:
@@ -175,8 +183,7 @@ def _shown(log: Linear, request: dict[str, Any], model: str, own: str) -> None:
         elif kind == "inlineReference":
             text.append(_reference(part.get("inlineReference")))
         elif kind == "textEditGroup":
-            groups = part.get("edits")
-            edits = [e for g in (groups if isinstance(groups, list) else ()) for e in objects(g)]
+            edits = [edit for group in elements(part.get("edits")) for edit in objects(group)]
             text.append("\n".join(words(edit.get("text")) for edit in edits))
         elif kind == "thinking" and _joined(value).strip():
             say()
@@ -209,7 +216,7 @@ def _tool(log: Linear, part: dict[str, Any], model: str, own: str) -> None:
     name = words(part.get("toolId")) or "tool"
     log.call(node, call, name, decoded or ({"command": command} if command else {}))
     pieces, confirmed = objects(held.get("output")), part.get("isConfirmed")
-    text = "\n".join(filter(None, (words(piece.get("value")) for piece in pieces)))
+    text = joined(*(words(piece.get("value")) for piece in pieces))
     text = text or words(inside(ran, "terminalCommandOutput", "text"))
     refused = confirmed is False or inside(confirmed, "type") == 0
     status: ResultStatus = "error" if held.get("isError") is True else "ok"

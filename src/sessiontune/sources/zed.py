@@ -12,22 +12,48 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
-from ..linking import Frame, Node, unlink
+from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
-from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
-from .linear import Linear, folder_name, key_of, words
-from .lines import safe_name, size_of, utc
+from ..ports import FileIndex
+from .databases import (
+    MAGIC,
+    columns,
+    faults_of,
+    if_readable,
+    index_of,
+    journal,
+    opened,
+    rows,
+    unpacked,
+)
+from .folders import data_home
+from .linear import Linear
+from .orders import longest_first
 from .pictures import picture
-from .shapes import digest_of, inside, mapping, objects, value_of
+from .shapes import (
+    Call,
+    digest_of,
+    elements,
+    inside,
+    joined,
+    mapping,
+    objects,
+    pictures,
+    raw_of,
+    safe_name,
+    texts,
+    utc,
+    value_of,
+    words,
+)
+from .units import Unit, UnitSource
 
 _NEEDED = {("threads", "summary"), ("threads", "data_type"), ("threads", "data")}
 #: Fields that name what is mentioned, the first one counts.
 _NAMED = ("name", "abs_path", "path", "url", "id")
 
 
-class ZedSource:
+class ZedSource(UnitSource):
     """Threads of Zed's agent."""
 
     name = "zed"
@@ -36,9 +62,12 @@ class ZedSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folder of the database on each system."""
-        base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
         mac, windows = os.path.join(home, "Library", "Application Support"), env.get("LOCALAPPDATA")
-        found = [(base, "zed"), (mac, "Zed"), *([(windows, "Zed")] if windows else [])]
+        found = [
+            (data_home(env, home), "zed"),
+            (mac, "Zed"),
+            *([(windows, "Zed")] if windows else []),
+        ]
         return [os.path.join(*place, "threads") for place in found]
 
     def recognise(self, path: str, head: bytes) -> bool:
@@ -50,13 +79,11 @@ class ZedSource:
             and columns(path, "threads") >= _NEEDED
         )
 
+    @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The threads; a database is always indexed whole."""
-        try:
-            with opened(path) as base:
-                threads = list(_threads(base))
-        except (sqlite3.Error, OSError):
-            return FileIndex()
+        with opened(path) as base:
+            threads = list(_threads(base))
         times = [at for thread in threads for at in thread.times if at]
         return index_of(
             path,
@@ -67,20 +94,14 @@ class ZedSource:
             max(times, default=""),
         )
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The threads of one unit, parents before their sub-agents."""
-        reader = _Reader(options, ledger, keyed)
-        try:
-            for path in sorted(files, key=lambda p: (-size_of(p), p)):
-                threads: list[_Thread] = []
-                with faults_of(path, ledger), opened(path) as base:
-                    threads = sorted(_threads(base), key=lambda t: (bool(t.parent), t.line))
-                for thread in threads:
-                    yield from reader.thread(path, thread)
-        finally:
-            unlink(reader.nodes)
+        for path, _ in longest_first(files):
+            threads: list[_Thread] = []
+            with faults_of(path, unit.ledger), opened(path) as base:
+                threads = sorted(_threads(base), key=lambda t: (bool(t.parent), t.line))
+            for thread in threads:
+                yield from _session(unit, path, thread)
 
 
 SOURCE = ZedSource()
@@ -92,13 +113,10 @@ class _Thread:
     def __init__(self, line: int, row: dict[str, Any]) -> None:
         self.line = line
         self.name = words(row.get("id")) or str(line)
-        data = row.get("data")
-        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-        if row.get("data_type") == "zstd" and isinstance(raw, bytes):
-            raw = unpacked(raw)
-        self.document = value_of(raw) or {}
-        listed = self.document.get("messages")
-        self.messages: list[Any] = listed if isinstance(listed, list) else []
+        raw = raw_of(row.get("data"))
+        packed = row.get("data_type") == "zstd" and raw is not None
+        self.document = value_of(unpacked(raw or b"") if packed else raw) or {}
+        self.messages = elements(self.document.get("messages"))
         told = inside(self.document, "subagent_context", "parent_thread_id")
         self.parent = words(row.get("parent_id")) or words(told)
         self.title = words(self.document.get("title")) or words(row.get("summary"))
@@ -117,58 +135,38 @@ def _threads(base: sqlite3.Connection) -> Iterator[_Thread]:
         yield _Thread(row["rowid"], row)
 
 
-class _Reader:
-    """Makes sessions of threads. `owner` maps the messages that were read, by thread, place and
-    content, to what they became or lead to; `begun` maps threads to the calls that began them."""
-
-    def __init__(self, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> None:
-        self.options, self.ledger, self.keyed = options, ledger, keyed
-        self.owner: dict[tuple[str, int, bytes], Node | None] = {}
-        self.begun: dict[str, tuple[str, Node]] = {}
-        self.nodes: list[Node] = []
-
-    def thread(self, path: str, thread: _Thread) -> Iterator[Session]:
-        """The session of a thread."""
-        log = Linear(path, self.options, self.ledger)
-        log.session_id = thread.name
-        if not thread.document:
-            log.part(thread.line)
-            log.drop("no_message")
-        at, up = next(filter(None, thread.times), ""), None
-        for nth, message in enumerate(thread.messages):
-            log.part(thread.line)
-            log.place = (thread.line, nth)
-            key = (thread.name, nth, digest_of(message))
-            if key in self.owner:
-                log.drop("resumed_copy", "link")
-                up = self.owner[key]
-                continue
-            before = len(log.nodes)
-            with log.faults():
-                _take(log, message, at, thread, self.begun)
-            made = log.nodes[before:]
-            if made:
-                at = ""
-                made[0].up, up = up, None
-            self.owner[key] = log.nodes[-1] if log.nodes else up
-        call, caller = self.begun.get(thread.name, ("", None))
-        cwd = next(iter(thread.folders), "")
-        frame = Frame(
-            source="zed",
-            session_id=thread.name,
-            agent_id=thread.name if thread.parent else None,
-            parent_session=key_of(caller) if thread.parent else None,
-            parent_call=call or None if thread.parent else None,
-            project=folder_name(cwd),
-            cwd=cwd,
-            title=thread.title[:200],
-        )
-        yield from log.sessions(frame, self.keyed, self.nodes)
+def _session(unit: Unit, path: str, thread: _Thread) -> Iterator[Session]:
+    """The session of a thread. Messages of the unit are known by thread, place and content."""
+    log = unit.log(path, thread.name)
+    if not thread.document:
+        log.part(thread.line)
+        log.drop("no_message")
+    at, up = next(filter(None, thread.times), ""), None
+    for nth, message in enumerate(thread.messages):
+        log.part(thread.line)
+        log.place = (thread.line, nth)
+        key = (thread.name, nth, digest_of(message))
+        if key in unit.owner:
+            log.drop("resumed_copy", "link")
+            up = unit.owner[key]
+            continue
+        with log.taking() as made:
+            _take(log, message, at, thread)
+        if made:
+            at = ""
+            made[0].up, up = up, None
+        unit.owner[key] = log.nodes[-1] if log.nodes else up
+    unit.started |= log.started
+    frame = Frame(
+        session_id=thread.name,
+        agent_id=thread.name if thread.parent else None,
+        cwd=next(iter(thread.folders), ""),
+        title=thread.title[:200],
+    )
+    yield from unit.sessions(log, frame, unit.started.get(thread.name) if thread.parent else None)
 
 
-def _take(
-    log: Linear, message: Any, at: str, thread: _Thread, begun: dict[str, tuple[str, Node]]
-) -> None:
+def _take(log: Linear, message: Any, at: str, thread: _Thread) -> None:
     held = mapping(message)
     user, agent = held.get("User"), held.get("Agent")
     if message == "Resume" or "Resume" in held:
@@ -178,9 +176,9 @@ def _take(
     elif isinstance(agent, dict):
         results = agent.get("tool_results")
         listed = [*results.values()] if isinstance(results, dict) else results
-        _agent(log, _pieces(agent.get("content")), objects(listed), thread.model, at, begun)
+        _agent(log, _pieces(agent.get("content")), objects(listed), thread.model, at)
     elif words(held.get("role")):
-        _older(log, held, at, thread, begun)
+        _older(log, held, at, thread)
     else:
         named = next(iter(held), "") if len(held) == 1 else ""
         log.drop(f"unknown_type:{safe_name(named)}" if named else "no_message")
@@ -188,17 +186,10 @@ def _take(
 
 def _pieces(content: Any) -> list[tuple[str, Any]]:
     """Kind and content of each piece of a message."""
-    listed = content if isinstance(content, list) else []
-    return [next(iter(p.items())) for p in listed if isinstance(p, dict) and len(p) == 1]
+    return [next(iter(piece.items())) for piece in objects(content) if len(piece) == 1]
 
 
-def _older(
-    log: Linear,
-    message: dict[str, Any],
-    at: str,
-    thread: _Thread,
-    begun: dict[str, tuple[str, Node]],
-) -> None:
+def _older(log: Linear, message: dict[str, Any], at: str, thread: _Thread) -> None:
     """Take a message of the first versions: a role, segments, calls and results."""
     kinds = {"text": "Text", "thinking": "Thinking"}
     segments = objects(message.get("segments")) or [{"type": "text", "text": message.get("text")}]
@@ -208,11 +199,11 @@ def _older(
     results = objects(message.get("tool_results"))
     if message["role"] == "assistant":
         pieces += [("ToolUse", use) for use in objects(message.get("tool_uses"))]
-        _agent(log, pieces, results, thread.model, at, begun)
+        _agent(log, pieces, results, thread.model, at)
     elif message["role"] == "user":
         before, used = dict(log.counts), False
         for result in results:
-            used = _result(log, result, begun) or used
+            used = _result(log, result) or used
         shown = words(message.get("context"))
         if not used or shown.strip() or any(words(text).strip() for _, text in pieces):
             pieces += [("Mention", {"content": shown})] if shown.strip() else []
@@ -231,13 +222,12 @@ def _user(log: Linear, pieces: list[tuple[str, Any]], at: str, agent: bool, hidd
             said += words(held)
         elif kind == "Mention" and isinstance(held, dict):
             said += _named(held.get("uri"))
-            content = words(held.get("content"))
-            shown += [Text(content)] if content.strip() else []
+            shown += texts(held.get("content"))
         elif kind == "Image" and (image := _image(held)) is not None:
             images.append(image)
         else:
             log.unknown_part()
-    typed: list[Part] = [*([Text(said)] if said.strip() else []), *images]
+    typed = texts(said) + images
     if hidden:
         typed, shown = [], shown + typed
     if not log.asked(typed, shown, at, f"{log.place[1]}", agent):
@@ -262,52 +252,44 @@ def _agent(
     results: list[dict[str, Any]],
     model: str,
     at: str,
-    begun: dict[str, tuple[str, Node]],
 ) -> None:
     parts: list[Part] = []
-    calls, reason = [], "empty"
+    calls, reason = list[Call](), "empty"
     for kind, held in pieces:
         text = words(held) or words(inside(held, "text"))
         if kind in ("Text", "Thinking") and text.strip():
             parts.append(Thinking(text) if kind == "Thinking" else Text(text))
         elif kind in ("Thinking", "RedactedThinking"):
             reason = "thinking_signature_only"
-        elif kind == "ToolUse" and isinstance(held, dict) and words(held.get("id")):
-            calls.append(held)
+        elif kind == "ToolUse" and (call := words(inside(held, "id"))):
+            given = held.get("input")
+            given = value_of(held.get("raw_input")) if given is None else given
+            calls.append((call, words(held.get("name")), given))
         elif kind != "Text":
             reason = f"unknown_block:{safe_name(kind)}"
-    if not parts and not calls:
-        log.drop(reason)
+    node = log.told_answer(parts, calls, at, model, f"{log.place[1]}", reason)
+    if node is None:
         return
-    if reason.startswith("unknown_block"):
-        log.unknown_part()
-    node = log.new_answer(parts, at, model, f"{log.place[1]}")
-    for call in calls:
-        given = call.get("input")
-        raw = value_of(call.get("raw_input")) if given is None else None
-        log.call(node, words(call["id"]), words(call.get("name")), raw or given)
     before = dict(log.counts)
     for result in results:
-        _result(log, result, begun)
+        _result(log, result)
     log.open, log.counts = None, before  # the record has a place
 
 
-def _result(log: Linear, result: dict[str, Any], begun: dict[str, tuple[str, Node]]) -> bool:
+def _result(log: Linear, result: dict[str, Any]) -> bool:
     """Take a result; returns whether a call waited for it."""
     call, content = words(result.get("tool_use_id")), result.get("content")
     node = log.calls.get(call)
     if node is None or call in node.results:
         return False
-    texts, images = list[str](), list[Image]()
+    told, images = list[str](), list[Image]()
     for piece in content if isinstance(content, list) else [content]:
         held = {k.lower(): v for k, v in piece.items()} if isinstance(piece, dict) else {}
-        image = _image(held.get("image") if "image" in held else held)
-        images += [image] if image is not None else []
-        texts.append(words(piece) or words(held.get("text")))
+        images += pictures(_image(held.get("image") if "image" in held else held))
+        told.append(words(piece) or words(held.get("text")))
     output = result.get("output")
     for value in output.values() if isinstance(output, dict) else ():
         if isinstance(value, str) and len(value) < 100:
-            begun[value] = (call, node)  # perhaps the thread of a sub-agent
+            log.started[value] = (call, node)  # perhaps the thread of a sub-agent
     status: ResultStatus = "error" if result.get("is_error") is True else "ok"
-    log.result(call, "\n".join(filter(None, texts)), status, images=tuple(images))
-    return True
+    return log.result(call, joined(*told), status, images=tuple(images))

@@ -12,6 +12,7 @@ import re
 import msgspec
 
 from ..lines import open_log, stem
+from ..shapes import read_typed
 
 _NAMED = re.compile(rb'"agentId"\s*:\s*"([^"\\]{1,80})"')
 _BEGAN = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z-]{1,40})"')
@@ -71,8 +72,4 @@ class Meta(msgspec.Struct, gc=False):
 
 def meta_of(path: str) -> Meta:
     """What the program wrote beside an agent's log; empty if there is none."""
-    try:
-        with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
-            return msgspec.json.decode(stream.read(1 << 16), type=Meta)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return Meta()
+    return read_typed(os.path.splitext(path)[0] + ".meta.json", Meta)

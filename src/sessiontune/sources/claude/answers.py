@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...linking import Node
 from ...model import Part, Text, Thinking, ToolCall, Usage
-from ..lines import safe_name
+from ..shapes import safe_name
 from .content import image_of
 from .hidden import HIDDEN, name_call
 from .served import served_result
@@ -205,16 +205,10 @@ def answer_part(block: Block) -> Part | str:
 
 
 def _more(usage: Usage | None, wire: WireUsage) -> Usage:
-    if usage is None:
-        return Usage(
-            wire.input_tokens or 0,
-            wire.output_tokens or 0,
-            wire.cache_read_input_tokens or 0,
-            wire.cache_creation_input_tokens or 0,
-        )
+    old = usage or Usage()
     return Usage(
-        max(usage.input, wire.input_tokens or 0),
-        max(usage.output, wire.output_tokens or 0),
-        max(usage.cache_read, wire.cache_read_input_tokens or 0),
-        max(usage.cache_write, wire.cache_creation_input_tokens or 0),
+        max(old.input, wire.input_tokens or 0),
+        max(old.output, wire.output_tokens or 0),
+        max(old.cache_read, wire.cache_read_input_tokens or 0),
+        max(old.cache_write, wire.cache_creation_input_tokens or 0),
     )

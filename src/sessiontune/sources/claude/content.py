@@ -7,12 +7,11 @@ import os
 import re
 from typing import Any
 
-import msgspec
-
 from ...injected import cut_result
 from ...model import Image, Part, ResultStatus, Text
 from ..lines import open_log, stem
 from ..pictures import picture
+from ..shapes import as_json
 from .wire import Block, Outcome
 
 #: Most characters of a side file that are read into a result; the preview has 2 kB.
@@ -103,14 +102,6 @@ def result_content(content: Any) -> tuple[str, tuple[Image, ...]]:
         else:
             texts.append(as_json(item))
     return "\n".join(text for text in texts if text), tuple(images)
-
-
-def as_json(value: Any) -> str:
-    """The value as JSON, or in Python's form if JSON has none."""
-    try:
-        return msgspec.json.encode(value).decode()
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
-        return str(value)
 
 
 def status_of(text: str, block: Block, outcome: Outcome | None, denial: str | None) -> ResultStatus:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ...injected import cut_words
 from ...linking import Node
 from ...model import Text, ToolCall
-from ..lines import utc
+from ..shapes import text_of, utc
 from .answers import answer_part
 from .content import result_content
 from .hidden import is_part
@@ -274,7 +274,7 @@ def prompts_told(nodes: list[Node], session: str) -> dict[tuple[str, str], list[
     told: dict[tuple[str, str], list[Node]] = {}
     for node in nodes:
         if node.kind == "prompt" and not node.side:
-            told.setdefault((session, _said(node)), []).append(node)
+            told.setdefault((session, text_of(node.parts).strip()), []).append(node)
     return told
 
 
@@ -285,7 +285,3 @@ def _typed(line: Line) -> str:
     if not content or any(block.type == "tool_result" for block in content):
         return ""
     return "\n".join(b.text for b in content if b.type == "text" and b.text).strip()
-
-
-def _said(node: Node) -> str:
-    return "\n".join(part.text for part in node.parts if type(part) is Text).strip()

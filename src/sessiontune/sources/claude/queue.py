@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 
 import msgspec
 
-from ...model import Text
+from ..shapes import text_of
 from .state import Queued, State
 from .text import classify, unreminded
 from .users import take_words
@@ -82,7 +82,7 @@ def _told(state: State) -> dict[str, list[_Told]]:
     own = [(node.line, node) for node in state.nodes]
     for line, node in sorted([*own, *state.copies], key=itemgetter(0)):
         if node.kind in ("prompt", "task", "context"):
-            words = "\n".join(part.text for part in node.parts if type(part) is Text).strip()
+            words = text_of(node.parts).strip()
             told.setdefault(words, []).append((line, "queued" in node.flags))
     return told
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ...linking import Node
-from ...model import Drop, Text
-from ..lines import LineFault, line_fault, read_lines, safe_name
+from ...model import Drop
+from ..lines import read_lines
+from ..mending import LineFault, line_fault
 from ..printed import array_lines, is_array, is_remark
+from ..shapes import safe_name, text_of
 from .answers import take_answer, withdraw
 from .copies import (
     copied_record,
@@ -28,7 +30,7 @@ from .served import split_served
 from .shown import decoded
 from .state import Facts, State, Stray
 from .users import take_attachment, take_result, take_user, take_words
-from .weaving import weave
+from .weaving import in_places, weave
 from .wire import Compaction, Line, Segment, WireMessage, decode
 
 _SIDE_NAMES = """
@@ -237,6 +239,7 @@ class Reader(State):
 
     def settle_strays(self, sides: dict[str, list[Node]], side: str) -> None:
         """Put results below calls in a file that was read after theirs."""
+        found: dict[str, list[Node]] = {}
         for stray in self.strays:
             self.start(stray.file, side)
             self.line, self.nth = stray.place
@@ -245,20 +248,22 @@ class Reader(State):
                 copy = "resumed_copy" in done
                 why = ("link", "resumed_copy") if copy else ("read", "result_without_call")
                 self.ledger.drop(Drop(*why, file=self.path))
-            for node in self.nodes:  # at its place among the nodes of its file
+            for node in self.nodes:
                 node.side = side or node.side
-                nodes = sides.setdefault(node.side, [])
-                at = [n for n, other in enumerate(nodes) if other.file == node.file]
-                later = [n for n in at if nodes[n].line > node.line]
-                nodes.insert(later[0] if later else at[-1] + 1 if at else len(nodes), node)
+                found.setdefault(node.side, []).append(node)
             self.every += self.nodes
         self.strays = []
+        for name, nodes in found.items():
+            sides[name] = in_places(sides.get(name, []), nodes)
 
     def resolve(self, nodes: list[Node]) -> None:
         """Find the parents that were not known yet when their children came."""
+        known: dict[str, Node | None] = {}
         for node in nodes:
             if node.up is None and node.parent:
-                node.up = self._find(node.parent, node)
+                found = self._find(node.parent, known)
+                later = found is not None and found.file == node.file and found.line > node.line
+                node.up = None if found is node or later else found
 
     def _settle_prompts(self) -> None:
         """Drop queued prompts that were repeated, and commands that the model did not answer."""
@@ -283,20 +288,23 @@ class Reader(State):
                 self.drop(reason, count=len(node.places))
                 node.parts, node.places = [], []
 
-    def _find(self, parent: str, node: Node) -> Node | None:
-        """The node that a late or distant parent leads to; None for a cycle or a gap."""
-        steps = 0
-        while steps < 100_000:
-            parent = self.first_names.get(parent, parent)  # learned after its child
-            found = self.owner.get(parent)
+    def _find(self, parent: str, known: dict[str, Node | None]) -> Node | None:
+        """The node that a late or distant parent leads to; None for a cycle or a gap. `known`: what
+        was found so far, also for what is between."""
+        found: Node | None = None
+        path: list[str] = []
+        while parent and parent not in known:
+            known[parent] = None
+            path.append(parent)
+            first = self.first_names.get(parent, parent)  # learned after its child
+            found = self.owner.get(first)
             if found is not None:
-                later = found.file == node.file and found.line > node.line
-                return None if found is node or later else found
-            parent = self.above.get(parent, "")
-            if not parent:
-                return None
-            steps += 1
-        return None
+                break
+            parent = self.above.get(first, "")
+        else:
+            found = known.get(parent)
+        known.update(dict.fromkeys(path, found))
+        return found
 
 
 class _Twins:
@@ -311,17 +319,13 @@ class _Twins:
             self.after[id(node)] = answers
             answers += node.kind == "answer"
             if node.kind in ("prompt", "task") and "queued" not in node.flags:
-                self.told.add((self.after[id(node)], _joined(node)))
+                self.told.add((self.after[id(node)], text_of(node.parts).strip()))
 
     def has(self, node: Node, marks: list[str]) -> bool:
         """Whether another record holds the same words, without an answer between them."""
-        text = _joined(node)
+        text = text_of(node.parts).strip()
         for mark in marks:
             twin = self.owner.get(mark[1:])
-            if twin is not None and twin is not node and _joined(twin) == text:
+            if twin is not None and twin is not node and text_of(twin.parts).strip() == text:
                 return True
         return (self.after[id(node)], text) in self.told
-
-
-def _joined(node: Node) -> str:
-    return "\n".join(p.text for p in node.parts if type(p) is Text).strip()

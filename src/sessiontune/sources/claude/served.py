@@ -10,7 +10,8 @@ from typing import Any
 
 from ...linking import Node, Place
 from ...model import Part, ToolCall, ToolResult
-from .content import as_json, result_content
+from ..shapes import as_json
+from .content import result_content
 from .state import State
 from .wire import Block
 
@@ -73,7 +74,7 @@ def _pieces(node: Node) -> list[Node]:
     """The node itself with its beginning, then a node for what follows each result."""
     runs: list[list[Part]] = [[]]
     for part in node.parts:
-        if type(part) is not ToolResult and any(type(p) is ToolResult for p in runs[-1]):
+        if type(part) is not ToolResult and runs[-1] and type(runs[-1][-1]) is ToolResult:
             runs.append([])
         runs[-1].append(part)
     given, given_at = node.results, node.result_places

@@ -6,7 +6,7 @@ import msgspec
 
 from ...model import Part, Text
 from ..pictures import picture
-from .content import as_json
+from ..shapes import as_json, elements, inside, objects, pictures, words
 from .wire import Attachment
 
 #: Attachments with content that the model saw.
@@ -36,9 +36,9 @@ def shown_parts(given: Attachment) -> list[Part]:
     if given.type == "plan_file_reference":
         return [Text(given.planContent)] if given.planContent else []
     if given.type == "plugin_note":
-        return [Text(text) for text in strings_in(given.content)]
+        return [Text(text) for text in texts_in(given.content)]
     if given.type == "poll_events":  # what a call of Poll delivered is its result
-        return [] if given.deliveredVia else [Text(text) for text in strings_in(given.envelopes)]
+        return [] if given.deliveredVia else [Text(text) for text in texts_in(given.envelopes)]
     if given.type == "mcp_resource":
         return _resource(decoded(given.content))
     part = _file_part(given.content)
@@ -47,28 +47,19 @@ def shown_parts(given: Attachment) -> list[Part]:
 
 def _resource(value: object) -> list[Part]:
     """What a mention of a server's resource showed."""
-    listed = value.get("contents") if isinstance(value, dict) else None
     parts: list[Part] = []
-    for item in listed if isinstance(listed, list) else ():
-        if isinstance(item, dict) and isinstance(item.get("text"), str) and item["text"]:
+    for item in objects(inside(value, "contents")):
+        if words(item.get("text")):
             parts.append(Text(item["text"]))
-        elif isinstance(item, dict) and isinstance(item.get("blob"), str):
-            image = picture(item["blob"], item.get("mimeType"))
-            parts.extend([image] if image is not None else [])
+        else:
+            parts += pictures(picture(item.get("blob"), item.get("mimeType")))
     return parts
 
 
-def texts_in(raw: msgspec.Raw, name: str) -> list[str]:
-    """The texts under a name in the items of a list."""
-    listed = decoded(raw)
-    found = [v.get(name) for v in listed if isinstance(v, dict)] if type(listed) is list else []
-    return [text for text in found if isinstance(text, str) and text.strip()]
-
-
-def strings_in(raw: msgspec.Raw) -> list[str]:
-    """The texts of a list."""
-    listed = decoded(raw)
-    found = listed if type(listed) is list else []
+def texts_in(raw: msgspec.Raw, name: str = "") -> list[str]:
+    """The texts of a list, or those under a name in its items."""
+    listed = elements(decoded(raw))
+    found = [one.get(name) for one in objects(listed)] if name else listed
     return [text for text in found if isinstance(text, str) and text.strip()]
 
 

@@ -11,18 +11,29 @@ from operator import attrgetter
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node, fork_from, segments, sessions_of, threads, unlink
+from ...linking import (
+    Frame,
+    Node,
+    Thread,
+    families,
+    fork_from,
+    segments,
+    sessions_of,
+    threads,
+    unlink,
+)
 from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
-from ..folders import project_folder
+from ..worktrees import project_folder
 from ..indexing import Seen, scan
-from ..lines import gc_paused, open_log, stem
+from ..lines import gc_paused, head_of, size_of, stem
+from ..shapes import folder_name
+from ..toolbox import with_tools
 from .agents import agents, callers_first, is_agent, meta_of
 from .content import session_folder
 from .read import Reader
 from .recognise import is_log
 from .state import AUDIT, Facts
-from .toolbox import with_tools
 from .weaving import place_woven
 from .wire import Source
 
@@ -49,9 +60,6 @@ class Known(msgspec.Struct, gc=False):
     timestamp: str | None = None
     session_id: str | None = None
     forkedFrom: Source | None = None
-
-
-_known = msgspec.json.Decoder(Known).decode
 
 
 def _note(line: Known, seen: Seen) -> None:
@@ -110,7 +118,7 @@ class ClaudeSource:
             if _names_session(path, name):
                 links.append("session:" + name)
             links += _first_answers(path)
-        return scan(path, offset, tuple(links), "session:", _known, _note)
+        return scan(path, offset, Known, _note, links)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -119,7 +127,7 @@ class ClaudeSource:
         ordered = _ordered(files)
         reader = Reader(ordered, options, ledger)
         try:
-            yield from _sessions(reader, ordered, ledger, keyed)
+            yield from _sessions(reader, keyed)
         finally:
             unlink(reader.every)
 
@@ -130,11 +138,7 @@ SOURCE = ClaudeSource()
 def _first_answers(path: str) -> list[str]:
     """Links that a session shares with copies of it, whatever ids their records have. Several, as
     one of the files may have lost its first lines."""
-    try:
-        with open_log(path) as log:
-            found = _SERVED.finditer(log.read(_HEAD) or b"")
-    except OSError:
-        return []
+    found = _SERVED.finditer(head_of(path, _HEAD))
     names = dict.fromkeys(match[1] for match in islice(found, _TIED_BY))
     return [f"message:{name.decode()}" for name in names]
 
@@ -148,23 +152,15 @@ def _ordered(files: tuple[str, ...]) -> tuple[str, ...]:
     """Longest first: of two copies of one history the longer file owns it. Audits of Claude Desktop
     come last: they repeat the sessions beside them."""
 
-    def rank(path: str) -> tuple[bool, int, str]:
-        audit = os.path.basename(path) == AUDIT
-        try:
-            return audit, -os.stat(path).st_size, path
-        except OSError:
-            return audit, 0, path
-
-    return tuple(sorted(files, key=rank))
+    return tuple(sorted(files, key=lambda p: (os.path.basename(p) == AUDIT, -size_of(p), p)))
 
 
-def _sessions(
-    reader: Reader, files: tuple[str, ...], ledger: Ledger, keyed: Keyed
-) -> Iterator[Session]:
+def _sessions(reader: Reader, keyed: Keyed) -> Iterator[Session]:
+    files = reader.files
     mains = [at for at, path in enumerate(files) if not is_agent(path)]
     with gc_paused():
         sides, facts = _read_all(reader, mains)
-    yield from _emit(reader, sides, facts, files, ledger, keyed)
+    yield from _emit(reader, sides, facts, keyed)
     del sides
     waiting = agents(files)
     known: list[str] = []  # whose call was read, the last by name first
@@ -180,7 +176,7 @@ def _sessions(
         while others and others[-1] not in waiting:
             others.pop()
         name = known.pop() if known else others.pop()
-        yield from _agent(reader, name, waiting.pop(name), files, ledger, keyed)
+        yield from _agent(reader, name, waiting.pop(name), keyed)
 
 
 def _read_all(
@@ -203,21 +199,17 @@ def _read_all(
 
 
 def _emit(
-    reader: Reader,
-    sides: dict[str, list[Node]],
-    facts: dict[int, Facts],
-    files: tuple[str, ...],
-    ledger: Ledger,
-    keyed: Keyed,
+    reader: Reader, sides: dict[str, list[Node]], facts: dict[int, Facts], keyed: Keyed
 ) -> Iterator[Session]:
     """Sessions of the main files: the main threads, then agents inside of them."""
+    files = reader.files
     index = {files[at]: at for at in facts}
     for side in sorted(sides, key=lambda name: (name != "", name)):
         nodes = sides.pop(side)
         with gc_paused():
-            groups = _families(threads(segments(nodes, reader.seams)))
+            groups = families(threads(segments(nodes, reader.seams)))
         if side and _is_warmup(nodes):
-            _discard(nodes, files, ledger, "warmup_agent")
+            _discard(nodes, reader, "warmup_agent")
             continue
         for group in groups:
             first = group[0].nodes[0]
@@ -232,22 +224,14 @@ def _emit(
                 yield with_tools(session, about.tools) if about.tools else session
 
 
-def _families(found: list) -> list[list]:  # type: ignore[type-arg]
-    """Threads by lineage, in order."""
-    by_root: dict[str, list] = {}  # type: ignore[type-arg]
-    for thread in found:
-        by_root.setdefault(thread.root, []).append(thread)
-    return list(by_root.values())
-
-
-def _salt(group: list, about: Facts) -> str:  # type: ignore[type-arg]
+def _salt(group: list[Thread], about: Facts) -> str:
     return about.session_id if "#" in group[0].root else ""
 
 
 def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str | None) -> Frame:
     cwd = project_folder(about.cwd)
     folder = os.path.dirname(session_folder(path) or path)
-    project = re.split(r"[\\/]", cwd.rstrip("\\/"))[-1] if cwd else os.path.basename(folder)
+    project = folder_name(cwd) if cwd else os.path.basename(folder)
     title = about.custom_title or about.ai_title
     if not title:
         own = [t for leaf, t in about.summaries.items() if reader.owner.get(leaf) is not None]
@@ -280,24 +264,18 @@ def _framed(session: Session, frame: Frame) -> Session:
     )
 
 
-def _agent(
-    reader: Reader,
-    name: str,
-    indexes: list[int],
-    files: tuple[str, ...],
-    ledger: Ledger,
-    keyed: Keyed,
-) -> Iterator[Session]:
+def _agent(reader: Reader, name: str, indexes: list[int], keyed: Keyed) -> Iterator[Session]:
     """The sessions of one sub-agent's files."""
+    files = reader.files
     junk = next((why for start, why in _JUNK if name.startswith(start)), "")
     with gc_paused():
         sides, facts = _read_all(reader, indexes, name, junk)
         nodes = sides.get(name, [])
-        groups = _families(threads(segments(nodes, reader.seams)))
+        groups = families(threads(segments(nodes, reader.seams)))
     if not nodes:
         return
     if _is_warmup(nodes):
-        _discard(nodes, files, ledger, "warmup_agent")
+        _discard(nodes, reader, "warmup_agent")
         return
     about, path = facts[nodes[0].file], files[nodes[0].file]
     meta = meta_of(path)
@@ -342,11 +320,11 @@ def _is_warmup(nodes: list[Node]) -> bool:
     return False
 
 
-def _discard(nodes: list[Node], files: tuple[str, ...], ledger: Ledger, reason: str) -> None:
+def _discard(nodes: list[Node], reader: Reader, reason: str) -> None:
     """Count all records of nodes as dropped; one record may be in two nodes."""
     by_file: dict[int, set[tuple[int, int]]] = {}
     for node in nodes:
         node.thread = None  # what is below it elsewhere continues without it
         by_file.setdefault(node.file, set()).update(node.places, node.result_places)
     for file, places in by_file.items():
-        ledger.drop(Drop("read", reason, file=files[file], count=len(places)))
+        reader.ledger.drop(Drop("read", reason, file=reader.files[file], count=len(places)))

@@ -13,7 +13,8 @@ from ...ledger import Ledger
 from ...linking import Node, Place
 from ...model import ToolCall, ToolDef
 from ...ports import ReadOptions
-from ..lines import stem, utc
+from ..lines import stem
+from ..shapes import utc
 from .wire import Block, Line
 
 #: Claude Desktop's notes on a session, beside the session's own log.

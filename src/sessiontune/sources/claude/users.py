@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ...linking import Node
 from ...model import Part, Text, ToolResult
-from ..lines import safe_name, utc
+from ..shapes import safe_name, utc
+from ..toolbox import tool_defs
 from .content import NO_RULE, document_of, persisted, result_content, status_of
 from .copies import holds
 from .hidden import HIDDEN, name_result
 from .shown import SHOWN, decoded, shown_parts, texts_in
 from .state import State
 from .text import CLEARING, PLAN_START, classify
-from .toolbox import tool_defs
 from .wire import Block, Kind, Line, Outcome
 
 

@@ -7,6 +7,7 @@ shorter file holds; it is put where the model got it, between the nodes of the c
 from __future__ import annotations
 
 from bisect import bisect_right
+from operator import attrgetter
 
 from ...linking import Node
 from .state import State
@@ -41,18 +42,20 @@ def _between(above: Node, below: Node) -> list[Node] | None:
 def weave(state: State) -> None:
     """Put the queued prompts of this file that belong between the nodes of a copy there."""
     queued = [node for node in state.nodes if "queued" in node.flags and node.parts]
+    gone: set[int] = set()
     for node in queued:
         place = around(state, node.line)
         if place is None:
             continue
         above, below = place
-        state.nodes = [other for other in state.nodes if other is not node]
+        gone.add(id(node))
         if _known(state, node, above, below):
             state.drop("resumed_copy", "link", count=len(node.places))
             continue
         node.parent, node.up, below.up = above.id, below.up, node
         state.woven.append((node, below))
         state.every.append(node)
+    state.nodes = [node for node in state.nodes if id(node) not in gone]
     state.queued += queued
 
 
@@ -66,9 +69,28 @@ def _known(state: State, node: Node, above: Node, below: Node) -> bool:
     return any(other.parts == node.parts for other in [*there, *(_between(above, below) or ())])
 
 
+def in_places(nodes: list[Node], others: list[Node]) -> list[Node]:
+    """Nodes, and others at their places among those of the same file."""
+    waiting: dict[int, list[Node]] = {}  # file -> the others in it, the first one last
+    for other in sorted(others, key=attrgetter("line"), reverse=True):
+        waiting.setdefault(other.file, []).append(other)
+    last = {node.file: at for at, node in enumerate(nodes)}
+    placed: list[Node] = []
+    for at, node in enumerate(nodes):
+        left = waiting.get(node.file, [])
+        while left and left[-1].line < node.line:
+            placed.append(left.pop())
+        placed.append(node)
+        if at == last[node.file]:
+            placed += reversed(waiting.pop(node.file, []))
+    return placed + [other for left in waiting.values() for other in reversed(left)]
+
+
 def place_woven(state: State, nodes: list[Node]) -> None:
     """Insert them among the nodes of the main threads, each before the answer that followed it."""
+    before: dict[int, list[Node]] = {}
     for node, below in state.woven:
-        at = next((n for n, other in enumerate(nodes) if other is below), len(nodes))
-        nodes.insert(at, node)
+        before.setdefault(id(below), []).append(node)
+    nodes[:] = [own for node in nodes for own in (*before.pop(id(node), ()), node)]
+    nodes += [node for node, below in state.woven if id(below) in before]
     state.woven = []

@@ -2,7 +2,7 @@
 
 Fields without a name here (copies of tool output, signatures, undo data) are never built.
 A line that does not fit, because a field has an odd type or the bytes are damaged, goes through
-`coerce`, which treats each odd field as absent.
+`fitted`, which treats each odd field as absent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ...ledger import Ledger
-from ..lines import LineFault, mend, plain, values
+from ..mending import LineFault, fitted, mend, plain, values
 
 #: A count of tokens. What no number of ours can hold does not fit, like any odd type.
 Tokens = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
@@ -174,15 +174,6 @@ class Line(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(Line).decode
 
-_LINE_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(Line)}
-_BLOCK_FIELDS = tuple(field.name for field in msgspec.structs.fields(Block))
-_STRINGS = frozenset(
-    field.encode_name for field in msgspec.structs.fields(Line) if field.type in (str, str | None)
-)
-_BOOLS = frozenset(
-    field.encode_name for field in msgspec.structs.fields(Line) if field.type == bool | None
-)
-
 
 def decode(raw: bytes | memoryview, ledger: Ledger) -> Line | list[Line | LineFault]:
     """A record, or the records and faults of the values of an odd line."""
@@ -226,20 +217,8 @@ def _as_sent(line: Line, blocks: list[Block]) -> None:
 # ---------------------------------------------------------------- odd lines
 
 
-def _coerced(record: dict[str, Any]) -> Line | LineFault:
-    line = Line()
-    for name, field in _LINE_FIELDS.items():
-        value = record.get(name)
-        if value is None:
-            continue
-        if (name in _STRINGS and type(value) is str) or (name in _BOOLS and type(value) is bool):
-            setattr(line, field, value)
-    for name in ("toolUseResult", "tool_use_result"):
-        if isinstance(record.get(name), dict):
-            setattr(line, name, _outcome(record[name]))
-    for name in ("wireToolInputs", "wire_tool_inputs"):
-        if isinstance(record.get(name), dict):
-            setattr(line, name, record[name])
+def _coerced(record: dict[str, Any]) -> Line:
+    line = fitted(Line, record)
     message = record.get("message")
     if isinstance(message, dict):
         line.message = _message(message)
@@ -247,127 +226,20 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
             _as_sent(line, line.message.content)
     elif isinstance(message, str):
         line.message = WireMessage(content=message)
-    if isinstance(record.get("attachment"), dict):
-        line.attachment = _attachment(record["attachment"])
-    if "content" in record:
-        line.content = _raw(record["content"])
-    data = record.get("data")
-    if isinstance(data, dict):
-        line.data = ProgressData(
-            type=_text(data.get("type")),
-            agentId=_text(data.get("agentId")),
-            hookName=_text(data.get("hookName")),
-        )
-    line.origin = _origin(record.get("origin"))
-    for name in ("retractedMessageUuids", "retracted_message_uuids"):
-        listed = record.get(name)
-        if isinstance(listed, list):
-            setattr(line, name, [uuid for uuid in listed if isinstance(uuid, str)])
-    source = record.get("forkedFrom")
-    if isinstance(source, dict):
-        line.forkedFrom = Source(_text(source.get("sessionId")), _text(source.get("messageUuid")))
-    line.compactMetadata = _compaction(record.get("compactMetadata"))
     return line
-
-
-def _compaction(value: Any) -> Compaction | None:
-    kept = value.get("preservedSegment") if isinstance(value, dict) else None
-    if not isinstance(kept, dict):
-        return None
-    segment = Segment(_text(kept.get("tailUuid")), _text(kept.get("anchorUuid")))
-    took = value.get("durationMs")
-    return Compaction(segment, took if type(took) in (int, float) else None)
-
-
-def _origin(value: Any) -> Kind | None:
-    if not isinstance(value, dict):
-        return None
-    return Kind(kind=_text(value.get("kind")), asUser=True if value.get("asUser") is True else None)
-
-
-def _outcome(value: dict[str, Any]) -> Outcome:
-    modified, interrupted = value.get("userModified"), value.get("interrupted")
-    return Outcome(
-        agentId=_text(value.get("agentId")),
-        runId=_text(value.get("runId")),
-        userModified=modified if isinstance(modified, bool) else None,
-        interrupted=interrupted if isinstance(interrupted, bool) else None,
-    )
-
-
-def _raw(value: Any) -> msgspec.Raw:
-    try:
-        return msgspec.Raw(msgspec.json.encode(value))
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
-        return msgspec.Raw()
-
-
-def _text(value: Any) -> str | None:
-    return value if type(value) is str else None
-
-
-def _attachment(value: dict[str, Any]) -> Attachment:
-    return Attachment(
-        type=_text(value.get("type")) or "",
-        prompt=_raw(value["prompt"]) if "prompt" in value else msgspec.Raw(),
-        content=_raw(value["content"]) if "content" in value else msgspec.Raw(),
-        source_uuid=_text(value.get("source_uuid")),
-        hookName=_text(value.get("hookName")),
-        isMeta=True if value.get("isMeta") is True else None,
-        origin=_origin(value.get("origin")),
-        files=_raw(value["files"]) if "files" in value else msgspec.Raw(),
-        messages=_raw(value["messages"]) if "messages" in value else msgspec.Raw(),
-        tools=_raw(value["tools"]) if "tools" in value else msgspec.Raw(),
-        entries=_raw(value["entries"]) if "entries" in value else msgspec.Raw(),
-        memories=_raw(value["memories"]) if "memories" in value else msgspec.Raw(),
-        skills=_raw(value["skills"]) if "skills" in value else msgspec.Raw(),
-        envelopes=_raw(value["envelopes"]) if "envelopes" in value else msgspec.Raw(),
-        deliveredVia=_text(value.get("deliveredVia")),
-        planContent=_text(value.get("planContent")),
-    )
 
 
 def _message(value: dict[str, Any]) -> WireMessage:
     content = value.get("content")
-    blocks: str | list[Block] | None = None
+    made = fitted(WireMessage, {**value, "content": None})
     if isinstance(content, str):
-        blocks = content
+        made.content = content
     elif isinstance(content, dict):
-        blocks = [_block(content)]
+        made.content = [fitted(Block, content)]
     elif isinstance(content, list):
-        blocks = [
-            _block(item) if isinstance(item, dict) else Block(type="text", text=item)
+        made.content = [
+            fitted(Block, item) if isinstance(item, dict) else Block(type="text", text=item)
             for item in content
             if isinstance(item, dict | str)
         ]
-    usage = value.get("usage")
-    return WireMessage(
-        content=blocks,
-        id=_text(value.get("id")),
-        model=_text(value.get("model")),
-        usage=_usage(usage) if isinstance(usage, dict) else None,
-    )
-
-
-def _usage(value: dict[str, Any]) -> WireUsage:
-    counts = {
-        name: value[name]
-        for name in WireUsage.__struct_fields__
-        if type(value.get(name)) is int and 0 <= value[name] < 1 << 53
-    }
-    return WireUsage(**counts)
-
-
-def _block(value: dict[str, Any]) -> Block:
-    block = Block()
-    for name in _BLOCK_FIELDS:
-        given = value.get(name)
-        if name in ("content", "source") or (
-            type(given) is dict
-            if name == "input"
-            else type(given) is bool
-            if name == "is_error"
-            else type(given) is str
-        ):
-            setattr(block, name, given)
-    return block
+    return made

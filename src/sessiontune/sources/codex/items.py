@@ -15,13 +15,12 @@ from ...linking import Node, Place, placed
 from ...model import Image, Part, Text, Thinking, ToolCall, ToolResult
 from ...ports import ReadOptions
 from ..linear import stopped
-from ..lines import safe_name, utc
+from ..shapes import as_json, safe_name, utc, words
 from .scripts import SCRIPT, told_later
 from .text import classify, delegated
 from .told import Told
 from .values import (
     arguments_of,
-    as_json,
     by_program,
     called,
     contents,
@@ -30,7 +29,6 @@ from .values import (
     message_of_agent,
     outcome,
     status_of,
-    string,
 )
 from .wire import Facts, Line, Payload
 from .written import Written
@@ -354,7 +352,7 @@ class Items:
             except (msgspec.DecodeError, RecursionError):
                 return
             if isinstance(found, dict):
-                agent = string(found.get("agent_id")) or string(found.get("thread_id"))
+                agent = words(found.get("agent_id")) or words(found.get("thread_id"))
                 self.agents.setdefault(agent, call)
 
 

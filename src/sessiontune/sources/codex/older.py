@@ -14,7 +14,8 @@ import orjson
 
 from ...ledger import Ledger
 from ...ports import ReadOptions
-from ..linear import Linear, words
+from ..linear import Linear
+from ..shapes import elements, joined, objects, words
 
 _DOCUMENT = re.compile(rb'\A\s*\{\s*"session"\s*:\s*\{[^{}]*"id"\s*:')
 
@@ -38,9 +39,7 @@ def document_lines(path: str, options: ReadOptions, ledger: Ledger) -> Iterator[
     whole = Linear(path, options, ledger).document()
     if whole is None:
         return
-    items = whole.get("items")
-    listed = items if isinstance(items, list) else []
-    for number, value in enumerate([whole.get("session"), *listed], 1):
+    for number, value in enumerate([whole.get("session"), *elements(whole.get("items"))], 1):
         yield number, orjson.dumps(value)
 
 
@@ -75,14 +74,12 @@ class Screen:
         if self.plain:  # the older events hold it as well
             return []
         if kind in ("UserMessage", "AgentMessage"):
-            said = item.get("content")
-            blocks = [b for b in said if isinstance(b, dict)] if isinstance(said, list) else []
-            text = "\n".join(filter(None, (words(b.get("text")) for b in blocks)))
+            blocks = objects(item.get("content"))
+            text = joined(*(words(block.get("text")) for block in blocks))
             pictures = [b.get("image_url") or b.get("url") for b in blocks]
             return [_message("user" if kind[0] == "U" else "assistant", text, pictures)]
         if kind == "Reasoning":
-            told = item.get("summary_text")
-            return [_reasoning(told if isinstance(told, list) else [])]
+            return [_reasoning(elements(item.get("summary_text")))]
         return []
 
     def _call(self, call: str, event: dict[str, Any], done: bool) -> list[dict[str, Any]]:
@@ -106,7 +103,7 @@ class Screen:
 def _message(role: str, text: str, pictures: Any = None) -> dict[str, Any]:
     kind = "output_text" if role == "assistant" else "input_text"
     content: list[dict[str, Any]] = [{"type": kind, "text": text}] if text else []
-    urls = [u for u in pictures if isinstance(u, str)] if isinstance(pictures, list) else []
+    urls = [url for url in elements(pictures) if isinstance(url, str)]
     content.extend({"type": "input_image", "image_url": url} for url in urls)
     return {"type": "message", "role": role, "content": content}
 
@@ -142,6 +139,5 @@ def _answered(event: dict[str, Any]) -> tuple[Any, bool]:
     for name in ("formatted_output", "aggregated_output"):
         if words(event.get(name)):
             return event[name], event.get("exit_code") in (0, None)
-    streams = [words(event.get("stdout")), words(event.get("stderr"))]
     went = event.get("success") is not False and event.get("exit_code") in (0, None)
-    return "\n".join(filter(None, streams)), went
+    return joined(words(event.get("stdout")), words(event.get("stderr"))), went

@@ -17,22 +17,17 @@ from ...ledger import Ledger
 from ...linking import Place, placed
 from ...model import Drop, Text, ToolCall, Usage
 from ..linear import stopped
-from ..lines import LineFault, line_fault, mend, read_lines, safe_name, values
+from ..lines import read_lines
+from ..mending import LineFault, line_fault, mend, values
 from ..printed import is_remark
-from ..shapes import objects
+from ..shapes import number, objects, safe_name, words
 from .asked import go_back, goes_on_from, inherits
 from .items import Items
 from .older import MARKS, SHOWN, Screen, document_lines
 from .scripts import tell_notices
 from .streams import stream_lines
 from .told import Told
-from .values import (
-    contents,
-    count,
-    note_meta,
-    retained,
-    string,
-)
+from .values import contents, note_meta, retained
 from .wire import Activity, Line, Payload, decode
 
 #: Lines with what the model saw.
@@ -66,15 +61,15 @@ class Rollout(Items):
     def read(self) -> None:
         """Read the file; records, repairs, faults and drops go into the ledger."""
         records = 0
-        for number, raw in self._lines():
+        for at, raw in self._lines():
             for nth, line in enumerate(decode(raw, self.ledger)):
                 records += 1
-                self.place = (number, nth)
+                self.place = (at, nth)
                 if isinstance(line, LineFault) and is_remark(self.path, raw):
                     self.drop("remark")
                     continue
                 if isinstance(line, LineFault):
-                    self.ledger.fault(line_fault(line, self.path, number, raw))
+                    self.ledger.fault(line_fault(line, self.path, at, raw))
                     continue
                 try:
                     if self.told is None or line.type not in _COPIED:
@@ -84,7 +79,7 @@ class Rollout(Items):
                     if self.shown is not None:
                         self._keep_shown(line, raw)
                 except LineFault as fault:
-                    self.ledger.fault(line_fault(fault, self.path, number, raw))
+                    self.ledger.fault(line_fault(fault, self.path, at, raw))
         if records:
             self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + records
         if self.shown:
@@ -177,11 +172,11 @@ class Rollout(Items):
 
     def flush(self) -> None:
         """Write the drops counted so far."""
-        for reason, number in self.counts.items():
-            if not number:
+        for reason, times in self.counts.items():
+            if not times:
                 continue
             stage = "link" if reason in ("resumed_copy", "repeated_record") else "read"
-            self.ledger.drop(Drop(stage, reason, file=self.path, count=number))
+            self.ledger.drop(Drop(stage, reason, file=self.path, count=times))
         self.counts = {}
 
     # ------------------------------------------------------------ records
@@ -202,7 +197,7 @@ class Rollout(Items):
             note_meta(self.facts, payload)
             goes_on_from(self, self.spoken.get(self.facts.base[0]))
             if self.place == (1, 0):
-                self.facts.ordinal = count(line.ordinal)
+                self.facts.ordinal = number(line.ordinal)
             self.facts.begun = self.facts.begun or line.timestamp or ""
             self.drop("session_meta")
         elif kind == "turn_context":
@@ -226,8 +221,8 @@ class Rollout(Items):
         items = mend(payload.items) if isinstance(payload.items, list) else []
         counts, self.counts = self.counts, {}
         open_, begun = self.answer, len(self.nodes)
-        for number, item in enumerate(items):
-            self.piece = f"+{number}" if number else ""
+        for at, item in enumerate(items):
+            self.piece = f"+{at}" if at else ""
             row = {"type": "response_item", "timestamp": line.timestamp, "payload": item}
             for taken in decode(orjson.dumps(row), Ledger()):
                 if isinstance(taken, Line):
@@ -235,7 +230,7 @@ class Rollout(Items):
         self.piece = ""
         reason = next(iter(self.counts), "empty")
         self.counts = counts
-        answered = [call for item in objects(items) if (call := string(item.get("call_id")))]
+        answered = [call for item in objects(items) if (call := words(item.get("call_id")))]
         waits = any(call in self.early and self.early[call][2] == self.place for call in answered)
         nodes = [open_, *self.nodes[begun:], *map(self.calls.get, [*answered, self.served])]
         used = any(
@@ -253,7 +248,7 @@ class Rollout(Items):
         elif kind == "turn_aborted":
             stopped(self.nodes)
         elif kind == "thread_rolled_back":
-            go_back(self, count(payload.num_turns))
+            go_back(self, number(payload.num_turns))
         elif kind == "thread_name_updated":
             self.facts.title = payload.thread_name or self.facts.title
         elif kind == "item_completed" and _ACTIVITY in bytes(payload.item):
@@ -287,11 +282,11 @@ class Rollout(Items):
         self.counted.add(mark)
         if not isinstance(last, dict) or self.last is None or again:
             return
-        cached = count(last.get("cached_input_tokens"))
+        cached = number(last.get("cached_input_tokens"))
         old = self.last.usage or Usage()
         self.last.usage = Usage(
-            max(old.input, count(last.get("input_tokens")) - cached),
-            max(old.output, count(last.get("output_tokens"))),
+            max(old.input, number(last.get("input_tokens")) - cached),
+            max(old.output, number(last.get("output_tokens"))),
             max(old.cache_read, cached),
             old.cache_write,
         )

@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node, Thread, segments, sessions_of, threads, unlink
+from ...linking import Frame, Node, families, segments, sessions_of, threads, unlink
 from ...model import Drop, Session
 from ...ports import FileIndex, Keyed, ReadOptions
-from ..heads import first_lines
+from ..folders import homes
 from ..indexing import Seen, scan
-from ..lines import PACKED, gc_paused, open_packed, read_lines, size_of
+from ..lines import PACKED, first_lines, gc_paused, open_packed, read_lines, size_of, stem
 from ..printed import STREAMS
+from ..shapes import folder_name
 from .older import document_lines, is_document
 from .read import Rollout
 from .streams import holds_stream, is_stream, stream_lines
@@ -67,7 +68,6 @@ class Known(msgspec.Struct, gc=False):
     msg: KnownPayload | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
 _TIME = re.compile(rb'"timestamp"\s*:\s*"([^"\\]{1,40})"')
 
 
@@ -129,10 +129,9 @@ class CodexSource:
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its logs: `sessions` and `archived_sessions` of CODEX_HOME and
         ~/.codex."""
-        bases = [base for base in (env.get("CODEX_HOME"), os.path.join(home, ".codex")) if base]
         return [
             os.path.join(base, name)
-            for base in dict.fromkeys(bases)
+            for base in homes(env, "CODEX_HOME", home, ".codex")
             for name in ("sessions", "archived_sessions")
         ]
 
@@ -158,8 +157,8 @@ class CodexSource:
         found = _NAME_ID.search(_stem(path))
         links = (f"thread:{found.group(1)}",) if found else ()
         if path.endswith(".json") and not holds_stream(path):
-            return scan(path, 0, links, "thread:", _headed, _note)
-        return scan(path, offset, links, "thread:", _known, _note)
+            return scan(path, 0, _headed, _note, links, "thread:")
+        return scan(path, offset, Known, _note, links, "thread:")
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -176,8 +175,7 @@ SOURCE = CodexSource()
 
 
 def _stem(path: str) -> str:
-    name = os.path.basename(path).removesuffix(PACKED)
-    return os.path.splitext(name)[0]
+    return stem(path.removesuffix(PACKED))
 
 
 def _unpacked(path: str) -> bytes:
@@ -273,8 +271,8 @@ def _sessions(
     for agent, call in rollout.agents.items():
         if call in rollout.calls:
             unit.calls[agent], unit.started[agent] = call, rollout.calls[call]
-    stem = _stem(path)
-    session_id = facts.session_id or stem
+    name = _stem(path)
+    session_id = facts.session_id or name
     agent_id = session_id if facts.is_agent() else None
     caller = unit.started.get(session_id) if agent_id else None
     frame = Frame(
@@ -284,17 +282,15 @@ def _sessions(
         agent_type=facts.agent_type if agent_id else "",
         parent_session=caller.key if caller is not None else None,
         parent_call=unit.calls.get(session_id) if agent_id else None,
-        project=re.split(r"[\\/]", facts.cwd.rstrip("\\/"))[-1] if facts.cwd else "",
+        project=folder_name(facts.cwd),
         cwd=facts.cwd,
         branch=facts.branch,
         title=facts.title,
         entrypoint=facts.originator or facts.entrypoint,
     )
-    by_root: dict[str, list[Thread]] = {}
-    for thread in threads(segments(nodes, set())):
-        by_root.setdefault(thread.root, []).append(thread)
-    for root, found in by_root.items():  # a piece of another file has its lineage
-        salt = unit.salts.setdefault(root, "" if facts.session_id else stem)
+    for found in families(threads(segments(nodes, set()))):
+        own = "" if facts.session_id else name
+        salt = unit.salts.setdefault(found[0].root, own)  # a piece of another file has its lineage
         for session in sessions_of(found, frame, (path,), keyed, salt):
             yield msgspec.structs.replace(session, tools=facts.tools) if facts.tools else session
 
@@ -303,15 +299,11 @@ def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[
     """Ids of a rollout: its thread's, its parent's or the forked one, the piece that it continues;
     "" for none."""
     scratch = Ledger()
-    if printed:
+    if printed or path.endswith(".json"):
         rollout = Rollout(0, path, options, scratch)
-        for _, told in itertools.islice(stream_lines(path, options, scratch), 20):
+        lines = (stream_lines if printed else document_lines)(path, options, scratch)
+        for _, told in itertools.islice(lines, 20 if printed else 1):
             rollout.take_raw(told)
-        return rollout.facts.session_id, "", ""
-    if path.endswith(".json"):
-        rollout = Rollout(0, path, options, scratch)
-        for _, head in itertools.islice(document_lines(path, options, scratch), 1):
-            rollout.take_raw(head)
         return rollout.facts.session_id, "", ""
     for _, raw in read_lines(path, options, scratch):  # the first line, except in damaged files
         if b'"session_meta"' in bytes(raw):

@@ -15,8 +15,9 @@ import orjson
 
 from ...ledger import Ledger
 from ...ports import ReadOptions
-from ..linear import words
-from ..lines import open_log, read_lines, values
+from ..lines import head_of, read_lines
+from ..mending import values
+from ..shapes import words
 
 _LINE = re.compile(
     rb'\A\s*\{\s*"type"\s*:\s*"(?:thread\.started"\s*,\s*"thread_id"'
@@ -24,7 +25,6 @@ _LINE = re.compile(
     rb'|\A\s*\{\s*"id"\s*:\s*"[^"]*"\s*,\s*"msg"\s*:\s*\{\s*"type"\s*:'
 )
 _WORDS = (b'"thread.started"', b'"item.', b'"msg"')
-_HEAD = 1 << 16
 
 
 def is_stream(head: bytes) -> bool:
@@ -36,11 +36,7 @@ def is_stream(head: bytes) -> bool:
 
 def holds_stream(path: str) -> bool:
     """The same of a file."""
-    try:
-        with open_log(path) as log:
-            return is_stream(log.read(_HEAD) or b"")
-    except OSError:
-        return False
+    return is_stream(head_of(path))
 
 
 def stream_lines(path: str, options: ReadOptions, ledger: Ledger) -> Iterator[tuple[int, bytes]]:

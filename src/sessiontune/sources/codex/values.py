@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from ...model import Image, ResultStatus, ToolDef
-from ..lines import LineFault, mend
+from ..mending import LineFault, mend
 from ..pictures import picture, picture_of_url
+from ..shapes import as_json, elements, number, objects, pictures, words
 from .text import classify
 from .wire import Facts, Payload
 
@@ -30,15 +31,15 @@ _DATA = ("image_url", "audio_url", "file_data", "file_url")
 def retained(history: Any) -> list[str]:
     """The summary in a replaced history; if it is encrypted, the prompts that were kept."""
     prompts = []
-    for item in history if isinstance(history, list) else ():
-        if not isinstance(item, dict) or item.get("role") != "user":
+    for item in objects(history):
+        if item.get("role") != "user":
             continue
         for text in contents(item.get("content"))[0]:
-            kind, words = classify(text)
+            kind, said = classify(text)
             if kind == "summary":
-                return [words]
+                return [said]
             if kind == "prompt":
-                prompts.append(words)
+                prompts.append(said)
     return prompts
 
 
@@ -51,7 +52,7 @@ def message_of_agent(text: str) -> str | None:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     if isinstance(told, dict) and {"author", "recipient", "content", "trigger_turn"} <= set(told):
-        return string(told["content"])
+        return words(told["content"])
     return None
 
 
@@ -71,21 +72,13 @@ def is_served(call: str) -> bool:
     return call.startswith("call_") and len(call) > 16
 
 
-def string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def count(value: Any) -> int:
-    return value if type(value) is int and 0 <= value < 1 << 53 else 0
-
-
 def contents(content: Any) -> tuple[list[str], list[Image]]:
     """Texts and pictures of a message, a reasoning or an output."""
     if isinstance(content, str):
         return [content], []
     texts: list[str] = []
     images: list[Image] = []
-    for item in content if isinstance(content, list) else ():
+    for item in elements(content):
         if isinstance(item, str):
             texts.append(item)
         elif isinstance(item, dict):
@@ -94,17 +87,16 @@ def contents(content: Any) -> tuple[list[str], list[Image]]:
                 if not (item.get("type") == "input_text" and _IMAGE_MARK.fullmatch(text)):
                     texts.append(text)
             elif item.get("type") == "image" and isinstance(item.get("data"), str):
-                image = picture(item["data"], item.get("mimeType"))
-                images.extend([image] if image is not None else [])
+                images += pictures(picture(item["data"], item.get("mimeType")))
             elif any(name in item for name in _DATA) or item.get("type") == "input_image":
                 url = next((item[name] for name in _DATA if name in item), None)
                 image = picture_of_url(url)
-                images.extend([image] if image is not None else [])
+                images += pictures(image)
                 if image is None and isinstance(url, str) and url.startswith("http"):
                     texts.append(f"[image: {url}]")
             elif item.get("type") != "encrypted_content":
                 texts.append(as_json(item))
-            elif " " in string(item.get("encrypted_content")):  # this vendor encrypts nothing
+            elif " " in words(item.get("encrypted_content")):  # this vendor encrypts nothing
                 texts.append(item["encrypted_content"])
     return texts, images
 
@@ -118,19 +110,11 @@ def outcome(payload: Payload) -> tuple[str, list[Image], Any]:
     texts, images = contents(output)
     if isinstance(output, str):
         return output, images, success
-    return "\n".join(texts) if texts or images else as_json(output), images, success
+    written = texts or images or output is None
+    return "\n".join(texts) if written else as_json(output), images, success
 
 
 _IMAGE_MARK = re.compile(r"\s*</?image(?: name=[^>]*)?>\s*")
-
-
-def as_json(value: Any) -> str:
-    if value is None:
-        return ""
-    try:
-        return msgspec.json.encode(value).decode()
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
-        return str(value)
 
 
 def arguments_of(given: Any) -> dict[str, Any]:
@@ -187,11 +171,11 @@ def note_meta(facts: Facts, payload: Payload) -> None:
     facts.forked_from = payload.forked_from_id or ""
     base = payload.history_base
     if isinstance(base, dict):
-        facts.base = (string(base.get("thread_id")), count(base.get("end_ordinal_exclusive")))
+        facts.base = (words(base.get("thread_id")), number(base.get("end_ordinal_exclusive")))
         facts.forked_from = facts.forked_from or facts.base[0]
     if isinstance(payload.git, dict) and isinstance(payload.git.get("branch"), str):
         facts.branch = payload.git["branch"]
-    facts.begins = count(payload.subagent_history_start_ordinal)
+    facts.begins = number(payload.subagent_history_start_ordinal)
     facts.tools = tuple(tool_defs(payload.dynamic_tools))
     origin = payload.source if isinstance(payload.source, dict) else {}
     source = origin.get("subagent", origin.get("internal"))
@@ -201,10 +185,10 @@ def note_meta(facts: Facts, payload: Payload) -> None:
     elif isinstance(source, dict):
         spawn = source.get("thread_spawn")
         if isinstance(spawn, dict):
-            facts.parent_thread = string(spawn.get("parent_thread_id"))
-            facts.agent_type = string(spawn.get("agent_role"))[:80]
-        facts.junk = _JUNK.get(string(source.get("other")), "")
-        facts.agent_type = facts.agent_type or string(source.get("other"))[:80]
+            facts.parent_thread = words(spawn.get("parent_thread_id"))
+            facts.agent_type = words(spawn.get("agent_role"))[:80]
+        facts.junk = _JUNK.get(words(source.get("other")), "")
+        facts.agent_type = facts.agent_type or words(source.get("other"))[:80]
         facts.subagent = True
     elif isinstance(payload.source, str):
         facts.entrypoint = payload.source[:80]
@@ -231,12 +215,12 @@ def tool_defs(value: Any, prefix: str = "") -> list[ToolDef]:
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, dict) or not isinstance(item.get("name"), str):
             continue
-        space = string(item.get("namespace"))
+        space = words(item.get("namespace"))
         name = called(space or prefix, item["name"])
         if isinstance(item.get("tools"), list):  # a group of tools
             found += tool_defs(item["tools"], name if item.get("type") == "namespace" else prefix)
             continue
         schema = item.get("inputSchema") or item.get("input_schema") or item.get("parameters")
         schema = mend(schema) if isinstance(schema, dict) else {}
-        found.append(ToolDef(name, string(item.get("description")), schema))
+        found.append(ToolDef(name, words(item.get("description")), schema))
     return found

@@ -9,7 +9,7 @@ import msgspec
 
 from ...ledger import Ledger
 from ...model import ToolDef
-from ..lines import LineFault, values
+from ..mending import LineFault, fitted, values
 
 
 class Provenance(msgspec.Struct, gc=False):
@@ -116,9 +116,6 @@ class Line(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(Line).decode
 _decode_payload = msgspec.json.Decoder(Payload).decode
-_STRING_FIELDS = tuple(
-    field.name for field in msgspec.structs.fields(Payload) if field.type == str | None
-)
 
 
 def decode(raw: bytes | memoryview, ledger: Ledger) -> list[Line | LineFault]:
@@ -127,7 +124,7 @@ def decode(raw: bytes | memoryview, ledger: Ledger) -> list[Line | LineFault]:
         line = _decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return [
-            value if isinstance(value, LineFault) else _coerced(value)
+            value if isinstance(value, LineFault) else fitted(Line, value)
             for value in values(raw, ledger)
         ]
     return [line if line.payload is not None else _bare(raw, line)]
@@ -145,29 +142,6 @@ def _bare(raw: bytes | memoryview, line: Line) -> Line:
     if not kind and payload.id and line.timestamp:
         return Line(type="session_meta", timestamp=line.timestamp, payload=payload)
     return Line(type=kind or "state", timestamp=line.timestamp)
-
-
-def _coerced(record: dict[str, Any]) -> Line:
-    line = Line()
-    kind, at, payload = record.get("type"), record.get("timestamp"), record.get("payload")
-    line.type = kind if isinstance(kind, str) else ""
-    line.timestamp = at if isinstance(at, str) else None
-    line.ordinal = record.get("ordinal")
-    noted = record.get("metadata")
-    if isinstance(noted, dict):
-        sent = noted.get("delivered_assistant_message")
-        line.beside = Beside(
-            noted.get("compaction_output") is True, sent if isinstance(sent, str) else None
-        )
-    if isinstance(payload, dict):
-        line.payload = Payload()
-        for name in Payload.__struct_fields__:
-            value = payload.get(name)
-            if name in ("result", "item", "notes"):
-                continue
-            if name not in _STRING_FIELDS or isinstance(value, str):
-                setattr(line.payload, name, value)
-    return line
 
 
 class Facts(msgspec.Struct):

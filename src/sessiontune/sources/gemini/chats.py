@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from ...linking import Node
-from ..linear import Linear, words
-from ..lines import LineFault, line_fault, safe_name
+from ..linear import Linear
+from ..mending import LineFault, line_fault
+from ..shapes import elements, safe_name, words
 from .messages import take_message
 
 #: Fields of a message that only gain content.
@@ -39,10 +40,10 @@ def _told(message: Any) -> bool:
 
 
 class Chat:
-    """One file. `kind` is "main" or "subagent"; `seen` are ids of the unit's other files."""
+    """One file. `kind` is "main" or "subagent"."""
 
-    def __init__(self, log: Linear, seen: set[str]) -> None:
-        self.log, self.seen = log, seen
+    def __init__(self, log: Linear) -> None:
+        self.log = log
         self.kind = ""
         self.written: dict[str, Writing] = {}
         self.active: list[str] = []  # ids that the model still sees
@@ -72,10 +73,7 @@ class Chat:
         """Read a document."""
         self.head(whole)
         for message in self.log.listed(whole, "messages"):
-            if isinstance(message, dict):
-                self._take(Writing(self.log.place, message), words(message.get("id")))
-            else:
-                self.log.drop("no_message")
+            self._take(Writing(self.log.place, message), words(message.get("id")))
 
     def head(self, record: dict[str, Any]) -> None:
         """Take down what a header says."""
@@ -110,8 +108,7 @@ class Chat:
     def _set(self, patch: dict[str, Any]) -> None:
         """A patch of the header; with messages, the whole history as the model sees it now."""
         listed = patch.get("messages")
-        given = listed if isinstance(listed, list) else []
-        messages = [m for m in given if _told(m) and words(m.get("id"))]
+        messages = [m for m in elements(listed) if _told(m) and words(m.get("id"))]
         names = [words(m.get("id")) for m in messages]
         gone = bool(messages) and bool(set(self.active) - set(names))
         new = [m for m, name in zip(messages, names, strict=True) if name not in self.written]
@@ -162,10 +159,8 @@ class Chat:
     def _take(self, writing: Writing, name: str) -> bool:
         """Make nodes of a message; False if it is a fault."""
         log = self.log
-        if name and name in self.seen:
-            log.drop("resumed_copy", "link")
+        if log.copied(name):
             return True
-        self.seen.add(name)
         try:
             take_message(log, writing.message, name, self.kind == "subagent", writing.made)
         except LineFault as fault:

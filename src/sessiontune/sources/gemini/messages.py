@@ -6,12 +6,24 @@ from typing import Any
 
 import orjson
 
-from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
-from ..linear import RAN, Linear, number, words
-from ..lines import safe_name
+from ...model import Image, Part, ResultStatus, Text, Thinking
+from ..linear import Linear
 from ..pictures import picture
-from ..shapes import images_of, inside, objects
+from ..shapes import (
+    elements,
+    images_of,
+    inside,
+    objects,
+    pictures,
+    safe_name,
+    texts,
+    thoughts,
+    usage_with_cache,
+    words,
+)
 
+#: How Gemini CLI and its forks tell the model of a command that a person typed with `!`.
+RAN = "I ran the following shell command:\n```sh\n"
 _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 
 #: What the program says before the first prompt, and in the model's name.
@@ -49,9 +61,9 @@ def take_message(log: Linear, message: dict[str, Any], name: str, agent: bool, m
 
 
 def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: str) -> None:
-    answers = objects([block.get("functionResponse") for block in objects(content)])
-    if answers:  # the calls of the last answer already hold these
-        _late_results(log, answers, at)
+    blocks = objects(content)
+    if any(isinstance(block.get("functionResponse"), dict) for block in blocks):
+        late_results(log, blocks, at)  # mostly the calls of the last answer already hold these
         return
     typed, injected = apart(parts_of(content))
     first = next((p.text for p in typed if isinstance(p, Text)), "")
@@ -88,42 +100,40 @@ def apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
 
 def _written(message: dict[str, Any]) -> bool:
     """Whether the program wrote the answer, which says that it got the pictures of a tool."""
-    content = message.get("content")
-    blocks = content if isinstance(content, list) else []
-    thoughts = [b for b in blocks if isinstance(b, dict) and b.get("thought") is True]
-    unsigned = all(block.get("thoughtSignature") == _UNSIGNED for block in thoughts)
-    return bool(thoughts) and len(thoughts) == len(blocks) and unsigned
+    blocks = elements(message.get("content"))
+    unsigned = {"thought": True, "thoughtSignature": _UNSIGNED}.items()
+    return bool(blocks) and all(isinstance(b, dict) and b.items() >= unsigned for b in blocks)
 
 
-def _late_results(log: Linear, answers: list[dict[str, Any]], at: object) -> None:
-    """Results of calls that were written down without them."""
+def late_results(
+    log: Linear,
+    blocks: list[dict[str, Any]],
+    at: object,
+    status: ResultStatus = "ok",
+    reason: str = "second_result",
+) -> None:
+    """Take results of calls that were written down without them."""
     used = False
-    for answer in answers:
-        call = words(answer.get("id"))
+    for block in blocks:
+        call = words(inside(block, "functionResponse", "id"))
         node = log.calls.get(call)
         if node is not None and call not in node.results:
-            text, images = output_of({"result": [{"functionResponse": answer}]})
-            log.result(call, text, "ok", at, images)
-            used = True
+            text, images = output_of({"result": [block]})
+            used = log.result(call, text, status, at, images)
     if not used:
-        log.drop("second_result")
+        log.drop(reason)
 
 
 def parts_of(content: Any) -> list[Part]:
     """Texts and pictures of a content in any of its forms."""
-    if isinstance(content, str):
-        return [Text(content)] if content.strip() else []
     found: list[Part] = []
     for block in content if isinstance(content, list) else [content]:
-        if isinstance(block, str):
-            found.extend([Text(block)] if block.strip() else [])
         if not isinstance(block, dict):
+            found += texts(block)
             continue
-        said, inline = words(block.get("text")), block.get("inlineData")
-        if said.strip():
-            found.append(Thinking(said) if block.get("thought") is True else Text(said))
-        image = picture(inside(inline, "data"), inside(inline, "mimeType"))
-        found.extend([image] if image is not None else [])
+        said, inline = block.get("text"), block.get("inlineData")
+        found += thoughts(said) if block.get("thought") is True else texts(said)
+        found += pictures(picture(inside(inline, "data"), inside(inline, "mimeType")))
     return found
 
 
@@ -149,16 +159,16 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
         if words(call.get("agentId")):
             log.started[words(call["agentId"])] = (call_id, node)
         told.append((call_id, call))
+    counts = dict(log.counts)
     for call_id, call in told:
         if "result" in call or call.get("status") in ("success", "error", "cancelled"):
             text, images = output_of(call)
             status = _STATUS.get(words(call.get("status")), "ok")
             log.result(call_id, text, status, call.get("timestamp"), images)
+    log.counts = counts  # the record has a place
     tokens = message.get("tokens")
     if isinstance(tokens, dict):
-        cached = number(tokens.get("cached"))
-        read = max(0, number(tokens.get("input")) - cached)
-        log.usage(Usage(read, number(tokens.get("output")), cached, 0))
+        log.usage(usage_with_cache(*map(tokens.get, ("input", "output", "cached"))))
 
 
 def _calls(message: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
@@ -172,21 +182,21 @@ def _calls(message: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
 
 def output_of(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
     """What the model saw of a call's result: a list of function responses."""
-    texts: list[str] = []
+    told: list[str] = []
     images: list[Image] = []
     result = call.get("result")
     for item in result if isinstance(result, list) else [result]:
         if isinstance(item, str):
-            texts.append(item)
+            told.append(item)
             continue
         if not isinstance(item, dict):
             continue
         answer = item.get("functionResponse")
-        response, more = inside(answer, "response"), inside(answer, "parts")
+        response, more = inside(answer, "response"), elements(inside(answer, "parts"))
         if isinstance(response, dict):
             text = response.get("output", response.get("error"))
-            texts.append(text if isinstance(text, str) else orjson.dumps(response).decode())
-        parts = parts_of([item, *(more if isinstance(more, list) else ())])
-        texts += [part.text for part in parts if isinstance(part, Text)]
+            told.append(text if isinstance(text, str) else orjson.dumps(response).decode())
+        parts = parts_of([item, *more])
+        told += [part.text for part in parts if isinstance(part, Text)]
         images += images_of(parts)
-    return "\n".join(texts), tuple(images)
+    return "\n".join(told), tuple(images)

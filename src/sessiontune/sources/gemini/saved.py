@@ -12,9 +12,10 @@ import re
 from typing import Any
 
 from ...ledger import Ledger
-from ..linear import Linear, words
-from ..lines import LineFault, line_fault, read_lines, single, values
-from ..shapes import inside, objects
+from ..linear import Linear
+from ..lines import read_lines
+from ..mending import LineFault, line_fault, single, values
+from ..shapes import inside, objects, words
 from .messages import take_message
 
 _TURN = re.compile(
@@ -50,7 +51,7 @@ def take_saved(log: Linear) -> None:
     waiting: list[tuple[str, str]] = []  # calls without an output: tool, id
     for at, content in enumerate(history, 1):
         log.part(at)
-        with log.faults():
+        with log.taking():
             _take(log, content, at, waiting)
 
 

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ...ledger import Ledger
-from ...linking import Frame, Node
+from ...linking import Frame
 from ...model import Session
-from ...ports import FileIndex, Keyed, ReadOptions
-from ..heads import any_begins
+from ...ports import FileIndex
+from ..folders import homes
 from ..indexing import Seen, scan
-from ..linear import Linear, key_of
-from ..lines import BOM, size_of, stem
+from ..lines import BOM, any_begins, size_of, stem
+from ..units import Unit, UnitSource
 from .chats import Chat
 from .saved import is_saved, take_saved
 
@@ -50,9 +49,6 @@ class Known(msgspec.Struct, gc=False):
     lastUpdated: str | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(line: Known, seen: Seen) -> None:
     seen.sessions.add(line.sessionId)
     seen.sessions.add(line.agentId)
@@ -61,7 +57,7 @@ def _note(line: Known, seen: Seen) -> None:
         seen.time(at)
 
 
-class GeminiSource:
+class GeminiSource(UnitSource):
     """Gemini CLI chats."""
 
     name = "gemini"
@@ -69,8 +65,8 @@ class GeminiSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folder of its logs: ~/.gemini/tmp (GEMINI_CLI_HOME replaces the home folder)."""
-        bases = [base for base in (env.get("GEMINI_CLI_HOME"), home) if base]
-        return [os.path.join(base, ".gemini", "tmp") for base in dict.fromkeys(bases)]
+        bases = homes(env, "GEMINI_CLI_HOME", home)
+        return [os.path.join(base, ".gemini", "tmp") for base in bases]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file begins with the header of a chat, one of its first lines is an answer,
@@ -86,20 +82,16 @@ class GeminiSource:
         parent, _ = _place(path)
         links = (f"session:{parent}",) if parent else ()
         if _is_saved(path):
-            return scan(path, 0, (f"saved:{path}",), "session:", _whole, _note)
+            return scan(path, 0, _whole, _note, (f"saved:{path}",))
         if _is_document(path):
-            return scan(path, 0, links, "session:", _whole, _note)
-        return scan(path, offset, links, "session:", _known, _note)
+            return scan(path, 0, _whole, _note, links)
+        return scan(path, offset, Known, _note, links)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: parents before their sub-agents; of two files of one chat the
         longer owns it."""
-        seen: set[str] = set()
-        started: dict[str, tuple[str, Node]] = {}  # session or agent -> its call, and a node
         for path in sorted(files, key=lambda p: (_of_agent(p), -size_of(p), p)):
-            yield from _read(path, options, ledger, keyed, seen, started)
+            yield from _read(path, unit)
 
 
 SOURCE = GeminiSource()
@@ -147,16 +139,9 @@ def _whole(raw: memoryview) -> Known:
     return msgspec.convert(told, Known)
 
 
-def _read(
-    path: str,
-    options: ReadOptions,
-    ledger: Ledger,
-    keyed: Keyed,
-    seen: set[str],
-    started: dict[str, tuple[str, Node]],
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
-    chat = Chat(log, seen)
+def _read(path: str, unit: Unit) -> Iterator[Session]:
+    log = unit.log(path)
+    chat = Chat(log)
     if _is_saved(path):
         folder, name = os.path.split(os.path.splitext(path)[0])
         log.session_id = f"{os.path.basename(folder)}/{name}"  # the person's name for it, not ours
@@ -172,21 +157,14 @@ def _read(
     project = project or log.session_id.rpartition("/")[0]
     session_id = log.session_id or stem(path)
     agent = chat.kind == "subagent"
-    started |= log.started
-    call, caller = started.get(session_id, ("", None)) if agent else ("", None)
-    if caller is None and agent:
-        caller = started.get(parent, ("", None))[1]
-    frame = Frame(
-        source="gemini",
-        session_id=session_id,
-        agent_id=session_id if agent else None,
-        parent_session=key_of(caller),
-        parent_call=call or None,
-        project=project,
-    )
-    yield from log.sessions(frame, keyed)
+    unit.started |= log.started
+    caller = unit.started.get(session_id)
+    if caller is None and parent in unit.started:
+        caller = "", unit.started[parent][1]
+    frame = Frame(session_id=session_id, agent_id=session_id if agent else None, project=project)
+    yield from unit.sessions(log, frame, caller if agent else None)
     if log.nodes and not agent:
-        started.setdefault(session_id, ("", log.nodes[0]))
+        unit.started.setdefault(session_id, ("", log.nodes[0]))
 
 
 def _place(path: str) -> tuple[str, str]:

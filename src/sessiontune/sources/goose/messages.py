@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...model import Part, ResultStatus, Text, Thinking
-from ..linear import Linear, words
-from ..lines import safe_name
+from ...model import Part, ResultStatus, Thinking
+from ..linear import Linear
 from ..pictures import picture
-from ..shapes import images_of, inside, mapping, objects, text_of
+from ..shapes import (
+    Call,
+    images_of,
+    inside,
+    mapping,
+    objects,
+    pictures,
+    safe_name,
+    text_of,
+    texts,
+    words,
+)
 from .store import Message
 
 #: What the program asks or tells the person; the model sees nothing of it.
@@ -53,15 +63,15 @@ class Reader:
 
     def _answer(self, message: Message, at: int) -> None:
         parts: list[Part] = []
-        calls: list[tuple[str, dict[str, Any]]] = []
-        reason = "empty"
+        calls, reason = list[Call](), "empty"
         for block in message.content or ():
             kind, text = block.get("type"), words(block.get("text"))
             thought = words(block.get("thinking")) or (text if kind == "reasoning" else "")
             if kind in ("toolRequest", "frontendToolRequest"):
                 call = inside(block, "toolCall", "value")
                 if isinstance(call, dict):
-                    calls.append((words(block.get("id")), call))
+                    name = words(call.get("name"))
+                    calls.append((words(block.get("id")), name, call.get("arguments")))
                 else:
                     reason = "invalid_call"  # what the model asked for was no call
             elif kind in ("thinking", "reasoning") and thought.strip():
@@ -79,8 +89,8 @@ class Reader:
             self.log.unknown_part()
         node = self.log.answer(at, self.model)  # pieces of one answer are separate messages
         node.parts += parts
-        for name, call in calls:
-            self.log.call(node, name, words(call.get("name")), call.get("arguments"))
+        for told in calls:
+            self.log.call(node, *told)
 
     def _user(self, message: Message, at: int) -> None:
         log = self.log
@@ -131,10 +141,6 @@ def _shown(block: dict[str, Any]) -> list[Part]:
     audience = inside(block, "annotations", "audience")
     if isinstance(audience, list) and "assistant" not in audience:
         return []
-    text, resource = words(block.get("text")), block.get("resource")
-    if isinstance(resource, dict):
-        text = words(resource.get("text"))
-    if text.strip():
-        return [Text(text)]
-    image = picture(block.get("data"), block.get("mimeType"))
-    return [image] if image is not None else []
+    resource = block.get("resource")
+    said = texts((resource if isinstance(resource, dict) else block).get("text"))
+    return said or [*pictures(picture(block.get("data"), block.get("mimeType")))]

@@ -12,15 +12,15 @@ from contextlib import ExitStack
 
 import msgspec
 
-from ...ledger import Ledger
 from ...linking import Frame
 from ...model import Session
-from ...ports import FileIndex, Keyed, ReadOptions
+from ...ports import FileIndex
 from ..databases import MAGIC, faults_of, journal, opened
-from ..heads import any_begins
+from ..folders import data_home
 from ..indexing import Seen, scan
-from ..linear import Linear, folder_name, moment
-from ..lines import LineFault, line_fault, size_of, stem
+from ..lines import any_begins, size_of, stem
+from ..shapes import moment
+from ..units import Unit, UnitSource
 from .messages import Reader
 from .store import Database, File, Message, index_database, is_database
 
@@ -39,15 +39,12 @@ class Known(msgspec.Struct, gc=False):
     created: int | None = None
 
 
-_known = msgspec.json.Decoder(Known).decode
-
-
 def _note(line: Known, seen: Seen) -> None:
     seen.names.add(line.working_dir)
     seen.time(moment(line.created * 1000) if line.created else "")
 
 
-class GooseSource:
+class GooseSource(UnitSource):
     """Sessions of Goose."""
 
     name = "goose"
@@ -60,9 +57,7 @@ class GooseSource:
         if env.get("GOOSE_PATH_ROOT"):
             return [os.path.join(env["GOOSE_PATH_ROOT"], "data", "sessions")]
         bases = [
-            os.path.join(
-                env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share"), "goose"
-            ),
+            os.path.join(data_home(env, home), "goose"),
             os.path.join(home, "Library", "Application Support", "Block", "goose"),
         ]
         return [os.path.join(base, "sessions") for base in bases]
@@ -77,25 +72,23 @@ class GooseSource:
         """The sessions and folders; a database is always indexed whole."""
         if path.endswith(".db"):
             return index_database(path)
-        return scan(path, offset, (f"session:{stem(path)}",), "session:", _known, _note)
+        return scan(path, offset, Known, _note, (f"session:{stem(path)}",))
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit; what several of its files hold is kept once."""
         with ExitStack() as stack:
             stores: list[File | Database] = []
             for path in sorted(files, key=_rank):
                 if not path.endswith(".db"):
-                    stores.append(File(path, options, ledger))
+                    stores.append(File(path, unit.options, unit.ledger))
                     continue
-                with faults_of(path, ledger):
-                    stores.append(Database(path, stack.enter_context(opened(path)), ledger))
+                with faults_of(path, unit.ledger):
+                    stores.append(Database(path, stack.enter_context(opened(path)), unit.ledger))
             for name in dict.fromkeys(name for store in stores for name in store.sessions):
                 having = [store for store in stores if name in store.sessions]
                 messages = [message for store in having for message in store.messages(name)]
                 about = {k: v for store in having[::-1] for k, v in store.sessions[name].items()}
-                yield from _session(name, about, messages, files, options, ledger, keyed)
+                yield from _session(unit, name, about, messages, files)
 
 
 SOURCE = GooseSource()
@@ -107,16 +100,9 @@ def _rank(path: str) -> tuple[bool, int, str]:
 
 
 def _session(
-    name: str,
-    about: dict[str, str],
-    messages: list[Message],
-    files: tuple[str, ...],
-    options: ReadOptions,
-    ledger: Ledger,
-    keyed: Keyed,
+    unit: Unit, name: str, about: dict[str, str], messages: list[Message], files: tuple[str, ...]
 ) -> Iterator[Session]:
-    log = Linear(messages[0].path if messages else files[0], options, ledger)
-    log.session_id = name
+    log = unit.log(messages[0].path if messages else files[0], name)
     places = {path: at for at, path in enumerate(files)}
     told: dict[bytes, str] = {}
     agent = about.get("kind") == "sub_agent"
@@ -129,17 +115,12 @@ def _session(
         if told_by and told.setdefault(message.digest(), message.path) != message.path:
             log.drop("resumed_copy", "link")
             continue
-        try:
+        with log.taking():
             reader.take(message)
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, message.path, message.place[0], b"}"))
-    cwd = about.get("cwd", "")
     frame = Frame(
-        source="goose",
         session_id=name,
         agent_id=name if agent else None,
-        project=folder_name(cwd),
-        cwd=cwd,
+        cwd=about.get("cwd", ""),
         title=about.get("title", "")[:200],
     )
-    yield from log.sessions(frame, keyed)
+    yield from unit.sessions(log, frame)

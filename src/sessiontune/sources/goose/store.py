@@ -13,10 +13,11 @@ import msgspec
 
 from ...ledger import Ledger
 from ...ports import FileIndex, ReadOptions
-from ..databases import columns, faults_of, index_of, opened, rows
-from ..linear import Linear, moment, words
-from ..lines import safe_name, single, stem, values
-from ..shapes import Twice, calls_in, inside, mapping, objects
+from ..databases import columns, faults_of, if_readable, index_of, opened, rows
+from ..linear import Linear
+from ..lines import stem
+from ..shapes import calls_in, inside, mapping, moment, objects, safe_name, value_in, words
+from ..twice import Twice
 
 
 class Message(msgspec.Struct):
@@ -97,15 +98,15 @@ class Database:
                 told = {
                     "role": row.get("role"),
                     "created": row.get("created_timestamp"),
-                    "content": _decoded(row.get("content_json")),
+                    "content": value_in(row.get("content_json")),
                 }
-                metadata = _decoded(row.get("metadata_json"))
+                metadata = value_in(row.get("metadata_json"))
                 found.append(_message(self.path, (row["rowid"], 0), told, metadata))
         return found
 
 
 def _about(row: dict[str, Any]) -> dict[str, str]:
-    config = _decoded(row.get("model_config_json"))
+    config = value_in(row.get("model_config_json"))
     return {
         "cwd": words(row.get("working_dir")),
         "title": words(row.get("name")) or words(row.get("description")),
@@ -114,29 +115,19 @@ def _about(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _decoded(raw: Any) -> Any:
-    """The value of a column that holds JSON, mended if possible; else None."""
-    if not isinstance(raw, str) or not raw:
-        return None
-    whole = b'{"it":' + raw.encode("utf-8", "surrogatepass") + b"}"
-    return inside(single(values(whole, Ledger())), "it")
-
-
 def is_database(path: str) -> bool:
     """Whether a database has Goose's tables."""
     needed = {("messages", name) for name in ("session_id", "content_json", "created_timestamp")}
     return needed | {("sessions", "working_dir")} <= columns(path, "sessions", "messages")
 
 
+@if_readable
 def index_database(path: str) -> FileIndex:
-    """The index of a database; an empty one if it cannot be read."""
-    try:
-        with opened(path) as base:
-            sessions = list(base.execute("SELECT id, working_dir FROM sessions"))
-            asked = "SELECT count(*), min(created_timestamp), max(created_timestamp) FROM messages"
-            number, first, last = base.execute(asked).fetchone()
-    except (sqlite3.Error, OSError):
-        return FileIndex()
+    """The index of a database."""
+    with opened(path) as base:
+        sessions = list(base.execute("SELECT id, working_dir FROM sessions"))
+        asked = "SELECT count(*), min(created_timestamp), max(created_timestamp) FROM messages"
+        number, first, last = base.execute(asked).fetchone()
     names, folders = (words(name) for name, _ in sessions), (words(cwd) for _, cwd in sessions)
     begun, ended = (moment(at * 1000) if type(at) is int else "" for at in (first, last))
     return index_of(path, names, folders, number, begun, ended)

@@ -9,11 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 from ...linking import Node
-from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
-from ..linear import Linear, number, words
-from ..lines import safe_name
+from ...model import Image, Part, ResultStatus, Text, Usage
+from ..linear import Linear
 from ..pictures import picture_of_url
-from ..shapes import inside, mapping, objects
+from ..shapes import (
+    inside,
+    mapping,
+    number,
+    objects,
+    pictures,
+    ran,
+    safe_name,
+    texts,
+    thoughts,
+    words,
+)
 
 #: Parts without content for the model.
 _SILENT = ("step-start", "step-finish", "snapshot", "patch", "agent", "retry", "compaction")
@@ -60,18 +70,12 @@ def take_message(
 
 def _shell(log: Linear, parts: list[dict[str, Any]], at: object, name: str) -> None:
     """Take a command that a person typed with `!`: the model sees it and its output."""
-    texts: list[Part] = []
-    for part in parts:
-        state = part.get("state")
-        if part.get("type") != "tool" or not isinstance(state, dict):
-            continue
-        ran = [f"! {words(inside(state, 'input', 'command'))}"]
-        ran.append(words(state.get("output")).strip("\n"))
-        texts.append(Text("\n".join(filter(None, ran))))
-    if texts:
-        log.node("context", texts, at, name)
-    else:
-        log.drop("shell_mode")
+    states = [part.get("state") for part in parts if part.get("type") == "tool"]
+    told: list[Part] = [
+        Text(ran(inside(state, "input", "command"), state.get("output")))
+        for state in objects(states)
+    ]
+    log.say("context", told, at, name, "shell_mode")
 
 
 def _user(log: Linear, parts: list[dict[str, Any]], at: object, name: str, agent: bool) -> None:
@@ -128,15 +132,17 @@ def _answer(
     for part in calls:
         given = inside(part, "state", "input")
         log.call(node, words(part["callID"]), words(part.get("tool")), given)
+    counts = dict(log.counts)
     for part in calls:
         _result(log, node, part)
+    log.counts = counts  # the record has a place
     if aborted and "interrupted" not in node.flags:
         node.flags.append("interrupted")
     tokens = info.get("tokens")
     if isinstance(tokens, dict):
         cache = mapping(tokens.get("cache"))
-        counts = (tokens.get("input"), tokens.get("output"), cache.get("read"), cache.get("write"))
-        log.usage(Usage(*map(number, counts)))
+        used = (tokens.get("input"), tokens.get("output"), cache.get("read"), cache.get("write"))
+        log.usage(Usage(*map(number, used)))
 
 
 def _said(parts: list[dict[str, Any]]) -> tuple[list[Part], str]:
@@ -146,9 +152,9 @@ def _said(parts: list[dict[str, Any]]) -> tuple[list[Part], str]:
     for part in parts:
         kind, text = words(part.get("type")), words(part.get("text"))
         if kind == "text":
-            said.extend([Text(text)] if text.strip() else [])
+            said += texts(text)
         elif kind == "reasoning":
-            said.extend([Thinking(text)] if text.strip() else [])
+            said += thoughts(text)
         elif kind == "file":
             said.extend(_pictures([part]))
         elif kind not in (*_SILENT, "tool", "subtask"):
@@ -184,9 +190,5 @@ def _result(log: Linear, node: Node, part: dict[str, Any]) -> None:
 
 def _pictures(files: Any) -> list[Image]:
     """Pictures and binary documents among files; the text of a text file is beside it."""
-    found = [
-        picture_of_url(item.get("url"))
-        for item in objects(files)
-        if not words(item.get("mime")).startswith("text/")
-    ]
-    return [image for image in found if image is not None]
+    binary = (one for one in objects(files) if not words(one.get("mime")).startswith("text/"))
+    return pictures(*(picture_of_url(one.get("url")) for one in binary))

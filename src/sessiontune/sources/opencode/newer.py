@@ -11,8 +11,7 @@ import json
 import sqlite3
 from typing import Any
 
-from ..linear import words
-from ..shapes import inside, mapping, objects
+from ..shapes import inside, mapping, objects, words
 
 _COLUMNS = {"id", "session_id", "type", "seq", "time_created", "data"}
 

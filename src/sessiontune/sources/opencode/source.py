@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -17,13 +16,17 @@ from typing import Any
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node, unlink
+from ...linking import Frame, Node
 from ...model import Session
-from ...ports import FileIndex, Keyed, ReadOptions
-from ..databases import faults_of, index_of, journal, opened, rows
+from ...ports import FileIndex, ReadOptions
+from ..databases import faults_of, if_readable, index_of, journal, opened, rows
+from ..folders import homes
 from ..indexing import Seen, scan
-from ..linear import Linear, folder_name, key_of, moment, parents_first, words
-from ..lines import BOM, open_log
+from ..linear import Linear
+from ..lines import BOM, head_of
+from ..orders import parents_first
+from ..shapes import moment, words
+from ..units import Unit, UnitSource
 from . import newer
 from .messages import asked_of_program, take_message
 from .store import (
@@ -65,7 +68,7 @@ def _note(found: Found, seen: Seen) -> None:
     seen.names.update(found.folders)
 
 
-class OpenCodeSource:
+class OpenCodeSource(UnitSource):
     """OpenCode sessions."""
 
     name = "opencode"
@@ -75,9 +78,8 @@ class OpenCodeSource:
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its sessions lie: `opencode` in XDG_DATA_HOME or ~/.local/share; `kilo` there is
         a program that came of it."""
-        bases = [env.get("XDG_DATA_HOME"), os.path.join(home, ".local", "share")]
-        known = list(dict.fromkeys(base for base in bases if base))
-        return [os.path.join(base, name) for base in known for name in ("opencode", "kilo")]
+        bases = homes(env, "XDG_DATA_HOME", home, ".local", "share")
+        return [os.path.join(base, name) for base in bases for name in ("opencode", "kilo")]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is a database, one object of the older store, or an export."""
@@ -91,20 +93,17 @@ class OpenCodeSource:
         """The sessions, their parents and folders; a file is always indexed whole."""
         if path.endswith(".db"):
             return _index_database(path)
-        return scan(path, 0, (), "session:", _find, _note)
+        return scan(path, 0, _find, _note)
 
-    def sessions(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> Iterator[Session]:
+    def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit: parents before their children."""
         with ExitStack() as stack:
-            stores = _stores(files, options, ledger, stack)
+            stores = _stores(files, unit.options, unit.ledger, stack)
             about: dict[str, dict[str, Any]] = {}
             for store in stores:
                 for name, info in store.sessions.items():
                     about[name] = about.get(name) or info
-            reader = Reader(files, options, ledger, keyed)
-            stack.callback(unlink, reader.nodes)
+            reader = Reader(files, unit)
             heads = {name: (name, {words(about[name].get("parentID"))}) for name in about}
             for name in parents_first(heads):
                 kept = [s.messages(name) for s in stores if name in s.sessions]
@@ -126,7 +125,7 @@ def _stores(
         with faults_of(path, ledger):
             stores.append(Database(path, stack.enter_context(opened(path)), ledger))
     rest = sorted(path for path in files if not path.endswith(".db"))
-    single = [path for path in rest if is_file(path, _head(path))]
+    single = [path for path in rest if is_file(path, head_of(path).removeprefix(BOM))]
     if single:
         stores.append(Files(single, options, ledger))
     alone = set(single)
@@ -134,50 +133,30 @@ def _stores(
     return stores
 
 
-def _head(path: str) -> bytes:
-    try:
-        with open_log(path) as log:
-            return (log.read(1 << 16) or b"").removeprefix(BOM)
-    except OSError:
-        return b""
-
-
 class Reader:
     """Makes sessions of messages; remembers what it read, for sub-agents and copies."""
 
-    def __init__(
-        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
-    ) -> None:
-        self.files, self.options, self.ledger, self.keyed = files, options, ledger, keyed
+    def __init__(self, files: tuple[str, ...], unit: Unit) -> None:
+        self.files, self.unit = files, unit
         self.at = {path: at for at, path in enumerate(files)}
-        self.started: dict[str, tuple[str, Node]] = {}  # child -> the call that started it
-        self.told: dict[bytes, Node | None] = {}
-        self.nodes: list[Node] = []  # of all sessions, to be unlinked in the end
 
     def session(self, name: str, about: dict[str, Any], messages: list[Kept]) -> Iterator[Session]:
         """The linked sessions of one session of the program: one for each epoch."""
         if not messages:
             return
-        log = Linear(messages[0].path, self.options, self.ledger)
-        log.session_id = name
+        log = self.unit.log(messages[0].path, name)
         agent = bool(words(about.get("parentID")))
         fork = self._read(log, messages, agent)
         if fork is not None and log.nodes:
             log.nodes[0].up = fork
-        self.started |= log.started
-        call, caller = self.started.get(name, ("", None)) if agent else ("", None)
-        cwd = words(about.get("directory"))
+        self.unit.started |= log.started
         frame = Frame(
-            source="opencode",
             session_id=name,
             agent_id=name if agent else None,
-            parent_session=key_of(caller),
-            parent_call=call or None,
-            project=folder_name(cwd),
-            cwd=cwd,
+            cwd=words(about.get("directory")),
             title=words(about.get("title")),
         )
-        yield from log.sessions(frame, self.keyed, self.nodes)
+        yield from self.unit.sessions(log, frame, self.unit.started.get(name) if agent else None)
 
     def _read(self, log: Linear, messages: list[Kept], agent: bool) -> Node | None:
         """Read the messages; returns where a fork left the other session."""
@@ -194,17 +173,16 @@ class Reader:
                 log.drop("resumed_copy", "link")
             elif kept.info is None:
                 log.drop("no_message")
-            elif copying and digest in self.told:
+            elif copying and digest in self.unit.owner:
                 log.drop("resumed_copy", "link")
-                fork = self.told[digest] or fork
+                fork = self.unit.owner[digest] or fork
             else:
-                copying, before = False, len(log.nodes)
+                copying = False
                 by = asked[name] or asked.get(words(kept.info.get("parentID")), "")
-                with log.faults():
+                with log.taking() as made:
                     take_message(log, kept.info, kept.parts, agent, by)
                 if digest:
-                    new = log.nodes[-1] if len(log.nodes) > before else None
-                    self.told.setdefault(digest, new)
+                    self.unit.owner.setdefault(digest, made[-1] if made else None)
             seen.add(name)
         return fork
 
@@ -220,24 +198,19 @@ def _digest(kept: Kept) -> bytes:
     return hashlib.blake2b(body, digest_size=16).digest()
 
 
+@if_readable
 def _index_database(path: str) -> FileIndex:
-    """The index of a database; an empty one if it cannot be read."""
+    """The index of a database."""
     sessions: set[str] = set()
     names: set[str] = set()
-    try:
-        with opened(path) as base:
-            for table in session_tables(base):
-                for row in rows(base, table):
-                    sessions.update((words(row["id"]), words(row.get("parent_id"))))
-                    names.add(words(row.get("directory")))
-            asked = "SELECT count(*), min(time_created), max(time_created) FROM message"
-            number, first, last = base.execute(asked).fetchone()
-            if newer.is_kept(base):
-                told = asked.replace("message", "session_message")
-                more, begun, ended = base.execute(told).fetchone()
-                number += more
-                first = min(filter(None, (first, begun)), default=None)
-                last = max(filter(None, (last, ended)), default=None)
-    except (sqlite3.Error, OSError):
-        return FileIndex()
-    return index_of(path, sessions, names, number, moment(first), moment(last))
+    with opened(path) as base:
+        for table in session_tables(base):
+            for row in rows(base, table):
+                sessions.update((words(row["id"]), words(row.get("parent_id"))))
+                names.add(words(row.get("directory")))
+        count, times = 0, list[str]()
+        for table in ("message", *(["session_message"] if newer.is_kept(base) else ())):
+            asked = f"SELECT count(*), min(time_created), max(time_created) FROM {table}"
+            number, *told = base.execute(asked).fetchone()
+            count, times = count + number, times + [at for at in map(moment, told) if at]
+    return index_of(path, sessions, names, count, min(times, default=""), max(times, default=""))

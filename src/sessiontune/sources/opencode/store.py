@@ -18,9 +18,10 @@ from ...ledger import Ledger
 from ...model import Drop
 from ...ports import ReadOptions
 from ..databases import MAGIC, columns, faults_of, rows
-from ..linear import Linear, number, words
-from ..lines import line_fault, single, stem, values
-from ..shapes import inside, mapping, objects
+from ..linear import Linear
+from ..lines import stem
+from ..mending import line_fault, single, values
+from ..shapes import elements, inside, mapping, number, objects, words
 from . import newer
 
 _FILE = re.compile(r"(ses|msg|prt)_\w+\.json")
@@ -51,8 +52,7 @@ class Document:
         self.info = mapping(whole.get("info"))
         name = words(self.info.get("id")) or os.path.basename(path)
         self.sessions = {name: self.info}
-        listed = whole.get("messages")
-        self.listed = listed if isinstance(listed, list) else []
+        self.listed = elements(whole.get("messages"))
         for _ in self.listed:
             log.part(0)
 

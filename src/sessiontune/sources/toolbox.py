@@ -11,24 +11,24 @@ from typing import Any
 
 import msgspec
 
-from ...model import Session, ToolCall, ToolDef
-from ..lines import LineFault, mend
+from ..model import Session, ToolCall, ToolDef
+from .mending import LineFault, mend
+from .shapes import mapping, objects
 
 
 def tool_defs(listed: Any) -> dict[str, ToolDef]:
-    """Name -> definition, of a list of `{name, description, input_schema}`, each perhaps in
-    `schema`."""
+    """Name -> definition, of a list of `{name, description, parameters}` (or `input_schema`), each
+    perhaps in `schema` or `function`."""
     found: dict[str, ToolDef] = {}
-    for item in listed if isinstance(listed, list) else ():
-        inner = item.get("schema", item) if isinstance(item, dict) else None
-        if isinstance(inner, dict):
-            told = (inner.get(key) for key in ("name", "description", "input_schema"))
-            made = tool_def(*told)
-            found |= {made.name: made} if made is not None else {}
+    for item in objects(listed):
+        inner = mapping(item.get("schema", item.get("function", item)))
+        schema = inner.get("input_schema", inner.get("parameters"))
+        made = _tool_def(inner.get("name"), inner.get("description"), schema)
+        found |= {made.name: made} if made is not None else {}
     return found
 
 
-def tool_def(name: Any, words: Any, schema: Any) -> ToolDef | None:
+def _tool_def(name: Any, words: Any, schema: Any) -> ToolDef | None:
     """A definition; None without a name, or if it is nested too deep."""
     if not isinstance(name, str) or not name:
         return None
