@@ -46,9 +46,10 @@ _ABOVE = quick(
     rf"(?i)(?:([A-Za-z0-9]{{1,24}})[ ._-]{{1,2}})?\b([\w-]{{0,24}}(?:key|token|secret))s?"
     rf"((?:\\*[\"']|[`*])?:?[*]{{0,2}}(?:</key>)?[ \t]{{0,2}}{_NEXT_LINE}\\*[`\"']?)\Z"
 )
-#: A word for a key behind a value: `is my acme key`, `| acme login`, `<- acme key`, `> acme_token.txt`.
+#: A word for a key behind a value: `is my acme key`, `| acme login`, `<- acme key`, `> acme_token.txt`,
+#: `for the acme api key`.
 _AFTER = quick(
-    r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:is|was|are|as|<-|#|//|\||>)[^\w\n]{0,6}"
+    r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:is|was|are|as|for|<-|#|//|\||>)[^\w\n]{0,6}"
     rf"(?:[A-Za-z~]\w{{0,20}}+(?:[./~-]\w{{1,20}}+){{0,4}}+[^\w\n]{{1,4}}+){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
 )
 #: The next value of a list.
@@ -71,6 +72,8 @@ _FOR_VALUE = frozenset(b"value default content body user username login header d
 _OWNED = quick(
     r"(?i)(?:my|our|your|the|new|old|right|correct|this|with|using|use|for|call) (?:[\w.-]{2,20} ){0,2}\Z"
 )
+#: What somebody does with the value that follows: `use V for the acme key`.
+_PUTS = quick(r"(?i)\b(?:use|using|set|put|take|try|add|enter|paste|with)[ ]{1,2}[\"'`]?\Z")
 _HEADER = quick(r"(?i)authorization\Z")
 _SIGNS_IN = quick(r"(?i)(?:log ?in|auth(?:enticate|orization)?|credential)\Z")
 #: A run of nothing but hexadecimal digits, or a UUID.
@@ -199,11 +202,21 @@ def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
         span = whole_key(data, run.start())
         if span is None or span[1] != run.end() or dull(said):
             continue
+        if between[:3].lower() == b"for" and not _put_in(data, span, between + said):
+            continue
         named = _NAMED.search(data, max(0, span[0] - 44), span[0])
         if _ELSE.search(b" ".join((named.group() if named else b"", between, said))):
             continue
         return [span]
     return []
+
+
+def _put_in(data: bytes, span: tuple[int, int], purpose: bytes) -> bool:
+    """True where `V for the acme key` puts V there: a verb says so, or V is no hexadecimal number."""
+    if not HEX.match(data, *span):
+        return True
+    told = _PUTS.search(data, max(0, span[0] - 24), span[0]) is not None
+    return told and STRONG.search(purpose.replace(b" ", b"_")) is not None
 
 
 def _option(data: bytes, end: int) -> list[tuple[int, int]]:
@@ -224,7 +237,7 @@ RULES: tuple[Rule, ...] = (
         Rule("secret", "secrets", anchor, "()", direct=_ahead, rank=1)
         for anchor in (
             rf"{RUN}[\"'`)*\\]{{0,4}}[ ]{{1,2}}{mark} [^\n\x00]{{0,30}}(?i:key|token|secret|credential|login)"
-            for mark in ("is", "as", r"\|")
+            for mark in ("is", "as", "for", r"\|")
         )
     ),
     *(

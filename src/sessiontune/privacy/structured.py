@@ -13,7 +13,7 @@ import re2
 
 from .checks import is_placeholder, is_small_word
 from .judge import judge
-from .looks import key_or_password_follows
+from .looks import field_follows, key_or_password_follows
 from .rules import Rule, quick
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
@@ -149,7 +149,7 @@ RULES: tuple[Rule, ...] = (
         rf"(?i:key|name|id){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?({WORDS}|[A-Za-z0-9_.-]*[a-z]Pw){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
         rf"{QUOTE}?(?i:(?:parameter)?value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?([^\s\"'<>\\]{{4,900}})",
         _pair,
-        near=key_or_password_follows,
+        near=field_follows,
         before=300,
         after=960,
         rank=2,
