@@ -1,5 +1,6 @@
 """Keys that the block, the address or the sentence around them tells, keys with a dot or signs of
-all sorts and no quotes; and the near misses that stay. Values are put together when the tests run."""
+all sorts and no quotes; and the near misses that stay. Values are put together when the tests run.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +27,17 @@ TAKEN = [
     ("use {} for the vapi api key", UUID),
     ("{} for the zorblat key, please", MIXED),
     ("set `{}` for the zorblat access token", f"{H}{{40}}"),
+    ("put {} into .env as ZORBLAT_API_KEY", UUID),
+    ("{} goes into ZORBLAT_TOKEN", MIXED),
+    ("it is {} (zorblat api key)", MIXED),
+    ("{}  # zorblat api key", MIXED),
+    ("{} - zorblat api key", MIXED),
+    ("{}, which is our zorblat api key", f"{H}{{40}}"),
+    ("echo {} > ~/.zorblat/token", UUID),
+    ("codecov -t {}\n", UUID),
+    ("az keyvault secret set --vault-name kv --name ZorblatToken --value {}\n", UUID),
+    ("composer config --global github-oauth.github.com {}\n", f"{H}{{40}}"),
+    ("bundle config set --global gems.zorblat.io ada:{}\n", MIXED),
     ("zorblat_key = {}\n", JOINED),
     ("zorblat.api.key={}\n", JOINED),
     ("GET https://api.zorblat.io/v1?limit=5&api_key={}\n", JOINED),
@@ -62,6 +74,16 @@ DIGEST = "9c1e07b4d2f8" + "43a6be5d70129fc83a64" + "0d51f2a7"
         f"set {ID} for the key column",
         f"I bisected to {DIGEST} for the login bug",
         f"use {DIGEST} for the key rotation commit",
+        f"- uses: acme/setup@{DIGEST} # token input",
+        f"rev: {DIGEST}  # pins the key server",
+        f"{DIGEST} (rotate the api key)",
+        f"{DIGEST} - fix the login token",
+        f"{ID} goes in the row with the key column",
+        f"see {ID} in the docs of MY_TOKEN",
+        f"docker run -t {DIGEST}",
+        "composer config --global github-oauth.github.com <your token>",
+        "bundle config set --local path vendor/bundle",
+        "bundle config gems.zorblat.io",
         "env:\n  - name: API_KEY\n    value: com.acme.config.ApiKeyHolder.DEFAULT\n",
         "api_key = config.providers.openai2.api_key_for_region\n",
         "token = pkg.sha256.Sum256HexString3\n",

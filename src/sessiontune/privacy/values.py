@@ -243,8 +243,8 @@ _LONG_PART = re2.compile(rb"[A-Za-z0-9]{20,}")
 
 
 def _in_two(value: bytes) -> bool:
-    """True for a key's id and its secret with a dot between (`Ab3dE5gh.xY9...`): the second part is
-    random and the first no word, unlike a member in code. A long random part is enough by itself."""
+    """True for a key's id and its secret with a dot between (`Ab3dE5gh.xY9...`), unlike a member in
+    code: a long random part, or a random second part behind a first one that is no word."""
     if any(_no_name(part) for part in _LONG_PART.findall(value)):
         return True
     match = _TWO_PARTS.fullmatch(value)
