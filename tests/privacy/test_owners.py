@@ -30,9 +30,7 @@ TAKEN = [
     ("put {} into .env as ZORBLAT_API_KEY", UUID),
     ("{} goes into ZORBLAT_TOKEN", MIXED),
     ("it is {} (zorblat api key)", MIXED),
-    ("{}  # zorblat api key", MIXED),
     ("{} - zorblat api key", MIXED),
-    ("{}, which is our zorblat api key", f"{H}{{40}}"),
     ("echo {} > ~/.zorblat/token", UUID),
     ("codecov -t {}\n", UUID),
     ("az keyvault secret set --vault-name kv --name ZorblatToken --value {}\n", UUID),
@@ -45,6 +43,8 @@ TAKEN = [
     ("zorblat:\n  secret: {}\n  region: eu\n", MADE),
     ("define('NUMVERIFY_KEY', '{}');", f"{H}{{32}}"),
     ("new Vapi('{}')", UUID),
+    ("AZURE_SEARCH_QUERY_KEY={}\n", f"{N}{{49}}[0-9][a-z][A-Z]"),
+    ("INNGEST_EVENT_KEY={}\n", f"{N}{{83}}[0-9][a-z][A-Z]"),
 ]  # fmt: skip
 
 

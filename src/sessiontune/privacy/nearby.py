@@ -49,11 +49,11 @@ _ABOVE = quick(
 #: A word for a key behind a value: `is my acme key`, `| acme login`, `<- acme key`, `> acme_token.txt`,
 #: `for the acme api key`, `goes into ACME_TOKEN`, `(acme api key)`.
 _AFTER = quick(
-    r"(?i)[\"'`)*\\]{0,4},?[ ]{1,2}((?:(?:is|was|are|as|for|which is|(?:goes )?in(?:to)?|under)\b|<-|#|//|\||>|-|\()[^\w\n]{0,6}"
+    r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:(?:is|was|are|as|for|(?:goes )?in(?:to)?|under)\b|<-|#|//|\||>|-|\()[^\w\n]{0,6}"
     rf"(?:[A-Za-z~]\w{{0,20}}+(?:[./~-]\w{{1,20}}+){{0,4}}+[^\w\n]{{1,4}}+){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
 )
 #: Of these, the ones that make a run of hexadecimal digits a key, too.
-_IS = (b"is ", b"was ", b"are ", b"as ", b"which is ", b"goes in", b"|")
+_IS = (b"is ", b"was ", b"are ", b"as ", b"goes in", b"|")
 #: The next value of a list.
 _NEXT = quick(rf"\\*[\"']?(?:,[ ]?|,?{_NEXT_LINE})\\*[\"']?(?={RUN})")
 #: Words that say a run is something else than a key.
@@ -234,7 +234,7 @@ def _option(data: bytes, end: int) -> list[tuple[int, int]]:
 
 
 #: From a value to the word for a key behind it, for the prefilter.
-_MARKS = ("is ", "as ", "for ", r"\| ", "<- ", "# ", "- ", "> ", r"\(")
+_MARKS = ("is ", "as ", "for ", r"\| ", "- ", "> ", r"\(")
 _ENDS = "(?i:key|token|secret|credential|login)"
 
 RULES: tuple[Rule, ...] = (
@@ -256,7 +256,6 @@ RULES: tuple[Rule, ...] = (
         )
         for way in (
             *(rf"[ ]{{1,2}}{mark}[^\n\x00]{{0,30}}{_ENDS}" for mark in _MARKS),
-            rf", which [^\n\x00]{{0,30}}{_ENDS}",
             r"[ ]{1,2}[^\n\x00]{0,40}_(?:KEY|TOKEN|SECRET)",
         )
     ),
