@@ -37,6 +37,7 @@ TAKEN = [
     # settings
     ("crypto isakmp key {} address 10.0.0.7\n", TYPED),
     (" neighbor 10.0.0.9 password 7 {}\n", LOW),
+    ("pac key 7 {}\n", "[0-9A-F]{12}[0-9][A-F]"),
     ("set snmp community {} authorization read-only", LOW),
     ("wireless.default_radio0.key='{}'\n", SIGNED),
     ('wlan_cfg.pskvalue="{}"', TYPED),

@@ -57,6 +57,7 @@ RULES: tuple[Rule, ...] = (
         for anchor, kind in (
             (r"\bcrypto isakmp key ", "(?:[06] )?"),
             (r"\bneighbor ", rf"{IN_COMMAND}{{2,50}} password (?:[07] )?"),
+            (r"\bpac key ", "(?:[0-9] )?"),
             (r"\bsnmp community ", r"\\*\"?"),
             (r"\bcachemgr_passwd ", ""),
             (r"\$USER\d{1,3}\$=", ""),

@@ -30,6 +30,7 @@ from .looks import (
     trimmed,
     vendor_value_follows,
 )
+from .owners import vendor_around
 from .rules import Rule, quick
 from .values import TYPES, in_other_letters, is_package, like_password, typed, with_sign
 
@@ -186,6 +187,20 @@ def _in_a_list(name: bytes, middle: bytes, lead: bytes, value: bytes) -> bool:
     )
 
 
+def _owned(data: bytes, match: Any, value: bytes, quoted: bool, operator: bytes) -> bool:
+    """True where a bare `key` is that of a service that the block or the address around it names."""
+    begin, end = match.span(1)
+    begin += data[begin - 1 : begin + 1] in _ESCAPED_ENDS
+    if data[begin:end].lower() != b"key":
+        return False
+    vendor = vendor_around(data, begin)
+    return vendor is not None and judge(vendor + b"_key", value, quoted, operator) is not None
+
+
+#: A line end or a tab of a JSON string, whose letter the name behind it takes for its own.
+_ESCAPED_ENDS = (b"\\n", b"\\r", b"\\t")
+
+
 def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     """The check for `assign`: the value, if it is a secret under its name."""
     name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
@@ -214,8 +229,10 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         or is_package(data, start, end)
     ):
         return None
-    if judge(name, value, quoted, operator) is None and not (
-        says_password(name) and not dull(name) and _beside_user(data, match, value, sign)
+    if (
+        judge(name, value, quoted, operator) is None
+        and not _owned(data, match, value, quoted, operator)
+        and not (says_password(name) and not dull(name) and _beside_user(data, match, value, sign))
     ):
         return None
     if quoted:

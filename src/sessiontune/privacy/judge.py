@@ -66,10 +66,13 @@ def _same_word(name: bytes, value: bytes) -> bool:
 #: A count with commas, as reports have under `passwords`: `1,620`.
 _COUNT = re2.compile(rb"\d{1,3}(?:,\d{3})+")
 #: Names that mostly name no secret, and the form of the keys under them: half of a login to Vault
-#: (AppRole), a key of PagerDuty, the key for the columns that Rails encrypts, `API_KEYS=V`.
+#: (AppRole), a key of PagerDuty, the key for the columns that Rails encrypts, a key for the queries
+#: of Azure Search, one for the events of Inngest, `API_KEYS=V`.
 _FORMS = (
     (re2.compile(rb"(?i)secret_?id$"), UUID),
     (re2.compile(rb"(?i)routing_?key$"), re2.compile(rb"[0-9a-f]{32}|R[A-Z0-9]{31}")),
+    (re2.compile(rb"(?i)search_?query_?key$"), re2.compile(rb"[A-Za-z0-9]{52}|[0-9A-F]{32}")),
+    (re2.compile(rb"(?i)inngest_?event_?key$"), re2.compile(rb"[A-Za-z0-9_-]{80,90}")),
     (re2.compile(rb"(?:^[nrt]?|_)primary_key$"), re2.compile(rb"[A-Za-z0-9]{32}")),
     (
         re2.compile(rb"(?:API|AUTH|SESSION|SECRET|SIGNING|ACCESS|ENCRYPTION)_(?:KEY|TOKEN)S$"),

@@ -58,7 +58,7 @@ VENDORS = (
     r"message_bird|mixpanel|moralis|namecheap|netlify|new[_-]?relic|newsapi|nexmo|vonage|npm|nytimes|"
     r"newyorktimes|okta|onelogin|opsgenie|openweather|optimizely|pagerduty|papertrail|paypal|"
     r"phabricator|pingdom|pipedrive|pivotal|plaid|plivo|postmark|privateai|private_ai|pusher|quickbooks|"
-    r"quandl|rapidapi|raygun|recaptcha|rollbar|salesforce|sauce|segment|sendbird|sendinblue|sentry|"
+    r"quandl|rapidapi|raygun|recaptcha|rollbar|salesforce|sauce(?:labs)?|segment|sendbird|sendinblue|sentry|"
     r"shodan|shopify|skybiometry|sourcegraph|snyk|sonar|soundcloud|spotify|squarespace|sumo(?:logic)?|strava|"
     r"stripe|telegram|thingspeak|todoist|travis|trello|twilio|twitch|twitter|typeform|unsplash|"
     r"uptimerobot|virustotal|wakatime|weatherapi|webex|wistia|wordpress|yandex|yelp|youtube|"
@@ -129,6 +129,24 @@ FEWER_USE = (
     r"zhipu|zilliz|zipapi|zipcodeapi|zonkafeedback|zoominfo|zulip(?:chat)?"
 )
 
+#: Services whose names are not looked for: they tell more of a name or a block that was found.
+ALSO = (
+    r"adyen|airwallex|anyscale|appsignal|attio|baseten|better_?stack|better_?uptime|binaryedge|"
+    r"brevo|browserbase|browserless|buildbuddy|bunny_?(?:net|cdn)|cartesia|cerebras|chargebee|"
+    r"cloudconvert|codesandbox|composio|contentstack|coralogix|criminalip|datocms|daytona|"
+    r"deep_?infra|deepl|deepseek|dify|directus|doppler|dynatrace|e2b|equinix|fal_?ai|firecrawl|"
+    r"firehydrant|fireworks_?ai|fly_?io|freemius|freshsales|friendli|gladia|greynoise|groq|"
+    r"hackclub|harness_?io|healthchecks|heygen|hibp|huggingface|hyperbrowser|ideogram|"
+    r"incident_?io|infisical|infobip|inngest|instana|intelx|jina|koyeb|langfuse|langsmith|"
+    r"leakcheck|lemon_?squeezy|leonardo_?ai|liveblocks|logtail|mailtrap|maptiler|mem0|"
+    r"mercadopago|midtrans|mistral|mollie|monnify|nessus|netlas|ngrok|northflank|novita|novu|"
+    r"onfido|openrouter|pinata|planetscale|playht|pulumi|recurly|rev_?ai|rootly|runpod|"
+    r"sanity_?io|sematext|sendpulse|sentinelone|signalwire|signoz|smtp2go|socketlabs|"
+    r"speechmatics|squadcast|stability_?ai|stackhawk|statsig|supabase|svix|synthesia|tavily|"
+    r"tavus|thunderforest|tinybird|together_?ai|trigger_?dev|truelayer|turso|unkey|upcloud|vapi|"
+    r"voyage_?ai|weights_?and_?biases|whoisxml|xata|xendit|zeptomail|zoomeye"
+)
+
 #: Names that hold a word for a secret and name none: `token_count`, `public_key`, `password_field`.
 _DULL = re2.compile(
     rb"(?i)pkeyopt$|\.(?:pem|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:(?-i:[tT]okens|TOKENS)|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
@@ -141,7 +159,7 @@ _DULL = re2.compile(
     rb"(?:public|primary|foreign|cache|sort|partition|\brow|_row|object|unique|dict|json|map|hash|"
     rb"composite|rule|sec[_-]websocket|translation|i18n|shortcut|hot|arrow|registry|index|sort|group|lookup|config|"
     rb"dedup|dedupe|idempotency|routing|issue|project|site|query|react|data|event|parent|child|"
-    rb"ssh_host|host|known|verify|verification|trusted|gpg|pgp|signing_pub|\bentry|[^s]entry|field|column|"
+    rb"ssh_host|host|known|(?:\b|[^m])verify|verification|trusted|gpg|pgp|signing_pub|\bentry|[^s]entry|field|column|"
     rb"tmux|vim|lock|state|prop|attr|item|menu|option)[_.-]?key\b|keys\b|"
     rb"pass(?:word|wd|phrase|code)?[_.-]?(?:field|input|label|hint|policy|reset|hash|strength|"
     rb"length|min|max|required|confirm|changed|expir|url|file|path|manager|mgr|prompt|salt|regex|encryption|algorithm|"
@@ -175,7 +193,7 @@ ASKED = re2.compile(
     rb"mail|e?mail|ftp|sftp|ssh|mqtt|rdp|vnc|telnet|snmp|broker|router|nas|grafana|jenkins|elastic|kafka|deploy|backup|sudo|become|root|admin|user|login|auth|sasl|proxy|vpn|wifi|http|git|nexus|repo)"
     rb"[_.-]?(?:pass|pwd|pw)$"
 )
-_VENDOR = re2.compile(f"(?i)({VENDORS}|{FEWER_USE})".encode())
+_VENDOR = re2.compile(f"(?i)({VENDORS}|{FEWER_USE}|{ALSO})".encode())
 IS_KEY = re2.compile((r"(?i)(?:" + KEY_WORDS + ")").encode("latin-1"))
 _AFTER = re2.compile(
     rb"(?i)(?:[^a-z]|api|key|token|secret|auth|access|client|pass|org|app|id|pub|priv|url|webhook|user|"

@@ -27,14 +27,15 @@ LEAST_KEY = 10
 MOST_VALUE = 256
 
 
-def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
-    """True where the value whose first `seen` bytes end at `end` would be a key under some name."""
+def key_follows(data: bytes, end: int, seen: int = 4, fills: bool = False) -> bool:
+    """True where the value whose first `seen` bytes end at `end` would be a key under some name.
+    `fills`: it is all that its field holds, as if it stood in quotes."""
     start = end - seen
     match = _VALUE.match(data, start, start + 1000)
     if match is None or match.end() - start < LEAST_KEY:
         return False
     before = data[max(0, start - 2) : start]
-    quoted = before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
+    quoted = fills or before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
     shell = not quoted and before[-1:] == b"=" and before[:1].isupper()  # needs no quotes
     value = trimmed(match.group(), quoted)
     if not (quoted or shell) and _BRACKET.search(value):
@@ -111,9 +112,12 @@ def login_word(data: bytes, start: int, value: bytes) -> bool:
 
 def key_or_password_follows(data: bytes, end: int) -> bool:
     """`key_follows`, but any value may follow a name that says password."""
-    if _says_password(data[max(0, end - 200) : end]):
-        return True
-    return key_follows(data, end)
+    return _says_password(data[max(0, end - 200) : end]) or key_follows(data, end)
+
+
+def field_follows(data: bytes, end: int) -> bool:
+    """`key_or_password_follows` for the whole value of a field: `value: V`."""
+    return _says_password(data[max(0, end - 200) : end]) or key_follows(data, end, fills=True)
 
 
 def trimmed(value: bytes, quoted: bool, field: bool = True) -> bytes:

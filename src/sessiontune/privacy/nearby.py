@@ -46,11 +46,14 @@ _ABOVE = quick(
     rf"(?i)(?:([A-Za-z0-9]{{1,24}})[ ._-]{{1,2}})?\b([\w-]{{0,24}}(?:key|token|secret))s?"
     rf"((?:\\*[\"']|[`*])?:?[*]{{0,2}}(?:</key>)?[ \t]{{0,2}}{_NEXT_LINE}\\*[`\"']?)\Z"
 )
-#: A word for a key behind a value: `is my acme key`, `| acme login`, `<- acme key`, `> acme_token.txt`.
+#: A word for a key behind a value: `is my acme key`, `| acme login`, `<- acme key`, `> acme_token.txt`,
+#: `for the acme api key`, `goes into ACME_TOKEN`, `(acme api key)`.
 _AFTER = quick(
-    r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:is|was|are|as|<-|#|//|\||>)[^\w\n]{0,6}"
+    r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:(?:is|was|are|as|for|(?:goes )?in(?:to)?|under)\b|<-|#|//|\||>|-|\()[^\w\n]{0,6}"
     rf"(?:[A-Za-z~]\w{{0,20}}+(?:[./~-]\w{{1,20}}+){{0,4}}+[^\w\n]{{1,4}}+){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
 )
+#: Of these, the ones that make a run of hexadecimal digits a key, too.
+_IS = (b"is ", b"was ", b"are ", b"as ", b"goes in", b"|")
 #: The next value of a list.
 _NEXT = quick(rf"\\*[\"']?(?:,[ ]?|,?{_NEXT_LINE})\\*[\"']?(?={RUN})")
 #: Words that say a run is something else than a key.
@@ -70,6 +73,10 @@ _FOR_VALUE = frozenset(b"value default content body user username login header d
 #: Words that make even a run of hexadecimal digits a key: whose it is, or what is done with it.
 _OWNED = quick(
     r"(?i)(?:my|our|your|the|new|old|right|correct|this|with|using|use|for|call) (?:[\w.-]{2,20} ){0,2}\Z"
+)
+#: What somebody does with the value that follows: `use V for the acme key`, `echo V > acme_token`.
+_PUTS = quick(
+    r"(?i)\b(?:use|using|set|put|take|try|add|enter|paste|store|save|keep|with|echo|printf)[ ]{1,2}[\"'`]?\Z"
 )
 _HEADER = quick(r"(?i)authorization\Z")
 _SIGNS_IN = quick(r"(?i)(?:log ?in|auth(?:enticate|orization)?|credential)\Z")
@@ -199,6 +206,8 @@ def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
         span = whole_key(data, run.start())
         if span is None or span[1] != run.end() or dull(said):
             continue
+        if not between.lower().startswith(_IS) and not _put_in(data, span, between + said):
+            continue
         named = _NAMED.search(data, max(0, span[0] - 44), span[0])
         if _ELSE.search(b" ".join((named.group() if named else b"", between, said))):
             continue
@@ -206,11 +215,27 @@ def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
     return []
 
 
-def _option(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The key behind an option of one letter (`-k V`), unless it is hexadecimal: a digest, an id."""
-    span = whole_key(data, end - SIZE)
-    return [span] if span and not HEX.match(data, *span) else []
+def _put_in(data: bytes, span: tuple[int, int], purpose: bytes) -> bool:
+    """True where `V for the acme key` puts V there: a verb says so, or V is no hexadecimal number."""
+    if not HEX.match(data, *span):
+        return True
+    told = _PUTS.search(data, max(0, span[0] - 24), span[0]) is not None
+    return told and STRONG.search(purpose.replace(b" ", b"_")) is not None
 
+
+def _option(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The key behind an option of one letter (`-k V`), unless it is hexadecimal: a digest, an id, if
+    the command is no service's own (`codecov -t V`)."""
+    span = whole_key(data, end - SIZE)
+    if span is None:
+        return []
+    line = data[max(0, span[0] - 100, data.rfind(b"\n", 0, span[0])) : span[0]]
+    return [span] if not HEX.match(data, *span) or vendor_of(line) else []
+
+
+#: From a value to the word for a key behind it, for the prefilter.
+_MARKS = ("is ", "as ", "for ", r"\| ", "- ", "> ", r"\(")
+_ENDS = "(?i:key|token|secret|credential|login)"
 
 RULES: tuple[Rule, ...] = (
     *(
@@ -221,10 +246,10 @@ RULES: tuple[Rule, ...] = (
         )
     ),
     *(
-        Rule("secret", anchor, direct=_ahead, rank=1)
-        for anchor in (
-            rf"{RUN}[\"'`)*\\]{{0,4}}[ ]{{1,2}}{mark} [^\n\x00]{{0,30}}(?i:key|token|secret|credential|login)"
-            for mark in ("is", "as", r"\|")
+        Rule("secret", rf"{RUN}={{0,2}}[\"'`)*\\]{{0,4}}{way}", direct=_ahead, rank=1)
+        for way in (
+            *(rf"[ ]{{1,2}}{mark}[^\n\x00]{{0,30}}{_ENDS}" for mark in _MARKS),
+            r"[ ]{1,2}[^\n\x00]{0,40}_(?:KEY|TOKEN|SECRET)",
         )
     ),
     *(

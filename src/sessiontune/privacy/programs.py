@@ -236,6 +236,17 @@ RULES: tuple[Rule, ...] = (
         window=(480, 8),
         rank=3,
     ),
+    _rule(rf"\bkeyvault secret set[ ][^\n|;]{{0,200}}--value[ =]{Q}"),
+    _rule(
+        rf"\bcomposer config [^\n|;]{{0,60}}(?:github-oauth|gitlab-(?:oauth|token)|bitbucket-oauth|bearer)\.[\w.-]{{3,60}}{S}{Q}",
+        r"[A-Za-z0-9_~.-]{16,300}",
+        check=random_value,
+    ),
+    _rule(
+        rf"\bbundle config (?:set )?(?:--\w{{4,8}} )?(?:[\w-]{{1,30}}\.){{1,4}}[a-z]{{2,8}}{S}{Q}(?:[\w.@-]{{1,60}}:)?",
+        r"[A-Za-z0-9_~.-]{16,300}",
+        check=random_value,
+    ),
     _rule(r"\bPSK[ ]{1,4}\\*[\"']", r"[^\s\"'\\]{8,200}", check=mixed),
     secret_rule(
         "secret",

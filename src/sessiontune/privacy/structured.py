@@ -13,8 +13,8 @@ import re2
 
 from .checks import is_placeholder, is_small_word
 from .judge import judge
-from .looks import key_or_password_follows
-from .rules import Check, Rule, quick, secret_rule
+from .looks import field_follows, key_or_password_follows
+from .rules import Check, Near, Rule, quick, secret_rule
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
 
@@ -95,9 +95,15 @@ WORDS = (
 )
 
 
-def _named(head: str, value: str, check: Check = _pair, tail: str = "", before: int = 320) -> Rule:
+def _named(
+    head: str,
+    value: str,
+    check: Check = _pair,
+    tail: str = "",
+    before: int = 320,
+    near: Near = key_or_password_follows,
+) -> Rule:
     """A rule for a value behind `head`, whose group is the name."""
-    near = key_or_password_follows
     return secret_rule("secret", head, value, check, tail, 2, near=near, before=before)
 
 
@@ -124,6 +130,7 @@ RULES: tuple[Rule, ...] = (
     _named(
         rf"(?i:key|name|id){_FIELD}({WORDS}|[A-Za-z0-9_.-]*[a-z]Pw){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}{QUOTE}?(?i:(?:parameter)?value){_FIELD}",
         _SIGNS,
+        near=field_follows,
     ),
     _named(rf"{QUOTE}({WORDS}){QUOTE}[ ]?,[ ]{{0,3}}{QUOTE}{{1,2}}", r"[^\s\"'`<>\\]{4,900}"),
     _named(

@@ -190,7 +190,8 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
         keys = value.split(b",")  # `API_KEYS=K1,K2`
         return all(len(key) >= 20 and like_key(key, quoted, strong) for key in keys)
     if any(c in b"()[]{}|*?;\\ " for c in value):
-        return quoted and strong and _typed_by_machine(value)
+        bare = not any(c in b"()[]{}|" for c in value)
+        return (quoted or bare) and strong and _typed_by_machine(value)
     if UUID.fullmatch(value):
         return strong and not typed_out(value.replace(b"-", b""))
     if _VERSION.fullmatch(value) or _LINE.search(value):
@@ -245,11 +246,15 @@ _BASE64 = re2.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
 
 _TWO_PARTS = re2.compile(rb"([A-Za-z0-9]{6,64})\.([A-Za-z0-9_-]{12,80})")
+#: The longest part of such a key: its other parts may be short, or words.
+_LONG_PART = re2.compile(rb"[A-Za-z0-9]{20,}")
 
 
 def _in_two(value: bytes) -> bool:
-    """True for a key's id and its secret with a dot between (`Ab3dE5gh.xY9...`): the second part is
-    random and the first no word, unlike a member in code."""
+    """True for a key's id and its secret with a dot between (`Ab3dE5gh.xY9...`), unlike a member in
+    code: a long random part, or a random second part behind a first one that is no word."""
+    if any(_no_name(part) for part in _LONG_PART.findall(value)):
+        return True
     match = _TWO_PARTS.fullmatch(value)
     if match is None:
         return False
@@ -261,6 +266,11 @@ def _in_two(value: bytes) -> bool:
         and count_digits(second) >= 2
         and wordy(second) < (0.6 if even_case(second) else 0.3)
     )
+
+
+def _no_name(part: bytes) -> bool:
+    """True for a part that a machine made, in letters of both cases."""
+    return both_cases(part) and count_digits(part) >= 3 and wordy(part) < 0.3
 
 
 def _mixed_signs(value: bytes) -> bool:

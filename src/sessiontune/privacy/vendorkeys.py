@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from .checks import count_digits, counts_up, even_case, is_example, wordy
+from .checks import both_cases, count_digits, counts_up, even_case, is_example, wordy
 from .examples import is_published_example
 from .rules import MORE, WORD, Rule, left_edge, pattern, quick
 from .vendors import ANCHORS, FASTER, NEAR, formats, spelled
@@ -28,15 +28,16 @@ _ENDS = frozenset({"azure-client-secret"})
 #: Formats that do not count with a body of nothing but hexadecimal digits: OpenAI's `ctc_...` is
 #: the id of an item.
 _NEVER_HEX = frozenset({"chief-tools-token"})
+#: Formats whose prefix built files and pods have, too: a key has digits and letters of both cases.
+_CASED = frozenset({"databento-key", "dify-key"})
 #: Formats with a short prefix: the rest must not read like words.
 _WEAK = frozenset(
     """
-    braintree-tokenization-key brave-key composio-key devcycle-key exoscale-key fauna-key
-    gocardless-token
-    hashicorp-vault-token huggingface-token lichess-token lob-key mailchimp-transactional-key
-    mollie-key pagerduty-key persona-key pinterest-token polar-token prismic-token proof-key
-    tailscale-key
-    thunderstore-token upstash-key val-town-token voyage-key
+    braintree-tokenization-key brave-key browserbase-key composio-key devcycle-key exoscale-key
+    fauna-key gocardless-token hashicorp-vault-token huggingface-token lichess-token lob-key
+    mailchimp-transactional-key midtrans-key mollie-key pagerduty-key persona-key pinterest-token
+    polar-token prismic-token proof-key tailscale-key thunderstore-token upstash-key val-town-token
+    voyage-key
     """.split()  # noqa: SIM905
 )
 
@@ -64,6 +65,8 @@ def _check(kind: str, fixed: bool, dashes: bool) -> Callable[[bytes, Any], tuple
         value = data[start:end]
         if kind in _NEVER_HEX and _HEX.fullmatch(value.partition(b"_")[2]):
             return None
+        if kind in _CASED and not _has_all(value):
+            return None
         if sure:
             return None if counts_up(value) > 0.5 else (start, end)
         part = data[start - 1 : start] == b"_" and not even_case(value)
@@ -72,6 +75,11 @@ def _check(kind: str, fixed: bool, dashes: bool) -> Callable[[bytes, Any], tuple
         return None if is_example(value) or is_published_example(value) else (start, end)
 
     return check
+
+
+def _has_all(value: bytes) -> bool:
+    """True for digits and letters of both cases that are no chain of words."""
+    return both_cases(value) and count_digits(value) > 0 and wordy(value) < 0.5
 
 
 def _mixed(value: bytes) -> bool:

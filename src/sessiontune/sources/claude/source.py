@@ -24,11 +24,11 @@ from ...linking import (
 )
 from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
-from ..worktrees import project_folder
 from ..indexing import Seen, scan
 from ..lines import gc_paused, head_of, size_of, stem
 from ..shapes import folder_name
 from ..toolbox import with_tools
+from ..worktrees import project_folder
 from .agents import agents, callers_first, is_agent, meta_of
 from .content import session_folder
 from .read import Reader
