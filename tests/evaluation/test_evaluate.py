@@ -43,6 +43,10 @@ def quiet(*_: Any) -> None:
     """No progress shown."""
 
 
+def opened(run: Run, options: EvaluationOptions) -> Bench:
+    return Bench(run, options, quiet, side_of(run))
+
+
 def row(number: int, side: str) -> dict[str, Any]:
     call = {"name": "Read", "arguments": json.dumps({"file_path": f"src/{number}.py"})}
     return {
@@ -131,7 +135,7 @@ def few_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_losses_are_those_of_a_plain_computation(run_folder: Path) -> None:
     """Against the whole row of logits and the library's own loss, base and adapter."""
-    bench = Bench(open_run(run_folder), EvaluationOptions(max_cases=0), quiet)
+    bench = opened(open_run(run_folder), EvaluationOptions(max_cases=0))
     bench.lose()
     for arm in bench.arms:
         if arm.kind == "rules":
@@ -163,7 +167,7 @@ def test_every_arm_in_one_evaluation(
     model_server.said = lambda body: (
         "VERDICT: FIRST" if "VERDICT" in body["messages"][-1]["content"] else "I do not know."
     )
-    found = evaluate(open_run(run_folder), options, quiet)
+    found = evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
     assert {c.arm for c in found.comparisons} == {"tuned", "rules", "other", "full", "far"}
     full = next(c for c in found.comparisons if c.arm == "full").measures[0]
     assert full.found.difference == pytest.approx(0, abs=1e-5)  # the base under another name
@@ -188,7 +192,7 @@ def test_every_arm_in_one_evaluation(
     asked = len(model_server.asked)
     monkeypatch.setattr(Lab, "loss", _never)
     monkeypatch.setattr(Lab, "answers", _never)
-    again = evaluate(open_run(run_folder), options, quiet)
+    again = evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
     assert again.measures == found.measures
     assert again.failures == ()
     assert len(model_server.asked) - asked == 1  # the one that had failed
@@ -213,7 +217,7 @@ def test_a_seed_run_that_differs_in_more_than_its_seed_is_named(run_folder: Path
         (run_folder / "other" / "run.json").unlink()
     assert unlike(mine, str(run_folder / "other")) == ""  # no run: nothing is known
     with pytest.raises(UsageError, match="--seed-run 'http://x' is no run"):
-        Bench(run, EvaluationOptions(seeds=("http://x",)), quiet)
+        opened(run, EvaluationOptions(seeds=("http://x",)))
 
 
 def test_general_rows_that_were_mixed_in_are_no_probe(run_folder: Path) -> None:
@@ -226,12 +230,12 @@ def test_general_rows_that_were_mixed_in_are_no_probe(run_folder: Path) -> None:
     options = EvaluationOptions(max_cases=0, rules=False, probe=str(rows))
     try:
         pq.write_table(pq.read_table(held).slice(0, 2), train)
-        bench = Bench(open_run(run_folder), options, quiet)
+        bench = opened(open_run(run_folder), options)
         assert [e.id for e in bench.probe] == [f"openai.jsonl:{n}" for n in range(3, 7)]
         assert "2 examples of openai.jsonl were trained on" in "".join(bench.notes())
         shutil.copyfile(held, train)
         with pytest.raises(UsageError, match="trained on all rows"):
-            Bench(open_run(run_folder), options, quiet)
+            opened(open_run(run_folder), options)
     finally:
         train.unlink()
 
@@ -239,7 +243,7 @@ def test_general_rows_that_were_mixed_in_are_no_probe(run_folder: Path) -> None:
 def test_a_query_that_was_trained_on_is_named(run_folder: Path) -> None:
     queries = (Query("What is it?", "new"), Query("Always read  the file first.", "known"))
     options = EvaluationOptions(max_cases=0, rules=False, queries=queries)
-    notes = Bench(open_run(run_folder), options, quiet).notes()
+    notes = opened(open_run(run_folder), options).notes()
     assert [n for n in notes if n.startswith("1 of 2 questions stand") and "known" in n]
 
 
@@ -249,18 +253,18 @@ def test_without_the_trainers_examples_the_rows_are_cut_as_in_training(run_folde
     prepared = run_folder / "data" / "eval.parquet"
     options = EvaluationOptions(max_cases=0, rules=False)
     run = open_run(run_folder)
-    with_them = Bench(run, options, quiet).examples
+    with_them = opened(run, options).examples
     aside = prepared.rename(prepared.with_suffix(".aside"))
     rows = run.data / "eval" / "openai.jsonl"
     text = rows.read_text()
     try:
-        without = Bench(run, options, quiet, side_of(run)).examples
+        without = opened(run, options).examples
         talk = [m for n in range(40) for m in row(n, "eval")["messages"][1:]]
         nothing = {**row(1, "eval"), "messages": [{"role": "user", "content": "Hello?"}]}
         rows.write_text(
             "".join(json.dumps(r) + "\n" for r in (nothing, {**nothing, "messages": talk}))
         )
-        bench = Bench(run, options, quiet, side_of(run))
+        bench = opened(run, options)
     finally:
         aside.rename(prepared)
         rows.write_text(text)
@@ -275,7 +279,7 @@ def test_without_the_trainers_examples_the_rows_are_cut_as_in_training(run_folde
 
 
 def test_a_conversation_that_the_template_refuses_is_a_failed_case(run_folder: Path) -> None:
-    bench = Bench(open_run(run_folder), EvaluationOptions(max_cases=1, rules=False), quiet)
+    bench = opened(open_run(run_folder), EvaluationOptions(max_cases=1, rules=False))
 
     class Refusing:
         """A template that takes nothing."""
@@ -293,7 +297,7 @@ def test_a_conversation_that_the_template_refuses_is_a_failed_case(run_folder: P
 
 def test_a_long_conversation_keeps_its_head_and_its_end(run_folder: Path) -> None:
     """The rules stand at the head: an arm that loses them would be no baseline."""
-    bench = Bench(open_run(run_folder), EvaluationOptions(max_cases=1), quiet)
+    bench = opened(open_run(run_folder), EvaluationOptions(max_cases=1))
     rules = next(a for a in bench.arms if a.kind == "rules")
     asker = answering.Answerer(rules, bench.cache.table("answer", "x"), bench.lab, bench.template)
     talk = [{"role": "user", "content": "Fix the file."}]
@@ -352,9 +356,9 @@ def test_an_interrupted_evaluation_goes_on(
     options = EvaluationOptions(max_cases=0, rules=False)
     monkeypatch.setattr(Lab, "loss", until)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(open_run(run_folder), options, quiet)
+        evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
     monkeypatch.setattr(Lab, "loss", lambda *a: (calls.append(1), real(*a))[1])
-    found = evaluate(open_run(run_folder), options, quiet)
+    found = evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
     assert len(calls) == 12  # six examples, two arms, none twice
     assert found.measures[0].found.cases == 6
 
@@ -537,7 +541,7 @@ def test_an_adapter_of_another_base_is_no_arm(
 def test_two_arms_of_one_name(run_folder: Path) -> None:
     arm = f"x={run_folder / 'other'}"
     with pytest.raises(UsageError, match="Two arms"):
-        Bench(open_run(run_folder), EvaluationOptions(arms=(arm, arm)), quiet)
+        opened(open_run(run_folder), EvaluationOptions(arms=(arm, arm)))
 
 
 def test_rows_that_the_probe_cannot_use_are_named_before_anything_is_computed(
@@ -552,14 +556,14 @@ def test_rows_that_the_probe_cannot_use_are_named_before_anything_is_computed(
     file = tmp_path / "general.jsonl"
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows) + "{cut\n")
     run = open_run(run_folder)
-    bench = Bench(run, EvaluationOptions(max_cases=0, rules=False, probe=str(file)), quiet)
+    bench = opened(run, EvaluationOptions(max_cases=0, rules=False, probe=str(file)))
     assert [example.id for example in bench.probe] == ["general.jsonl:1"]
     said = "3 rows of general.jsonl could not be used for --probe (first: row 2)"
     assert any(note.startswith(said) for note in bench.notes())
     empty = tmp_path / "empty.jsonl"
     empty.touch()
     with pytest.raises(UsageError, match="holds no rows for the probe"):
-        Bench(run, EvaluationOptions(arms=("x=nowhere",), probe=str(empty)), quiet)
+        opened(run, EvaluationOptions(arms=("x=nowhere",), probe=str(empty)))
     assert main(["--json", "evaluate", str(tmp_path / "no-run"), "--probe", "no.jsonl"]) == 2
     assert "There is no file no.jsonl" in capsys.readouterr().out
 
@@ -568,8 +572,8 @@ def test_a_loss_of_few_held_out_examples_is_said(run_folder: Path) -> None:
     """Those that the training looked at are all that `evaluate` scores."""
     run = open_run(run_folder)
     options = EvaluationOptions(max_cases=0, rules=False)
-    held = len(Bench(run, options, quiet).held)
+    held = len(opened(run, options).held)
     for limit, said in ((0, False), (held, True), (held + 1, False)):
         record = {**run.record, "spec": {"eval_limit": limit}}
-        notes = Bench(msgspec.structs.replace(run, record=record), options, quiet).notes()
+        notes = opened(msgspec.structs.replace(run, record=record), options).notes()
         assert any(f"{limit} held-out examples" in note for note in notes) is said

@@ -19,10 +19,11 @@ from tests.shipping.conftest import (  # noqa: F401
 )
 
 from sessiontune.errors import UsageError
-from sessiontune.evaluation.evaluate import Bench, EvaluationOptions, evaluate
+from sessiontune.evaluation.evaluate import EvaluationOptions, evaluate
 from sessiontune.evaluation.heldout import open_run
 from sessiontune.evaluation.result import Result
 from sessiontune.runtime.door import open_door
+from sessiontune.runtime.heldside import side_of
 from sessiontune.runtime.host import Hosting, hosted
 from sessiontune.runtime.ship import ship
 from sessiontune.runtime.shop import ShipOptions
@@ -51,6 +52,11 @@ def held_out(folder: Path, count: int = 11) -> Path:
     return folder
 
 
+def evaluated(folder: Path, options: EvaluationOptions) -> Result:
+    run = open_run(folder)
+    return evaluate(run, options, lambda *_: None, side_of(run))
+
+
 def arms_of(result: Result) -> dict[str, dict[str, Any]]:
     return {
         c.arm: {m.name: m.found for m in c.measures}
@@ -76,25 +82,19 @@ def test_merged_gguf_and_served_are_the_tuned_model(
         hosted(run, Hosting(kind="f16", threads=1), os.environ) as model,
         open_door(0, model.client, model.model) as door,
     ):
-        result = evaluate(
-            open_run(folder),
-            EvaluationOptions(
-                max_cases=6, rules=False,
-                arms=(f"merged={merged}", f"gguf={gguf}", f"served={door.url}/v1#{run.slug}"),
-            ),
-            lambda *_: None,
-        )  # fmt: skip
+        arms = (f"merged={merged}", f"gguf={gguf}", f"served={door.url}/v1#{run.slug}")
+        result = evaluated(folder, EvaluationOptions(max_cases=6, rules=False, arms=arms))
     assert result.failures == ()
     assert result.outcome == "better"
-    arms = arms_of(result)
-    tuned = arms["tuned"]
+    found = arms_of(result)
+    tuned = found["tuned"]
     assert tuned["loss"].difference < -3
-    assert arms["merged"]["loss"].difference == pytest.approx(tuned["loss"].difference, abs=1e-4)
-    assert arms["gguf"]["loss"].difference == pytest.approx(tuned["loss"].difference, abs=1e-2)
-    assert "loss" not in arms["served"]  # a server gives answers, no loss of given tokens
+    assert found["merged"]["loss"].difference == pytest.approx(tuned["loss"].difference, abs=1e-4)
+    assert found["gguf"]["loss"].difference == pytest.approx(tuned["loss"].difference, abs=1e-2)
+    assert "loss" not in found["served"]  # a server gives answers, no loss of given tokens
     for name in ("merged", "gguf", "served"):
         for measure in ("tool", "arguments", "exact", "valid", "stops"):
-            assert arms[name][measure].b == tuned[measure].b == 1.0
+            assert found[name][measure].b == tuned[measure].b == 1.0
     for case in result.cases:
         said = {a.arm: "".join(a.text.split()) for a in case.answers}
         assert said["merged"] == said["gguf"] == said["served"] == said["tuned"] != said["base"]
@@ -111,7 +111,7 @@ def test_a_run_that_trained_all_weights(
     base, data = bases("llama"), held_out(tmp_path / "data")
     folder = make_run(base, tmp_path / "run", taught=True, data={"dir": str(data)})
     options = EvaluationOptions(max_cases=4, rules=False)
-    expected = arms_of(evaluate(open_run(folder), options, lambda *_: None))["tuned"]
+    expected = arms_of(evaluated(folder, options))["tuned"]
 
     loaded = AutoModelForCausalLM.from_pretrained(base)
     whole = PeftModel.from_pretrained(loaded, folder / "adapter").merge_and_unload()
@@ -120,7 +120,7 @@ def test_a_run_that_trained_all_weights(
     record = json.loads((folder / "run.json").read_text())
     record |= {"adapter": "model", "model": "model"}
     (folder / "run.json").write_text(json.dumps(record))
-    found = arms_of(evaluate(open_run(folder), options, lambda *_: None))["tuned"]
+    found = arms_of(evaluated(folder, options))["tuned"]
     for measure, was in expected.items():
         assert found[measure].difference == pytest.approx(was.difference, abs=1e-4)
     assert found["loss"].difference < -3
@@ -135,4 +135,4 @@ def test_a_model_of_another_tokenizer_is_refused(
     folder = make_run(bases("llama"), tmp_path / "run", data={"dir": str(data)})
     options = EvaluationOptions(max_cases=0, rules=False, arms=(f"other={bases('qwen2')}",))
     with pytest.raises(UsageError, match="another tokenizer"):
-        Bench(open_run(folder), options, lambda *_: None).lose()
+        evaluated(folder, options)

@@ -34,7 +34,7 @@ from .result import (
     TrainerCheck,
     conclude,
 )  # fmt: skip
-from .side import HeldSide, rules_for, side_of_then
+from .side import HeldSide, rules_for
 from .statistics import spread
 
 
@@ -62,10 +62,8 @@ class EvaluationOptions(msgspec.Struct, frozen=True):
     probe: str = ""
 
 
-def evaluate(
-    run: Run, options: EvaluationOptions, progress: Progress, side: HeldSide | None = None
-) -> Result:
-    """Score all arms on a held-out side (None: that of the training). Raises UsageError, ToolError,
+def evaluate(run: Run, options: EvaluationOptions, progress: Progress, side: HeldSide) -> Result:
+    """Score all arms on a held-out side. Raises UsageError, ToolError,
     StoreError; a second call resumes."""
     bench = Bench(run, options, progress, side)
     bench.lose()
@@ -105,10 +103,10 @@ class Bench:
         run: Run,
         options: EvaluationOptions,
         progress: Progress,
-        side: HeldSide | None = None,
+        side: HeldSide,
     ) -> None:
         self.run, self.options, self.progress = run, options, progress
-        self.side = side or side_of_then(run)
+        self.side = side
         self.rows = self.side.rows
         self.template = Template.load(run.base, str(run.template))
         self.probe: list[HeldExample] = []
