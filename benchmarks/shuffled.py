@@ -150,6 +150,7 @@ def go(folder: Path, base: Path, seed: int, salt: int, draw: int) -> Result:
     """One run, below `folder`: base, tuned and shuffled on the held-out side."""
     from sessiontune.evaluation.evaluate import EvaluationOptions, evaluate
     from sessiontune.evaluation.heldout import open_run
+    from sessiontune.runtime.heldside import side_of
 
     train, held = (
         [t for t in side if sum(len(m["content"] or "") for m in t["messages"]) <= SHORT]
@@ -159,7 +160,8 @@ def go(folder: Path, base: Path, seed: int, salt: int, draw: int) -> Result:
     trained(folder / "tuned", train, held, *words)
     trained(folder / "shuffled", shuffled(train, draw), held, "--eval-limit", 8, *words)
     options = EvaluationOptions(max_cases=0, rules=False, arms=(f"shuffled={folder / 'shuffled'}",))
-    return evaluate(open_run(folder / "tuned"), options, lambda *_: None)
+    run = open_run(folder / "tuned")
+    return evaluate(run, options, lambda *_: None, side_of(run))
 
 
 def loss_of(result: Result, arm: str, against: str) -> Measure:

@@ -39,7 +39,7 @@ class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, dict[str, Any]]
     then: bool = True
     note: str = ""
-    fitted: Callable[[Template], list[HeldExample]] = lambda _: []
+    fitted: Callable[[Template], list[HeldExample]] | None = None
 
     @property
     def digest(self) -> str:
@@ -56,6 +56,8 @@ class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
         left = run.folder / "data" / "eval.parquet"
         if self.then and left.is_file():
             return held_examples(left, self.everything)
+        if self.fitted is None:
+            raise UsageError(f"The trainer left no held-out examples in {left}.", "Train again.")
         return self.fitted(template)
 
 
