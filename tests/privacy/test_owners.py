@@ -30,7 +30,6 @@ TAKEN = [
     ("put {} into .env as ZORBLAT_API_KEY", UUID),
     ("{} goes into ZORBLAT_TOKEN", MIXED),
     ("it is {} (zorblat api key)", MIXED),
-    ("{} - zorblat api key", MIXED),
     ("echo {} > ~/.zorblat/token", UUID),
     ("codecov -t {}\n", UUID),
     ("az keyvault secret set --vault-name kv --name ZorblatToken --value {}\n", UUID),

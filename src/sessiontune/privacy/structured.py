@@ -102,13 +102,15 @@ def _named(
     tail: str = "",
     before: int = 320,
     near: Near = key_or_password_follows,
+    faster: tuple[str, ...] = (),
 ) -> Rule:
     """A rule for a value behind `head`, whose group is the name."""
-    return secret_rule("secret", head, value, check, tail, 2, near=near, before=before)
+    return secret_rule("secret", head, value, check, tail, 2, faster, near, before)
 
 
 _BREAK = r"(?:\s|\\+[nrt]){0,40}"
 _SIGNS, _FIELD = r"[^\s\"'<>\\]{4,900}", rf"{QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?"
+_VALUE_OF = rf"{QUOTE}?[,;]?(?:\s|\\+n){{0,40}}{QUOTE}?(?i:(?:parameter)?value){_FIELD}"
 _RANDOM = r"[A-Za-z0-9_+/=.~-]{12,900}"
 
 RULES: tuple[Rule, ...] = (
@@ -128,9 +130,10 @@ RULES: tuple[Rule, ...] = (
         _SIGNS,
     ),
     _named(
-        rf"(?i:key|name|id){_FIELD}({WORDS}|[A-Za-z0-9_.-]*[a-z]Pw){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}{QUOTE}?(?i:(?:parameter)?value){_FIELD}",
+        rf"(?i:key|name|id){_FIELD}({WORDS}|[A-Za-z0-9_.-]*[a-z]Pw){_VALUE_OF}",
         _SIGNS,
         near=field_follows,
+        faster=(rf"(?:{WORDS}|[a-z]Pw){_VALUE_OF}",),
     ),
     _named(rf"{QUOTE}({WORDS}){QUOTE}[ ]?,[ ]{{0,3}}{QUOTE}{{1,2}}", r"[^\s\"'`<>\\]{4,900}"),
     _named(
