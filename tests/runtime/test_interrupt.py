@@ -1,4 +1,5 @@
-"""Ctrl-C while workers hand over results: the command ends, at once and in one way."""
+"""Ctrl-C while workers hand over results, and signals while a program of ours runs: the command
+ends, at once and in one way."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +50,48 @@ def test_a_command_that_is_interrupted_ends(times: int) -> None:
             process.kill()
     assert process.returncode == 130
     assert said == ""
+
+
+#: A command that runs a program in a private folder, as `serve` does.
+SERVING = """
+import os, sys, tempfile
+from pathlib import Path
+from sessiontune.ports import Job
+from sessiontune.runtime.process import start
+
+job = Job(name="wait", argv=(sys.executable, "-c", "print(1, flush=True); input()"))
+with tempfile.TemporaryDirectory() as folder, start(job, Path(folder)) as service:
+    next(service.lines())
+    print(folder, flush=True)
+    service.wait()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_a_program_was_given_is_removed_however_it_ends(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        assert folder.is_dir()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert not folder.exists()
+
+
+def test_a_closed_terminal_is_ignored_under_nohup() -> None:
+    command = ["nohup", sys.executable, "-c", SERVING]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        assert folder.is_dir()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert not folder.exists()

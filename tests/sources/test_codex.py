@@ -363,3 +363,11 @@ def test_a_call_before_a_search_and_one_behind_it_were_made_without_any_output(
     told = [[getattr(p, "id", "") for p in m.parts] for m in session.messages]
     assert [m.kind for m in session.messages] == ["prompt", "answer", "results", "answer"]
     assert told[1] == ["c1", "w", "c2"]
+
+
+def test_a_working_copy_of_claude_code_belongs_to_its_project(tmp_path: Path) -> None:
+    """Filters and `forget` take it by the project's name, and so do the rows."""
+    head = row("session_meta", 0, id="p", cwd="/w/shop/.claude/worktrees/w1")
+    write(tmp_path, "a", [head, *TALK])
+    (session,) = read("codex", tmp_path).sessions
+    assert (session.project, session.cwd) == ("shop", "/w/shop/.claude/worktrees/w1")

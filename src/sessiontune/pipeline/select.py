@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from ..model import Verdict
 from ..recipe import Recipe
-from ..sources.worktrees import project_folder
+from ..sources.projects import project_folder
 from .prepare import Head
 
 

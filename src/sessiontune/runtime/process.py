@@ -50,8 +50,8 @@ def run_job(job: Job, cwd: Path, on_line: OnLine | None = None) -> int:
 
     `on_line` gets each line of its output (stdout and stderr, in the order they came; a progress
     bar's redraws count as lines). Raises ToolError when the program cannot be started, or ends well
-    without what the job promises (`outputs`, relative to `cwd`). On Ctrl-C or SIGTERM the whole
-    process group is ended first.
+    without what the job promises (`outputs`, relative to `cwd`). On Ctrl-C, SIGTERM or a
+    closed terminal the whole process group is ended first.
     """
     with start(job, cwd) as service:
         for line in service.lines():
@@ -80,7 +80,7 @@ def run_kept(job: Job, cwd: Path, on_line: OnLine) -> tuple[int, list[str]]:
 def start(job: Job, cwd: Path) -> Iterator[Service]:
     """Start a job's program and end it, with its children, when the block is left."""
     service = Service(job, cwd)
-    with _terminated_as_interrupted():
+    with _ended_as_interrupted():
         try:
             yield service
         finally:
@@ -172,8 +172,9 @@ def _group_lives(group: int) -> bool:
 
 
 @contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """While a program of ours runs, SIGTERM acts like Ctrl-C, so that the program ends too."""
+def _ended_as_interrupted() -> Iterator[None]:
+    """While a program of ours runs, SIGTERM and a closed terminal act like Ctrl-C, so that the
+    program ends too. What is ignored (`nohup`) stays so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -181,11 +182,15 @@ def _terminated_as_interrupted() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {n: signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGHUP)}
+    heeded = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    for number in heeded:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in heeded:
+            signal.signal(number, before[number])
 
 
 def _leashed(argv: tuple[str, ...]) -> tuple[str, ...]:

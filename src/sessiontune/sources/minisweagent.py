@@ -22,9 +22,9 @@ from .indexing import unread
 from .linear import Linear
 from .orders import told_apart
 from .pictures import picture_of_url
+from .projects import project_name
 from .shapes import (
     elements,
-    folder_name,
     images_of,
     inside,
     joined,
@@ -114,7 +114,7 @@ def _read(log: Linear, unit: Unit) -> Iterator[Session]:
             run.take(item)
     instance = _instance(log.path)
     cwd = words(inside(document, "info", "config", "environment", "cwd"))
-    project = instance.rpartition("-")[0] if "__" in instance else folder_name(cwd)
+    project = instance.rpartition("-")[0] if "__" in instance else project_name(cwd)
     frame = Frame(session_id=log.session_id, project=project or instance, cwd=cwd)
     yield from unit.sessions(log, frame)
 

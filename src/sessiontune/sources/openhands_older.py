@@ -19,9 +19,9 @@ from .openhands_events import filed, printed
 from .openhands_files import about_of, name_of, numbered
 from .pictures import picture_of_url
 from .printed import array_lines
+from .projects import project_name
 from .shapes import (
     elements,
-    folder_name,
     images_of,
     inside,
     mapping,
@@ -264,7 +264,7 @@ class Older:
             frame = Frame(
                 session_id=self.name,
                 agent_id=log.session_id if caller is not None else None,
-                project=folder_name(project or self.cwd),
+                project=project_name(project or self.cwd),
                 cwd=self.cwd,
                 title="" if call else words(about.get("title"))[:200],
             )

@@ -223,11 +223,6 @@ def number(value: object) -> int:
     return value if type(value) is int and 0 <= value < 1 << 53 else 0
 
 
-def folder_name(cwd: str) -> str:
-    """The last part of a path of Windows or Unix."""
-    return cwd.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-
-
 def utc(at: str) -> str:
     """A timestamp as ISO-8601 UTC ending in Z; "" for any other value."""
     if at[-1:] == "Z" and at[:4].isdigit():

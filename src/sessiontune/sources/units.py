@@ -14,7 +14,7 @@ from ..model import Session
 from ..ports import Keyed, ReadOptions
 from .linear import Linear
 from .lines import gc_paused
-from .shapes import folder_name
+from .projects import project_name
 from .toolbox import with_tools
 
 #: The id of a call and the node that holds it.
@@ -63,7 +63,7 @@ class Unit:
         self.nodes += log.nodes
         with gc_paused():
             found = threads([log.nodes] if log.nodes else [])
-        project = frame.project or folder_name(frame.cwd)
+        project = frame.project or project_name(frame.cwd)
         frame = msgspec.structs.replace(frame, source=self.source, project=project)
         if caller is not None:
             call, node = caller

@@ -26,9 +26,8 @@ from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..lines import gc_paused, head_of, size_of, stem
-from ..shapes import folder_name
+from ..projects import project_name
 from ..toolbox import with_tools
-from ..worktrees import project_folder
 from .agents import agents, callers_first, is_agent, meta_of
 from .content import session_folder
 from .read import Reader
@@ -229,9 +228,8 @@ def _salt(group: list[Thread], about: Facts) -> str:
 
 
 def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str | None) -> Frame:
-    cwd = project_folder(about.cwd)
     folder = os.path.dirname(session_folder(path) or path)
-    project = folder_name(cwd) if cwd else os.path.basename(folder)
+    project = project_name(about.cwd) if about.cwd else os.path.basename(folder)
     title = about.custom_title or about.ai_title
     if not title:
         own = [t for leaf, t in about.summaries.items() if reader.owner.get(leaf) is not None]

@@ -19,7 +19,7 @@ from ..folders import homes
 from ..indexing import Seen, scan
 from ..lines import PACKED, first_lines, gc_paused, open_packed, read_lines, size_of, stem
 from ..printed import STREAMS
-from ..shapes import folder_name
+from ..projects import project_name
 from .older import document_lines, is_document
 from .read import Rollout
 from .streams import holds_stream, is_stream, stream_lines
@@ -282,7 +282,7 @@ def _sessions(
         agent_type=facts.agent_type if agent_id else "",
         parent_session=caller.key if caller is not None else None,
         parent_call=unit.calls.get(session_id) if agent_id else None,
-        project=folder_name(facts.cwd),
+        project=project_name(facts.cwd),
         cwd=facts.cwd,
         branch=facts.branch,
         title=facts.title,
