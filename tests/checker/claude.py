@@ -55,6 +55,7 @@ def read(path: str) -> Log:
     rows = _without_echoes(path, _without_copied_call(rows))
     for _, _, row in rows:
         _name_hidden(row)
+    tops: list[Any] = []  # below what prompts stand that stand below no other
     for i, (line, nth, row) in enumerate(rows):
         uuid = row.get("uuid")
         record = uuid if isinstance(uuid, str) else f"{path}:{line}:{nth}"
@@ -63,8 +64,11 @@ def read(path: str) -> Log:
             log.parents[record] = parent
         if isinstance(uuid, str):
             log.words.append((uuid, repr(row.get("message") or row.get("attachment"))))
-        if _clears(row):
+        begins = row.get("type") == "user" and (parent is None or parent in tops)
+        if _clears(row) or (begins and tops):
             log.clears.append(line)
+        if row.get("type") == "user" and not tops:
+            tops.append(parent)
         atoms = _atoms(row, rows, i, path, seen_ids)
         for block, atom in enumerate(atoms):
             atom.at = {path: (line, nth, block)}
