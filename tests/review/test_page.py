@@ -115,6 +115,7 @@ def test_words_lead_to_the_message_and_stay_in_the_address(
         page.keyboard.type('"step 70"')
         _chosen(page, "Step 0")
         found = page.locator("article.hit")
+        page.get_by_role("button", name="Next of 2 hits").wait_for()  # of all that was typed
         found.get_by_text("Step 70 of the plan").wait_for()
         assert found.evaluate("e => e.getBoundingClientRect().top") > 0
         page.keyboard.press("Escape")
