@@ -7,7 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,13 +55,16 @@ def test_a_command_that_is_interrupted_ends(times: int) -> None:
     assert said == ""
 
 
-#: A command that runs a program in a private folder, as `serve` does.
+#: A command that runs a program in a private folder, as `serve` does. `{}`: signals that it heeds,
+#: whatever whoever started the tests ignores.
 SERVING = """
-import os, sys, tempfile
+import signal, sys, tempfile
 from pathlib import Path
 from sessiontune.ports import Job
 from sessiontune.runtime.process import start
 
+for number in {}:
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 job = Job(name="wait", argv=(sys.executable, "-c", "print(1, flush=True); input()"))
 with tempfile.TemporaryDirectory() as folder, start(job, Path(folder)) as service:
     next(service.lines())
@@ -67,31 +73,37 @@ with tempfile.TemporaryDirectory() as folder, start(job, Path(folder)) as servic
 """
 
 
+@contextmanager
+def serving(heeded: list[signal.Signals], *before: str) -> Iterator[tuple[Any, Path]]:
+    """The command while it runs, and its folder."""
+    script = SERVING.format([int(number) for number in heeded])
+    command = [*before, sys.executable, "-c", script]
+    piped = subprocess.PIPE
+    with subprocess.Popen(command, stdout=piped, stderr=piped, text=True) as process:
+        try:
+            assert process.stdout is not None
+            folder = Path(process.stdout.readline().strip())
+            assert folder.is_dir()
+            yield process, folder
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_what_a_program_was_given_is_removed_however_it_ends(number: signal.Signals) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        folder = Path(process.stdout.readline().strip())
-        assert folder.is_dir()
+    with serving([number]) as (process, folder):
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
-    assert said.rstrip().endswith("KeyboardInterrupt")
-    assert not folder.exists()
+        assert said.rstrip().endswith("KeyboardInterrupt")
+        assert not folder.exists()
 
 
 def test_a_closed_terminal_is_ignored_under_nohup() -> None:
-    command = ["nohup", sys.executable, "-c", SERVING]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        folder = Path(process.stdout.readline().strip())
+    with serving([signal.SIGINT], "nohup") as (process, folder):
         process.send_signal(signal.SIGHUP)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)
         assert folder.is_dir()
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
-    assert not folder.exists()
+        assert not folder.exists()
