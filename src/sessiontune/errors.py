@@ -12,7 +12,7 @@
     |-- WorseError              9   the tuned model is worse than its base
     |-- PreflightError         10   preflight or parity failed
     |   `-- AdviceError       10   a check that a person may set aside
-    `-- Interrupted           130   Ctrl-C or SIGTERM
+    `-- Interrupted           130   Ctrl-C; beside a program of ours also TERM or HUP
 
 The number is the exit code. Only `cli/main.py` catches them. Trouble with a single record is
 never an exception: it is a `Fault` or a `Drop` (see `model`).

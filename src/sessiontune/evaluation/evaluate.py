@@ -63,8 +63,8 @@ class EvaluationOptions(msgspec.Struct, frozen=True):
 
 
 def evaluate(run: Run, options: EvaluationOptions, progress: Progress, side: HeldSide) -> Result:
-    """Score all arms on a held-out side. Raises UsageError, ToolError,
-    StoreError; a second call resumes."""
+    """Score all arms on a held-out side. Raises UsageError, ToolError, StoreError; a second call
+    resumes."""
     bench = Bench(run, options, progress, side)
     bench.lose()
     bench.act()
