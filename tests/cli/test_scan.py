@@ -35,6 +35,17 @@ def test_every_secret_has_its_place_beside_hundreds_of_homes(cli: Cli, made: Pat
     assert f"and {found['kinds']['home'] - 200:,} more" in text
 
 
+@pytest.mark.parametrize("verb", ["scan", "export", "doctor"])
+def test_without_hyperscan_each_says_why_it_is_slow(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr("sessiontune.privacy.prefilter.has_hyperscan", lambda: False)
+    monkeypatch.setattr("sessiontune.runtime.checkup.has_hyperscan", lambda: False)
+    given = [] if verb == "doctor" else [tmp_path]
+    _, out, err = cli(verb, *given)
+    assert "pip install hyperscan" in " ".join((out + err).split())
+
+
 def test_files_are_summed_up_and_the_secret_stands_first(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "a-folder-with-a-rather-long-name" / "below-which-there-is-another"
     folder.mkdir(parents=True)

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..recipe import Recipe
 from .again import program
 from .console import Console, print_plain
-from .options import PLACE, TEXT, recipe_of, recipe_options, run_options
+from .options import PLACE, TEXT, recipe_of, recipe_options, run_options, say_if_slow
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -91,6 +91,8 @@ def run_export(
 
     _must_not_stand_in(folder)
     places = _checked(recipe, roots)
+    if recipe.privacy.enabled:
+        say_if_slow(console)
     stage = [""]
     unnamed: list[str] = []
     namer = _namer(recipe, unnamed)

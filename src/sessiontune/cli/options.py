@@ -6,11 +6,14 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..recipe import Recipe, ignored, load_recipe
+
+if TYPE_CHECKING:
+    from .console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -201,3 +204,11 @@ def recipe_of(values: dict[str, Any]) -> Recipe:
     if privacy is not None:
         flags["privacy"] = {"enabled": privacy, "gate": privacy}
     return load_recipe(flags, file)
+
+
+def say_if_slow(console: Console) -> None:
+    """Say so where this machine looks for secrets the slow way."""
+    from ..privacy.prefilter import SLOW, has_hyperscan
+
+    if not has_hyperscan():
+        console.say(SLOW)

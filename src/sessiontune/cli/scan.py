@@ -15,7 +15,7 @@ import msgspec
 from ..errors import FindingsError, SourceError, UsageError
 from .again import program
 from .console import Console, print_plain
-from .options import TEXT, jobs_option, recipe_of, recipe_option, source_option
+from .options import TEXT, jobs_option, recipe_of, recipe_option, say_if_slow, source_option
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -73,6 +73,7 @@ def scan(
     values have equal fingerprints within one run.
     """
     recipe = recipe_of({"sources": sources, "recipe_file": recipe_file})
+    say_if_slow(console)
     if paths:
         if roots or sources:
             raise UsageError(

@@ -55,7 +55,11 @@ class Detector:
         self._tables = frozenset(i for i, rule in enumerate(self._rules) if rule.table)
         self._filter, shared = _prefilter(chosen)
         #: By pattern of the prefilter: the rules that it stands for, each with its `near`.
-        self._takers = [[(i, self._rules[i].near) for i in indices] for indices in shared]
+        #: `near` looks around one certain end of an anchor; a decoder's takes any.
+        asks = len(self._rules) if self._filter.every else len(_DECODERS)
+        self._takers = [
+            [(i, self._rules[i].near if i < asks else None) for i in indices] for indices in shared
+        ]
         self._make = make
         self._named = named
         self._tell = tell
@@ -64,24 +68,16 @@ class Detector:
     def scan(self, data: bytes) -> list[Hit]:
         """The prefilter's hits in a text, or in several joined by NULs: (index of a rule, end of
         its anchor). Hits that `near` rules out are left out."""
-        hits = self._filter.scan(data)
-        if not self._filter.places:
-            return hits
         takers = self._takers
         return [
             (index, end)
-            for which, end in hits
+            for which, end in self._filter.scan(data)
             for index, near in takers[which]
             if near is None or near(data, end)
         ]
 
     def in_tables(self, hits: list[Hit]) -> bool:
         return any(index in self._tables for index, _ in hits)  # where cells are counted
-
-    @property
-    def placed(self) -> bool:
-        """True where hits say their place (Hyperscan), False where they name only the rule."""
-        return self._filter.places
 
     def find(self, data: bytes, hits: list[Hit] | None = None, depth: int = 0) -> list[Span]:
         """The spans to replace, in order, without overlaps. `hits` are those of `scan`, if it has
@@ -97,10 +93,6 @@ class Detector:
         for index in sorted(by_rule, reverse=True):  # decoders stand first in the list, run last
             ends = by_rule[index]
             rule = self._rules[index]
-            if not self._filter.places:
-                ends = [m.end() for m in pattern(rule.anchor).finditer(data)]
-                if index < len(_DECODERS) and rule.near is not None:
-                    ends = [end for end in ends if rule.near(data, end)]
             if index < len(_DECODERS):
                 if depth < MAX_DEPTH:
                     self._decode(rule.kind, data, ends, depth, spans)

@@ -22,12 +22,6 @@ def looked(
 ) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
     """For each text with a hit or a name: its index, its bytes, its hits and its names (which
     `find` finds). One pass over `joined`, which is all texts with a NUL between each two."""
-    if not detector.placed:
-        for index, raw in enumerate(map(encoded, texts)):
-            hits, names = detector.scan(raw), find(raw)
-            if hits or names:
-                yield index, raw, hits, names
-        return
     hits, names = detector.scan(joined), find(joined)
     if not hits and not names:
         return

@@ -8,7 +8,7 @@ import msgspec
 class PrivacyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of the redactor and the gate.
 
-    enabled    False: nothing is replaced (the gate still runs, unless `gate` is False, too)
+    enabled    False: nothing is replaced, and there is no gate
     secrets    keys, passwords, tokens, private keys, connection strings
     personal   e-mail, phone, card, IBAN, SSN, addresses of machines, coordinates, listed names
     places     home paths, user names, host names, git remotes, account ids

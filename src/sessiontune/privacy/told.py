@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import IO
 
@@ -32,7 +32,7 @@ _HEAD = 400
 #: A machine is looked for in other messages if its name cannot be that of a package, too.
 _MACHINE = re.compile(rb"(?i)[0-9]|box\b|mac|pc\b|laptop|desktop|station|server|nas\b|thinkpad")
 #: The longest value that is looked for in other messages, in bytes; how many of one kind are, so
-#: that a list of phones hides no password; and how many bytes all are: RE2 refuses some millions.
+#: that a list of phones hides no password; and how many bytes all are.
 _LONGEST, _MOST_TOLD, _MOST_BYTES = 4096, 1000, 1 << 20
 _WORD_AFTER = quick(r"[A-Za-z0-9]")
 #: Pseudonyms of what a message may tell; words that one may stand for, and marks around them.
@@ -128,18 +128,15 @@ class Told:
 
     def __init__(self, values: Mapping[bytes, tuple[str, str]]) -> None:
         self.values = values
-        self._order = sorted(values, key=lambda value: (-len(value), value))
-        self._sources = [re.escape(value).decode("latin-1") for value in self._order]
-        self._filter = make_filter(self._sources)
+        order = sorted(values, key=lambda value: (-len(value), value))
+        self._sizes = [len(value) for value in order]
+        self._filter = make_filter([re.escape(value).decode("latin-1") for value in order])
 
     def find(self, data: bytes) -> list[tuple[int, int]]:
         """Start and end of each of them in a text, in order of their ends."""
-        found = []
-        for index, end in self._filter.scan(data):
-            size = len(self._order[index])
-            ends = [end] if self._filter.places else _ends(data, self._order[index])
-            found += [(end - size, end) for end in ends if _whole(data, end - size, end)]
-        return found
+        sizes = self._sizes
+        places = ((end - sizes[index], end) for index, end in self._filter.scan(data))
+        return [place for place in places if _whole(data, *place)]
 
     def within(self, file: IO[bytes]) -> bool:
         """Whether any of them stands in the rest of a file, if only inside something longer: what
@@ -184,12 +181,3 @@ class Heard:
 def _whole(data: bytes, start: int, end: int) -> bool:
     """Whether what stands there is no part of something longer."""
     return left_edge(data, start) and not _WORD_AFTER.match(data, end)
-
-
-def _ends(data: bytes, value: bytes) -> Sequence[int]:
-    found = []
-    at = data.find(value)
-    while at >= 0:
-        found.append(at + len(value))
-        at = data.find(value, at + 1)
-    return found

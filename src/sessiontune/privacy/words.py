@@ -13,9 +13,9 @@ import unicodedata
 from urllib.parse import quote
 
 from .options import PrivacyOptions
-from .prefilter import Hit, make_filter
+from .prefilter import make_filter
 from .pseudonym import inside_pseudonym
-from .rules import left_edge, pattern
+from .rules import left_edge
 from .vocabulary import Vocabulary, is_generic
 
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
@@ -44,7 +44,7 @@ class Names:
         """Start and end (bytes) of each name in the text, in order; of several that begin at the
         same place, the longest."""
         whole = []
-        for index, end in self._hits(data):
+        for index, end in self._filter.scan(data) if self._filter is not None else ():
             start = end - (self._sizes[index] or self._size(index, data, end))
             if self._anywhere[index] or (
                 (start == 0 or data[start - 1] not in _WORD or left_edge(data, start))
@@ -63,17 +63,6 @@ class Names:
         it is spelled there."""
         match = self._ends[index].search(data, max(0, end - self._reach[index]), end)
         return end - match.start() if match is not None else 0
-
-    def _hits(self, data: bytes) -> list[Hit]:
-        """Index and end of each name, whole words or not."""
-        hits = self._filter.scan(data) if self._filter is not None else []
-        if self._filter is None or self._filter.places:
-            return hits
-        return [
-            (index, match.end())
-            for index, _ in hits
-            for match in pattern(f"(?i){self._sources[index]}").finditer(data)
-        ]
 
 
 def _any_case(word: str) -> str:

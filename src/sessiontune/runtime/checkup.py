@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from ..errors import ToolError
+from ..privacy.prefilter import SLOW, has_hyperscan
 from ..shipping.converter import find_converter
 from ..shipping.engine import engines
 from ..training.bases import resolve
@@ -232,6 +233,7 @@ def _warnings(here: Machine) -> list[str]:
     gpu = _gpu(here)
     claude = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
     out = [_claude_cleanup(claude)] if claude.is_dir() else []
+    out += [] if has_hyperscan() else [SLOW]
     if gpu is None and not here.torch:
         out.append(
             "torch is missing, so no GPU can be seen, and what fits is said for the CPU. First: "
