@@ -2,12 +2,12 @@
 
     python benchmarks/leakage.py [--sessions 160] [--seed 0] [--weeks 10]
 
-Writes Claude Code logs of which 30% are forks (in one file), resumed copies (same record ids in
-a second file), renamed copies that went on, and near-copies; exports them with the command itself;
-then compares `eval/openai.jsonl` with `train/openai.jsonl` by exact Jaccard similarity of word
-trigrams and by exact pairs of prompt and answer. The same measure on a random split of the same
-rows shows that the test can fail. With --weeks the logs arrive in portions and the share of the
-evaluation side is followed. Exit code 1 when a law is broken.
+Writes Claude Code logs of which 30% are forks (in one file), 10% resumed copies (same record ids in
+a second file), 8% renamed copies that went on, and 7% near-copies; exports them with the command
+itself; then compares `eval/openai.jsonl` with `train/openai.jsonl` by exact Jaccard similarity of
+word trigrams and by exact pairs of prompt and answer. The same measure on a random split of the
+same rows shows that the test can fail. With --weeks the logs arrive in portions and the share of
+the evaluation side is followed. Exit code 1 when a law is broken.
 """
 
 from __future__ import annotations

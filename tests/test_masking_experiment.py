@@ -155,6 +155,8 @@ def rates(model) -> tuple[float, float]:
 def test_masking_neither_repeats_errors_nor_forgets_recovery() -> None:
     pytest.importorskip("torch")
     found = {how: rates(tune(rows, 0)) for how, rows in taught().items()}
+    for how, (error, recovery) in found.items():  # seen with `-s`: the table of the labels' page
+        print(f"{how}: errs {error:.3f}, recovers {recovery:.3f}")
     error, recovery = found["masked"]
     assert error <= 0.05, found
     assert recovery >= 0.95, found

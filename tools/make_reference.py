@@ -55,14 +55,18 @@ def recipe() -> str:
     """Every field with its default and meaning."""
     text = [
         "# The recipe\n",
-        "A TOML file; every field of the first table has an option of the same meaning. The recipe "
-        "that was used stands beside the data as `recipe.toml`. What is private in it (names, "
-        "words, projects, paths) is a keyed digest there, which `--recipe` refuses: write the "
-        "values into a copy.\n",
-        "Order of settings: flags, `SESSIONTUNE_*` in the environment (`SESSIONTUNE_MAX_TOKENS`), "
-        "`--recipe FILE` or `sessiontune.toml` in the working folder, the user's own file "
-        "(`config.toml` in `~/.config/sessiontune` on Linux, in `~/Library/Application "
-        "Support/sessiontune` on macOS), the defaults.\n",
+        "A recipe is a TOML file. Every field of the first table is also an option of `export` and "
+        "`tune`; `[privacy]` is a table of its own, and so is "
+        "[`[train]`](training.md).\n\n"
+        '```toml\nsince = "2025-09-01"\nexclude = ["scratch-*"]\n\n'
+        '[privacy]\nnames = ["Ada Example"]\n```\n',
+        "An export writes the recipe that it used beside the data, as `recipe.toml`. What is "
+        "private in it (names, words, projects, paths) is a keyed digest there, which `--recipe` "
+        "refuses: write the values into a copy.\n",
+        "A setting comes from the first of these that has it: flags; `SESSIONTUNE_*` in the "
+        "environment (`SESSIONTUNE_MAX_TOKENS`); `--recipe FILE`, or `sessiontune.toml` in the "
+        "working folder; the user's own file (`config.toml` in `~/.config/sessiontune` on Linux, "
+        "in `~/Library/Application Support/sessiontune` on macOS); the defaults.\n",
         _table(Recipe),
         "\n## [privacy]\n",
         _table(PrivacyOptions),
@@ -91,10 +95,6 @@ def _meanings(doc: str) -> dict[str, str]:
             current = [name.strip() for name in head.split(",")]
             for name in current:
                 found[name] = rest.strip()
-        elif line.startswith("since, until "):
-            current = ["since", "until"]
-            for name in current:
-                found[name] = line.removeprefix("since, until ").strip()
         elif line.startswith("  ") and line.strip():
             for name in current:
                 found[name] += " " + line.strip()

@@ -83,7 +83,7 @@ def few(held: int, every: int, folder: str, split: str, verb: str = "") -> str:
         new, name = another(folder, split)
         return (
             f"{text}: the same {f'`{verb}`' if verb else 'command'} with `-o {quote(new)} --split "
-            f"{name} --eval-share {share:g}`. This one and what was trained on it stay."
+            f"{name} --eval-share {share:g}`. This export, and what was trained on it, stays."
         )
     least = math.ceil(ENOUGH / MOST)
     return f"{text} Add logs: it takes {least} groups to hold out {ENOUGH} and still learn enough."

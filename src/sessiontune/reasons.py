@@ -36,6 +36,7 @@ DROPS: dict[str, str] = {
     "bridges_split": "sessions too close to one that is held out",
     "dropped_by_hand": "threads that you dropped",
     "cut_by_hook": "what your own hook took out",
+    "dropped_by_hook": "sessions that your own hook left out",
     "source": "other agents, by your choice",
     "subagent": "sub-agents, by your choice",
     "before_since": "older than you asked for",

@@ -30,29 +30,31 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name         file prefix; "" takes the folder's name
     formats      what is written at the top of the folder
-    since, until dates (YYYY-MM-DD, UTC, both inclusive): a session counts by its newest message
+    since        keep sessions whose newest message is of this date or later (YYYY-MM-DD, UTC)
+    until        keep sessions whose newest message is of this date or earlier
     projects     keep sessions whose working folder or its last part matches one of these globs
     sources      keep these agents ("claude", "codex", ...)
-    models       keep sessions whose answers, a branch's context too, all match one of these globs
+    models       keep sessions whose answers, also those in a branch's context, all match one of
+                 these globs
     vendors      the same by vendor ("anthropic", "openai", ...)
     exclude      leave out projects matching one of these globs
     tools        keep tool calls and results in the rows
     thinking     keep reasoning
     subagents    keep sub-agent threads
-    preprocess   "module:function", Session -> Session | None, run between clean and redact
+    preprocess   "module:function", from a session to a session or None, called before redaction
     max_tokens   cut examples to this length; 0 cuts nothing
     tokenizer    folder or tokenizer.json used for counting; "" estimates 4 bytes a token
     eval_share   share of groups held out, newest first
     split_by     "time" or "project"
-    split        name of a split: each deals all sessions by itself, and remembers; "" takes that of
-                 the folder, for a new one the usual one
+    split        name of a further split, which assigns all sessions anew and is remembered; ""
+                 takes that of the folder, or the usual one for a new folder
     mix          "FILE:RATIO": general rows mixed into the training side
-    preferences  write preferences/
+    preferences  write preferences/ (KTO and DPO)
     parquet      write train/data.parquet and eval/data.parquet
     topics       TOML taxonomy; "" takes the bundled one
     clusters     group conversations that no topic covers (extra `topics`)
     cluster_namer  "URL#MODEL" of a model on this machine that names the groups; "" takes terms
-    date         export date to state; "" takes the newest record's
+    date         date that the card states; "" takes the newest record's
     max_line     longest line read, in bytes
     """
 

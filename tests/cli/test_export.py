@@ -147,6 +147,8 @@ def test_a_hook_changes_and_drops_and_is_counted(
     assert code == 0
     found = json.loads(out)["manifest"]
     assert found["drops"]["preprocess/dropped_by_hook"] > 0
+    card = (world / "hooked" / "README.md").read_text("utf-8")
+    assert "sessions that your own hook left out" in card
     books = found["records"]
     assert books["read"] == books["used"] + books["dropped"] + books["faulty"]
 

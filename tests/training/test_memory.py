@@ -153,7 +153,7 @@ def test_the_how_to_says_what_is_planned(name: str) -> None:
     assert tuple(found) == PLANNED[name]
     page = (Path(__file__).parents[2] / "docs" / "howto" / "train.md").read_text()
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
-    column = next(row for row in rows if row[0] == "card").index(name)
+    column = next(row for row in rows if row[0] == "GPU").index(name)
     cards = [next(row for row in rows if row[0] == f"{size} GB") for size in (8, 12, 16, 24)]
     printed = [row[column].replace(",", "").replace("too large", "") for row in cards]
     assert printed == found

@@ -72,7 +72,7 @@ def chat(
     """Chat with a shipped model.
 
     --compare asks base and tuned model the same and shows both answers; it needs the LoRA GGUF:
-    sessiontune ship RUN --adapter-only.
+    sessiontune ship RUN --adapter-only. Defaults stand in parentheses.
     """
     from ..runtime.host import Hosting
     from ..runtime.talk import Talk

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=int, default=0, help="Which turns are sampled (0).")
 @click.option(
-    "--arm", "arms", multiple=True, metavar="NAME=PATH|URL", help="A further model. Repeatable."
+    "--arm",
+    "arms",
+    multiple=True,
+    metavar="NAME=PATH|URL",
+    help="A further model to compare. Repeatable.",
 )
 @click.option(
     "--seed-run",
@@ -51,7 +55,9 @@ if TYPE_CHECKING:
 @click.option("--blind", is_flag=True, help="Compare the answers yourself, without names.")
 @click.option("--make-queries", type=PLACE, metavar="FILE", help="Write queries to edit; stop.")
 @click.option("--starter", is_flag=True, help="With --make-queries: the bundled starter set.")
-@click.option("--plant-canaries", type=PLACE, metavar="DIR", help="Write a copy to train; stop.")
+@click.option(
+    "--plant-canaries", type=PLACE, metavar="DIR", help="Write a copy with made-up keys; stop."
+)
 @click.option("--canaries", type=click.IntRange(1), default=24, help="How many to plant (24).")
 @click.option("--repeats", type=click.IntRange(1), default=8, help="Copies of each (8).")
 @click.option("--redacted", is_flag=True, help="Plant canaries as the redaction leaves them.")
@@ -61,8 +67,9 @@ def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
 
     Base, base with the project's rules in its prompt, tuned and any --arm are scored on the
     held-out side of the export: loss per trained token, choice of tool and arguments, whether
-    calls parse and answers end. Differences are paired, clustered by lineage. Results are kept:
-    the same command goes on where it stopped. The report is RUN/evaluation/report.html.
+    calls parse and answers end. Differences are paired, and their intervals count groups of
+    sessions. Results are kept: the same command goes on where it stopped. The report is
+    RUN/evaluation/report.html. Defaults stand in parentheses.
     """
     from .evaluateextra import make_queries, plant_canaries, read_options
 

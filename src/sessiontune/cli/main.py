@@ -113,7 +113,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--no-input", is_flag=True, help="Never ask; take the safe answer.")
 @click.pass_context
 def cli(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool, no_input: bool) -> None:
-    """Turn coding-agent sessions into a better local model.
+    """Turn sessions with coding agents into a local model of your own.
 
     \b
     Begin with  sessiontune scan                 what is here; nothing is changed

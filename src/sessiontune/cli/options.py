@@ -64,7 +64,7 @@ def port_option(usual: int) -> Callable[[F], F]:
         type=click.IntRange(0, 65535),
         default=usual,
         show_default=True,
-        help="0: any that is free.",
+        help="Port to listen on; 0: any that is free.",
     )
 
 
@@ -93,7 +93,7 @@ recipe_option = click.option(
     "recipe_file",
     type=TEXT,
     metavar="FILE",
-    help="TOML with options as fields, and a [privacy] table of your own words.",
+    help="TOML file with options as fields, and a [privacy] table for words of your own.",
 )
 source_option = _many(
     "--source",
@@ -112,17 +112,19 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "Formats (default: all but alpaca): sharegpt, raw, combined, openai, alpaca.",
         "A,B",
     ),
-    _text("--since", "DATE", "Sessions whose newest message is not older."),
-    _text("--until", "DATE", "Sessions whose newest message is not newer."),
+    _text("--since", "DATE", "Keep sessions whose newest message is of DATE or later."),
+    _text("--until", "DATE", "Keep sessions whose newest message is of DATE or earlier."),
     _many("--project", "projects", "Keep projects by folder, path or glob.", "GLOB"),
-    _many("--exclude", "exclude", "Leave out projects.", "GLOB"),
+    _many("--exclude", "exclude", "Leave out projects by folder, path or glob.", "GLOB"),
     source_option,
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),
     _many("--vendor", "vendors", "Keep sessions answered only by these vendors.", "NAME"),
-    _switch("--tools/--no-tools", "Tool calls and results (default: on)."),
-    _switch("--thinking/--no-thinking", "Reasoning (default: off)."),
-    _switch("--subagents/--no-subagents", "Sub-agents (default: on)."),
-    _text("--preprocess", "MODULE:FUNCTION", "Your own Session -> Session."),
+    _switch("--tools/--no-tools", "Keep tool calls and results (default: on)."),
+    _switch("--thinking/--no-thinking", "Keep reasoning (default: off)."),
+    _switch("--subagents/--no-subagents", "Keep threads of sub-agents (default: on)."),
+    _text(
+        "--preprocess", "MODULE:FUNCTION", "Your own function: a session in, a session or None out."
+    ),
     click.option(
         "--max-tokens",
         type=int,
@@ -145,17 +147,21 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         type=click.Choice(["time", "project"]),
         help="Hold out the newest sessions, or whole projects (default: time).",
     ),
-    _text("--split", "NAME", "Deal all sessions anew, for a new folder."),
+    _text(
+        "--split", "NAME", "Name of another split: assigns all sessions anew, into a new folder."
+    ),
     _text("--mix", "FILE:RATIO", "Mix general rows into the training side."),
     _switch(
         "--preferences/--no-preferences",
-        "Write pairs for KTO and DPO to preferences/ (default: off).",
+        "Write preferences/ for KTO and DPO (default: off).",
     ),
     _switch("--parquet/--no-parquet", "Write data.parquet of each side (default: on)."),
     _text("--topics", "FILE", "Your own taxonomy of topics (TOML; default: the bundled one)."),
-    _switch("--clusters/--no-clusters", "Group what no topic covers (default: off)."),
+    _switch(
+        "--clusters/--no-clusters", "Group the conversations that no topic covers (default: off)."
+    ),
     _text("--cluster-namer", "URL#MODEL", "Local model that names the groups of --clusters."),
-    _text("--date", "DATE", "Export date (default: the newest record's)."),
+    _text("--date", "DATE", "Date that the card states (default: the newest record's)."),
     click.option(
         "--max-line", type=int, metavar="BYTES", help="Longest line that is read (default: 64 MiB)."
     ),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command(no_args_is_help=True)
 @click.argument("folder", type=PLACE, metavar="DIR")
 @click.option("--repo", metavar="OWNER/NAME", help="Repository on the hub.")
-@click.option("--public", is_flag=True, help="Let everybody see it. Without: private.")
+@click.option("--public", is_flag=True, help="Let everybody see it (default: private).")
 @click.option("--license", "license_name", default="", help="Its licence: yours to say.")
 @click.option("--i-may-publish", is_flag=True, help="You have checked that you may.")
 @click.option("--dry-run", is_flag=True, help="Scan, and list what would go up.")
@@ -41,9 +41,10 @@ def publish(
 ) -> None:
     """Upload an export or a run's adapter.
 
-    Private by default, and read back before anything is sent. Refused unless the very files scan
-    clean and you state the licence and that you may publish. The token is the hub's own (HF_TOKEN
-    or `hf auth login`); it is never read by this program.
+    The repository is private by default; its visibility is read back before anything is sent.
+    Refused unless the files themselves scan clean, you state the licence, and you say that you may
+    publish. The hub's own client uses its token (HF_TOKEN or `hf auth login`); this program never
+    reads it.
     """
     from ..runtime.publish import must_be_ours, prepare
     from ..runtime.publish import publish as put

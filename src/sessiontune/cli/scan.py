@@ -50,7 +50,7 @@ _FIRST = 20
 @click.option(
     "--places",
     is_flag=True,
-    help="List where each finding stands (of logs: the first 200 of each kind).",
+    help="List file and line of each finding (of logs: the first 200 of each kind).",
 )
 @source_option
 @recipe_option

@@ -35,9 +35,17 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 @click.command(no_args_is_help=True)
 @click.argument("run", type=PLACE, metavar="RUN")
 @port_option(PORT)
-@click.option("-t", "--type", "kind", metavar="TYPE", help="Which shipped file: q8_0, f16, ...")
+@click.option(
+    "-t",
+    "--type",
+    "kind",
+    metavar="TYPE",
+    help="Which shipped file: q8_0, f16, ... (the smallest).",
+)
 @click.option("--adapter", is_flag=True, help="Serve the base with the LoRA GGUF.")
-@click.option("--engine", type=click.Choice(_ENGINES), help="The first that is here.")
+@click.option(
+    "--engine", type=click.Choice(_ENGINES), help="What runs the model (the first that is here)."
+)
 @click.option(
     "--context", type=click.IntRange(0), default=0, help="Tokens of context (as shipped)."
 )
@@ -47,8 +55,13 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 @click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads (all).")
 @click.option("--client", type=click.Choice(list(CLIENTS)), help="Print this client's settings.")
 @click.option("--write", is_flag=True, help="With --client: write them, keeping a backup.")
-@click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call.")
-@click.option("-o", "--out", type=PLACE, help="Where it was shipped to.")
+@click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="URL",
+    help="Let web pages of this origin call. Repeatable.",
+)
+@click.option("-o", "--out", type=PLACE, help="Where it was shipped to (RUN/ship).")
 @click.option("--base", type=PLACE, help="Where the base lies, if moved.")
 @click.pass_obj
 def serve(
@@ -66,7 +79,7 @@ def serve(
     """Serve a shipped model on 127.0.0.1: OpenAI and Anthropic interfaces, streaming, tools.
 
     Only programs on this machine are answered; web pages are refused. With --client nothing is
-    started: the client's settings are printed, or written.
+    started: the client's settings are printed, or written. Defaults stand in parentheses.
     """
     from ..runtime.door import as_origin, check_port, open_door
     from ..runtime.host import Hosting, context_to_serve

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=PLACE, metavar="DIR", help="Folder to write (RUN/ship).")
 @click.option("--ollama", metavar="NAME", help="Also create the model NAME in Ollama.")
 @click.option(
-    "--ollama-quantize", metavar="TYPE", help="Let Ollama (up to 0.34.0) quantise: q4_K_M."
+    "--ollama-quantize", metavar="TYPE", help="Let Ollama (up to 0.34.0) quantise (q4_K_M, ...)."
 )
 @click.option(
     "--context",
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 @click.option("--quantizer", type=PLACE, help="llama-quantize, or a libllama.")
 @click.option("--pre-tokenizer", help="llama.cpp's name of the pre-tokenizer, if it is unknown.")
 @click.option("--fetch-converter", is_flag=True, help="Fetch the converter through pip (77 MB).")
-@click.option("--keep-merged", is_flag=True, help="Keep the merged model in .work.")
-@click.option("--force", is_flag=True, help="Make files again that are there.")
+@click.option("--keep-merged", is_flag=True, help="Keep the merged model (in RUN/ship/.work).")
+@click.option("--force", is_flag=True, help="Make files anew that are there already.")
 @click.pass_obj
 def ship(
     console: Console,
@@ -76,7 +76,8 @@ def ship(
     """Merge, convert, quantise, and prove that the result is the trained model.
 
     RUN is what `sessiontune train` wrote. Each file gets its name only after it was served and
-    compared with the trained model; otherwise the command ends with 10 and says why.
+    compared with the trained model; otherwise the command ends with 10 and says why. Defaults
+    stand in parentheses.
     """
     from ..runtime.shop import ShipOptions
     from ..shipping.convert import Card

@@ -36,7 +36,7 @@ _MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 @click.option("--full", is_flag=True, help="Whole texts instead of their beginnings.")
 @click.option("--mask", is_flag=True, help="Show which tokens bear loss, in colour.")
 @click.option("--base", metavar="MODEL", help="Folder, run or hub id: --mask uses its template.")
-@click.option("--html", type=PLACE, help="Write --mask to an HTML file too.")
+@click.option("--html", type=PLACE, help="Write what --mask shows to an HTML file, too.")
 @state_option
 @click.pass_obj
 def show(

@@ -41,17 +41,17 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--targets", str, "Adapted layers: all-linear (default), or names with commas."),
     ("--rate", float, "Peak learning rate (2e-4; full 1e-5; kto, dpo 5e-6)."),
     ("--epochs", float, "Passes over the data (3)."),
-    ("--max-steps", int, "End after this many steps (0: all epochs)."),
+    ("--max-steps", int, "End after this many steps (0, the default: all epochs)."),
     ("--batch", int, "Examples per device and step (1)."),
     ("--accumulation", int, "Steps summed before an update (effective batch 8)."),
     ("--length", int, "Tokens per example (8192, less on small machines)."),
-    ("--schedule", ("cosine", "linear", "constant"), "Of the learning rate (cosine)."),
-    ("--warmup", float, "Share of the steps in which the rate rises (0.08)."),
+    ("--schedule", ("cosine", "linear", "constant"), "Schedule of the learning rate (cosine)."),
+    ("--warmup", float, "Share of the steps in which the learning rate rises (0.08)."),
     ("--weight-decay", float, "Weight decay (0.01)."),
     ("--clip", float, "Gradient norm limit (1.0)."),
     ("--eval-every", int, "Steps between evaluations and checkpoints (four an epoch)."),
-    ("--eval-limit", int, "Held-out examples used in each evaluation (0: all)."),
-    ("--patience", int, "Evaluations without gain before stopping (2; 0 never)."),
+    ("--eval-limit", int, "Held-out examples in each evaluation (0, the default: all)."),
+    ("--patience", int, "Evaluations without gain before stopping (2; 0: never)."),
     ("--keep", int, "Checkpoints kept (3)."),
     ("--seed", int, "Seed (42)."),
     (
@@ -98,7 +98,7 @@ def train_options(*only: str) -> Callable[[Any], Any]:
     "--preset",
     default="",
     metavar="NAME",
-    help="original (the first README's settings) or demo (of tiny).",
+    help="original (the settings of the first README) or demo (those of --base tiny).",
 )
 @train_options()
 @click.option(
@@ -134,7 +134,8 @@ def train(
     """Tune a model on an export.
 
     DIR is what `sessiontune export` wrote. The plan is shown before anything runs and written to
-    RUN/plan.json; the adapter lands in RUN/adapter, the curves in RUN/report.html.
+    RUN/plan.json; the adapter goes to RUN/adapter, the curves to RUN/report.html. Defaults
+    stand in parentheses.
     """
     from ..runtime.trainrecord import must_be_free
     from ..training.spec import make_spec, preset_of

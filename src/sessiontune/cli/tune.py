@@ -35,7 +35,9 @@ _TRAINING = ("--rate", "--epochs", "--max-steps", "--length", "--method")
     multiple=True,
     help="Shipped types (q8_0; f16 below 50 million weights).",
 )
-@click.option("--preset", default="", help="Training preset: original or demo (of tiny).")
+@click.option(
+    "--preset", default="", help="Training preset: original, or demo (that of --base tiny)."
+)
 @train_options(*_TRAINING)
 @click.option(
     "--max-cases", type=click.IntRange(0), default=40, show_default=True, help="Turns to evaluate."

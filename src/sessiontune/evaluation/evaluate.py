@@ -263,8 +263,8 @@ class Bench:
         limit = int((self.run.record.get("spec") or {}).get("eval_limit") or 0)
         if limit and len(self.held) >= limit:
             notes.append(
-                f"The loss is known of the {several(limit, 'held-out example')} that the training"
-                " looked at (--eval-limit): without that option it is of all."
+                f"The loss covers the {several(limit, 'held-out example')} that the training"
+                " looked at (--eval-limit); without that option it covers all."
             )
         if len(self.examples) < len(self.held):
             notes.append(

@@ -3,7 +3,7 @@
 With the same salt the same value always gets the same pseudonym; without the salt nothing links two
 data sets. A pseudonym is recognised as one, so redacting twice equals redacting once. Its tail is a
 keyed digest (BLAKE2b) in 14 of 19 consonants, 59 bits: among a million values the chance of a
-collision is 3 in 10 million. Consonants alone make no word and no number, and nothing that a
+collision is 6 in 10 million. Consonants alone make no word and no number, and nothing that a
 scanner takes for a key.
 """
 

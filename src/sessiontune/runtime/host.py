@@ -50,7 +50,7 @@ def shipped_of(run: Run, how: str = "") -> Shipped:
     found = read_shipped(run.out)
     if found is None or not found.files:
         raise ToolError(
-            f"Nothing of {run.folder} was shipped yet.", f"sessiontune ship {run.typed}{how}"
+            f"{run.folder} has not been shipped yet.", f"sessiontune ship {run.typed}{how}"
         )
     return found
 

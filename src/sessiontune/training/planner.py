@@ -107,7 +107,7 @@ def _disk(spec: TrainSpec, base: Base, settings: Settings) -> float:
 
 
 def _course_lines(spec: TrainSpec, course: _Course) -> list[Line]:
-    every = f"each {course.every} steps, {spec.keep} kept"
+    every = f"every {course.every} steps, {spec.keep} kept"
     steps = f"{course.steps} ({course.steps / course.per_epoch:.3g} epochs)"
     patience = ("off", from_where(spec, "patience"))
     if spec.patience:
