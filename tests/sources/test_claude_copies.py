@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.sources.test_claude import answer, call, read_rows, result, text, user, write
 from tests.sources.test_claude_told_again import compaction, turn, words
 from tests.support import Reading, read
@@ -168,3 +169,46 @@ def test_of_a_long_output_a_copy_may_have_only_the_beginning(tmp_path: Path) -> 
     assert reading.ledger.drops["link/resumed_copy"] == 5
     given = [r.content for s in reading.sessions for m in s.messages for r in results_of(m)]
     assert given == ["", "the whole output"]
+
+
+def cleared(parent: str | None) -> Rows:
+    """What a session begins with that the person began with `/clear`, then a turn."""
+    command = "<command-name>/clear</command-name>\n<command-message>clear</command-message>"
+    return [user("c1", parent, command), *turn("3", "c1")]
+
+
+PLAN = [user("u3", None, "Implement the following plan:\n\n# Till"), *turn("3", "u3")[1:]]
+
+
+@pytest.mark.parametrize("rows", [PLAN, cleared(None)], ids=["plan", "clear"])
+def test_a_second_session_in_a_file_begins_with_epoch_0(tmp_path: Path, rows: Rows) -> None:
+    first = [{**row, "sessionId": "s"} for row in turn("1", None)]
+    write(tmp_path, "s.jsonl", [*first, *({**row, "sessionId": "t"} for row in rows)])
+    reading = read("claude", tmp_path)
+    assert [(s.session_id, s.epoch) for s in reading.sessions] == [("s", 0), ("t", 0)]
+    write(tmp_path, "s.jsonl", [*first, *({**row, "sessionId": "s"} for row in rows)])
+    assert [s.epoch for s in read("claude", tmp_path).sessions] == [0, 1]
+
+
+@pytest.mark.parametrize("rows", [turn("3", None), PLAN, cleared(None)])
+def test_a_session_behind_the_copy_of_another_is_no_branch_of_it(
+    tmp_path: Path, rows: Rows
+) -> None:
+    """Of two sessions that were put into one file, one stands in a file of its own too."""
+    alone = [*turn("1", None), *turn("2", "a1"), user("u9", "a2", "anybody? " * 300)]
+    write(tmp_path, "s.jsonl", [{**row, "sessionId": "s"} for row in alone])
+    joined = [{**row, "sessionId": "s"} for row in alone[:4]]
+    write(tmp_path, "both1.jsonl", [*joined, *({**row, "sessionId": "t"} for row in rows)])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    _, second = reading.sessions
+    assert (second.session_id, second.epoch, second.forked_from) == ("t", 0, None)
+    assert len({s.lineage for s in reading.sessions}) == 2
+
+
+def test_what_continues_a_copy_without_a_parent_is_a_branch_of_it(tmp_path: Path) -> None:
+    rows = [*turn("1", None), *turn("2", "a1"), user("u9", "a2", "anybody? " * 300)]
+    reading = read_logs(tmp_path, s=rows, t=[*rows[:4], *turn("3", None)])
+    _, branch = reading.sessions
+    assert branch.forked_from is not None
+    assert words(reading)[1] == ["ask 3", "say 3"]

@@ -290,6 +290,31 @@ def test_a_history_that_is_written_again_under_new_ids(
     assert sum(m.kind == "results" for s in reading.sessions for m in s.messages) == 1
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_answers_that_begin_with_a_piece_without_content_stand_once(
+    tmp_path: Path, elsewhere: bool
+) -> None:
+    """A quarter of all thoughts are a signature alone; their records are the first of a message."""
+    signed = {"type": "thinking", "thinking": "", "signature": "x"}
+    rows: list[dict[str, Any]] = []
+    for n in range(1, 4):
+        name = f"msg_01{str(n) * 20}"
+        rows += [user(f"u{n}", f"a{n - 1}" if n > 1 else None, f"ask {n}")]
+        rows += [answer(f"t{n}", f"u{n}", name, signed)]
+        rows += [answer(f"a{n}", f"t{n}", name, text(f"say {n}"))]
+    rows = at(rows)
+    again = [*renamed(rows), *at(turn("4", "a3x"), 30)]
+    if elsewhere:
+        write(tmp_path, "t.jsonl", [{**row, "sessionId": "t"} for row in again])
+        rows += at([user("u9", "a3", "anybody? " * 300)], 40)
+    reading = read_rows(tmp_path, rows if elsewhere else [*rows, *again])
+    told = [one.strip() for session in words(reading) for one in session if "anybody" not in one]
+    every = [f"{what} {n}" for n in range(1, 5) for what in ("ask", "say")]
+    assert told == every
+    (link,) = (name for name in reading.ledger.drops if name.startswith("link/"))
+    assert reading.ledger.drops == {"read/thinking_signature_only": 6, link: 6}
+
+
 def test_the_same_words_typed_again_at_another_time_are_another_prompt(tmp_path: Path) -> None:
     again = [{**row, "timestamp": "2026-01-01T00:00:40.000Z"} for row in renamed(TOOLS[2:4])]
     reading = read_rows(tmp_path, [*TOOLS, *again])

@@ -142,8 +142,24 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     parts = [part for part in map(answer_part, blocks) if type(part) is not str]
     if not parts or not all(is_part(state, part, node) for part in parts):
         return False
-    if node.file == state.file:
-        return _told_twice(state, line, message, node)
+    begun = state.answers.get(message.id or "")
+    last = state.nodes[-1] if state.nodes else None
+    bare = begun is not None and begun is last and begun.empty()
+    if bare:  # a piece without content is before this one
+        state.nodes.pop()
+    if node.file != state.file:
+        _told_elsewhere(state, line, node)
+    elif not _told_twice(state, line, message, node):
+        state.nodes += [last] if bare and last is not None else []
+        return False
+    if bare and last is not None:
+        state.move([(last, node)])
+        state.answers[message.id or ""] = node
+    return True
+
+
+def _told_elsewhere(state: State, line: Line, node: Node) -> None:
+    """Drop an answer of another file, and what was said since the answer before it there."""
     tail: list[Node] = []
     while state.nodes and state.nodes[-1].kind != "answer":
         tail.append(state.nodes.pop())
@@ -164,7 +180,6 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     state.move(twins)
     state.drop("resumed_copy", "link")
     state.copied(line.uuid, node)
-    return True
 
 
 def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> bool:

@@ -109,7 +109,7 @@ class Reader(State):
                     self.drop("repeated_record" if uuid in self.mine else "resumed_copy", "link")
                     self.tops.pop(uuid, None)  # it stands in several places
                     if uuid not in self.mine:
-                        self.after_copy = repeated
+                        self.after_copy, self.spoken = repeated, line.sessionId or self.spoken
                         if (node := self.owner.get(repeated)) is not None:
                             self.copies.append((self.line, node))
                     elif self.boundary:

@@ -215,11 +215,12 @@ class State:
             at=utc(line.timestamp or line.audit_timestamp or ""),
             up=up,
         )
-        if line.sessionId != self.spoken:
-            self._speak(line, up)
+        alone = line.sessionId != self.spoken and self._speak(line, up)
         if self.after_copy and node.side == self.side:  # an inline agent is separate
             self.seams.add((self.file, self.line))
-            if not parent:
+            if alone and (not parent or parent in self.owner):
+                pass  # of another session, whose beginning is here
+            elif not parent:
                 node.parent = self.after_copy
                 node.up = self.owner.get(self.after_copy)
             elif up is None:  # its parent is in no file: it continues the copies
@@ -230,14 +231,17 @@ class State:
             self.owner[line.uuid] = node
         return node
 
-    def _speak(self, line: Line, up: Node | None) -> None:
-        """Note whose record this is. If another session begins that does not continue the one
-        before, its records were put after or between those."""
+    def _begins_other(self, line: Line, up: Node | None) -> bool:
+        """Whether a record begins another session, which does not continue the one before: its
+        records were put after or between those."""
         session = line.sessionId or line.session_id or self.spoken
-        other = session != self.spoken and self.spoken and not line.audit_timestamp
-        if other and up is not None and session == self.stem:
-            self.facts.session_id = session  # a fork, whose first records name their origin
-        elif other and up is None:
+        return up is None and self.spoken not in ("", session) and not line.audit_timestamp
+
+    def _speak(self, line: Line, up: Node | None) -> bool:
+        """Note whose record this is; returns whether another session begins with it."""
+        session = line.sessionId or line.session_id or self.spoken
+        other = self._begins_other(line, up)
+        if other:
             self.seams.add((self.file, self.line))
             self.begun[self.file, self.line] = Facts(
                 session_id=session,
@@ -246,7 +250,10 @@ class State:
                 entrypoint=line.entrypoint or "",
                 tools=self.facts.tools,
             )
+        elif self.spoken not in ("", session) and session == self.stem and up is not None:
+            self.facts.session_id = session  # a fork, whose first records name their origin
         self.spoken = session
+        return other
 
     def _side_of(self, line: Line, up: Node | None, uuid: str) -> str:
         if line.parent_tool_use_id:
@@ -274,6 +281,8 @@ class State:
     def cleared(self, line: Line) -> None:
         """The context was emptied: the model saw nothing of what came before this record."""
         begun = self.last_answer is not None or bool(self.after_copy)
+        if self._begins_other(line, self.owner.get(line.parentUuid or "")):
+            return  # nothing came before it
         if begun and not self.side and (not self.nodes or self.nodes[-1].kind != "boundary"):
             boundary = self.node(line, "boundary", "^")
             if line.parentUuid:  # it follows what came before, but nothing is below it
