@@ -210,8 +210,8 @@ def test_an_answer_that_a_summary_happens_to_end_with_stays(tmp_path: Path) -> N
     assert "done." in [p.text for m in messages for p in m.parts if isinstance(p, Text)]
 
 
-def _back(turns: int) -> dict[str, Any]:
-    return row("event_msg", 5, type="thread_rolled_back", num_turns=turns)
+def _back(turns: int, at: int = 5) -> dict[str, Any]:
+    return row("event_msg", at, type="thread_rolled_back", num_turns=turns)
 
 
 def _texts(session: Session) -> list[str]:
@@ -287,7 +287,8 @@ def test_going_back_in_a_fork_and_then_behind_all_that_it_began_with(tmp_path: P
     def turn(words: str) -> list[dict[str, Any]]:
         return [said("user", words, 7), said("assistant", f"did {words}", 8)]
 
-    own = [*turn("other"), _back(2), *turn("more"), _back(2), *turn("new"), _back(1), *turn("last")]
+    own = [*turn("other"), _back(2, 9), *turn("more"), _back(2, 10), *turn("new"), _back(1, 11)]
+    own += turn("last")
     write(tmp_path, "a", [row("session_meta", 0, id="p"), *first])
     write(tmp_path, "b", [row("session_meta", 6, id="f", forked_from_id="p"), *first, *own])
     reading = read("codex", tmp_path)
@@ -311,7 +312,7 @@ def test_going_back_to_before_the_first_prompt_begins_anew(tmp_path: Path) -> No
     begun = [head, *turn("one"), *turn("two"), _back(1), *turn("three")]
     write(tmp_path, "a", begun)
     before = {s.key for s in read("codex", tmp_path).sessions}
-    write(tmp_path, "a", [*begun, _back(2), *turn("four"), _back(1), *turn("five")])
+    write(tmp_path, "a", [*begun, _back(2, 6), *turn("four"), _back(1, 7), *turn("five")])
     reading = read("codex", tmp_path)
     assert reading.unbalanced() == {}
     assert [_texts(s)[::2] for s in reading.sessions] == [

@@ -412,6 +412,23 @@ def test_a_fork_that_points_at_its_parent_may_say_the_same_again(tmp_path: Path)
     assert [("prompt", "two"), ("answer", "C")] in told(reading)
 
 
+def test_events_of_a_part_that_stands_in_a_log_twice_count_once(tmp_path: Path) -> None:
+    """Who went back once did so once; an answer behind that part was not interrupted."""
+    rows = [said("user", "one"), said("assistant", "A", 1)]
+    rows += [row("event_msg", 2, type="turn_aborted"), said("user", "two", 3)]
+    rows += [said("assistant", "B", 4), said("user", "three", 5), said("assistant", "C", 6)]
+    rows += [row("event_msg", 7, type="thread_rolled_back", num_turns=1)]
+    rows += [said("user", "else", 8), said("assistant", "D", 9)]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *rows, *rows, said("user", "on", 10)])
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    main, branch = reading.sessions
+    assert [words for _, words in told(reading)[0]] == ["one", "A", "two", "B", "three", "C"]
+    assert [words for _, words in told(reading)[1]] == ["else", "D", "on"]
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == main.messages[3].id
+    assert [m.flags for m in (*main.messages, *branch.messages) if m.flags] == [("interrupted",)]
+
+
 def test_a_tool_of_a_namespace_keeps_it(tmp_path: Path) -> None:
     asked = {"type": "function_call", "name": "find", "namespace": "mcp__docs__"}
     output = {"type": "function_call_output", "call_id": "c", "output": "unsupported call: find"}

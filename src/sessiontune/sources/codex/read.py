@@ -245,10 +245,13 @@ class Rollout(Items):
         self.drop(f"event:{safe_name(kind)}")
         if kind == "token_count":
             self._usage(payload.info, at)
-        elif kind == "turn_aborted":
-            stopped(self.nodes)
-        elif kind == "thread_rolled_back":
-            go_back(self, number(payload.num_turns))
+        elif kind in ("turn_aborted", "thread_rolled_back"):
+            if self.written.stands(at, self.place, "", kind, kind) == "before":
+                pass  # the log holds it twice, with what came before it
+            elif kind == "turn_aborted":
+                stopped(self.nodes)
+            else:
+                go_back(self, number(payload.num_turns))
         elif kind == "thread_name_updated":
             self.facts.title = payload.thread_name or self.facts.title
         elif kind == "item_completed" and _ACTIVITY in bytes(payload.item):
