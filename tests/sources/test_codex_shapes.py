@@ -618,3 +618,40 @@ def test_many_scripts_of_one_answer_that_all_tell_something_cost_their_number(
         return reads
 
     assert growth(scripts, 750) < 24
+
+
+def session(name: str, at: int) -> list[dict[str, Any]]:
+    head = row("session_meta", at, id=name, cwd=f"/w/{name}")
+    return [head, said("user", f"ask {name}", at + 1), said("assistant", f"say {name}", at + 2)]
+
+
+@pytest.mark.parametrize("alone", [[], ["b"], ["a", "b"]])
+def test_sessions_that_were_put_into_one_file_are_apart(tmp_path: Path, alone: list[str]) -> None:
+    """Each in its own folder, below nothing; once, if it stands in a file of its own too."""
+    both = [*session("a", 0), session("a", 9)[0], *session("b", 10)]
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(line) + "\n" for line in both))
+    for name in alone:
+        write(tmp_path, name, session(name, 10 if name == "b" else 0))
+    reading = whole(tmp_path, *sorted(tmp_path.iterdir()))
+    assert sorted(told(reading)) == [
+        [("prompt", f"ask {name}"), ("answer", f"say {name}")] for name in "ab"
+    ]
+    assert sorted((s.session_id, s.project) for s in reading.sessions) == [("a", "a"), ("b", "b")]
+    assert {s.forked_from for s in reading.sessions} == {None}
+
+
+def test_runs_that_were_printed_into_one_file_are_apart(tmp_path: Path) -> None:
+    def run(name: str) -> list[dict[str, Any]]:
+        item = {"id": "item_0", "type": "agent_message", "text": f"say {name}"}
+        return [
+            {"type": "thread.started", "thread_id": name},
+            {"type": "turn.started"},
+            {"type": "item.completed", "item": item},
+        ]
+
+    path = tmp_path / "runs.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for name in "aab" for line in run(name)))
+    reading = whole(tmp_path, path)
+    answers = [[("answer", "say a"), ("answer", "say a")], [("answer", "say b")]]
+    assert told(reading) == answers
+    assert [s.session_id for s in reading.sessions] == ["a", "b"]

@@ -66,6 +66,7 @@ class Items:
         self.waiting: dict[str, tuple[Node, str]] = {}  # calls of other files, their tools
         self.shown: list[tuple[Place, bytes]] | None = []  # events, while there are no items
         self.printed = False  # the file holds printed output
+        self.headers: set[str] = set()  # ids of the threads whose headers were read
         self.fork: Node | None = None
         self.copying = True
         self.importing = False  # in another agent's turns that the program copied

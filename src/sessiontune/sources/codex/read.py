@@ -7,7 +7,8 @@ answer is the run of reasoning, text and calls up to the next output or user mes
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -55,14 +56,27 @@ _BOOKS = (
 )
 
 
+#: A line of a file: its number, its bytes, its records and faults.
+Read = tuple[int, bytes | memoryview, list[Line | LineFault]]
+
+
 class Rollout(Items):
-    """Reads one file."""
+    """Reads one session: a file, or if it holds several, from `lines` on up to the next, which is
+    `next`: its lines are `rest`."""
+
+    lines: Iterator[Read] | None = None
+    next = ""
+    rest: Iterator[Read] | None = None
 
     def read(self) -> None:
-        """Read the file; records, repairs, faults and drops go into the ledger."""
+        """Read the file up to another session; what is counted goes into the ledger."""
         records = 0
-        for at, raw in self._lines():
-            for nth, line in enumerate(decode(raw, self.ledger)):
+        lines = self.lines or self._lines()
+        for at, raw, found in lines:
+            if self._is_other(found):
+                self.rest = itertools.chain([(at, raw, found)], lines)
+                break
+            for nth, line in enumerate(found):
                 records += 1
                 self.place = (at, nth)
                 if isinstance(line, LineFault) and is_remark(self.path, raw):
@@ -104,12 +118,30 @@ class Rollout(Items):
             self.drop("result_without_call")
         self.flush()
 
-    def _lines(self) -> Iterable[tuple[int, bytes | memoryview]]:
+    def _lines(self) -> Iterator[Read]:
+        found: Iterable[tuple[int, bytes | memoryview]]
         if self.printed:
-            return stream_lines(self.path, self.options, self.ledger)
-        if self.path.endswith(".json"):
-            return document_lines(self.path, self.options, self.ledger)
-        return read_lines(self.path, self.options, self.ledger)
+            found = stream_lines(self.path, self.options, self.ledger)
+        elif self.path.endswith(".json"):
+            found = document_lines(self.path, self.options, self.ledger)
+        else:
+            found = read_lines(self.path, self.options, self.ledger)
+        for at, raw in found:
+            yield at, raw, decode(raw, self.ledger)
+
+    def _is_other(self, found: list[Line | LineFault]) -> bool:
+        """Whether a line is the header of another session, which was put into the same file behind
+        this one. (Copies at the beginning of a thread may have headers of the threads above it.)"""
+        line = found[0] if len(found) == 1 else None
+        if type(line) is not Line or line.type != "session_meta" or line.payload is None:
+            return False
+        name, facts = line.payload.id or "", self.facts
+        known = {"", facts.forked_from, facts.parent_thread, facts.base[0], *self.headers}
+        if self.headers and (self.nodes or self.shown) and name not in known:
+            self.next = name
+            return True
+        self.headers.add(name)
+        return False
 
     def _keep_shown(self, line: Line, raw: bytes | memoryview) -> None:
         """Keep the events of a rollout until an item of the conversation comes."""

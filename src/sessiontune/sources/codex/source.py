@@ -239,18 +239,25 @@ def _read_all(
     told = Told() if len(ids) > 1 else None
     done: dict[str, int] = {}  # thread, or a file's name if none is known -> files read
     for path in _parents_first(ids, _longest_first(ids, printed)):
-        thread = ids[path][0] or _stem(path)
-        again = done.get(thread, 0)
-        done[thread] = again + 1
-        rollout = Rollout(0, path, options, ledger, told, again)
-        rollout.thread, rollout.waiting = ids[path][0], unit.waiting
-        rollout.spoken = unit.spoken
-        rollout.printed = path in printed
-        if again and rollout.printed:  # a rollout is better
-            rollout.facts.junk = "told_in_rollout"
-        yield from _sessions(rollout, ledger, keyed, unit)
-        if len(ids) > 1:
-            unit.spoken.setdefault(_piece(path, ids[path][0]), rollout)
+        thread = ids[path][0]
+        piece, rest = _piece(path, thread), None
+        while True:
+            name = thread or _stem(path)
+            again = done.get(name, 0)
+            done[name] = again + 1
+            rollout = Rollout(0, path, options, ledger, told, again)
+            rollout.thread, rollout.lines, rollout.waiting = thread, rest, unit.waiting
+            rollout.spoken = unit.spoken
+            rollout.printed = path in printed
+            if again and rollout.printed:  # a rollout is better
+                rollout.facts.junk = "told_in_rollout"
+            yield from _sessions(rollout, ledger, keyed, unit)
+            if told is not None:
+                unit.spoken.setdefault(piece, rollout)
+            piece, rest = rollout.next, rollout.rest
+            if rest is None:
+                break
+            thread = piece
 
 
 def _sessions(
