@@ -22,7 +22,7 @@ from tests.sources import (
     test_vscode,
 )
 from tests.sources.test_other_agents import pi, run, shape, text, write
-from tests.support import Reading, keyed, read
+from tests.support import Reading, keyed, read, steps
 
 from sessiontune import registry
 from sessiontune.ledger import Ledger
@@ -373,3 +373,28 @@ def test_files_of_opencode_with_a_byte_order_mark(tmp_path: Path) -> None:
     for path in map(Path, paths):
         path.write_text(path.read_text(), encoding="utf-8-sig")
     assert told(read("opencode", tmp_path, paths)) == ["look"]
+
+
+def test_calls_nested_too_deep_cost_their_number(tmp_path: Path) -> None:
+    deep: Any = "x"
+    for _ in range(110):
+        deep = [deep]
+    call = [{"type": "toolCall", "id": "c", "name": "read", "arguments": {"path": deep}}]
+
+    def reading(n: int) -> int:
+        rows: list[Any] = [{"type": "session", "version": 3, "id": "p", "cwd": "/w/shop"}]
+        for i in range(n):
+            rows += [
+                pi("user", f"u{i}", None, text(f"ask {i}")),
+                pi("assistant", f"a{i}", "", call),
+            ]
+        path = write(tmp_path, "p.jsonl", rows)
+
+        def once() -> None:
+            got = run("pi", path)
+            assert faults(got) == ["too_deep"] * n
+            assert sum(len(session.messages) for session in got.sessions) == n
+
+        return steps(once)
+
+    assert reading(160) < 5 * reading(40)

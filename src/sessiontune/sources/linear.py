@@ -251,8 +251,13 @@ class Linear:
         """Take the current record, a fault, from the node's places; remove a node of it alone."""
         node.places = [place for place in node.places if place != self.place]
         if not node.places:
-            self.nodes = [other for other in self.nodes if other is not node]
-            self.calls = {call: other for call, other in self.calls.items() if other is not node}
+            for at in reversed(range(len(self.nodes))):  # it is the last, or nearly
+                if self.nodes[at] is node:
+                    del self.nodes[at]
+                    break
+            for call in [part.id for part in node.parts if type(part) is ToolCall]:
+                if self.calls.get(call) is node:
+                    del self.calls[call]
             self.started = {k: told for k, told in self.started.items() if told[1] is not node}
             self.open = None
             self.last = None if self.last is node else self.last

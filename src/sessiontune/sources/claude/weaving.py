@@ -6,7 +6,7 @@ shorter file holds; it is put where the model got it, between the nodes of the c
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from operator import attrgetter
 
 from ...linking import Node
@@ -21,9 +21,11 @@ def around(state: State, line: int) -> tuple[Node, Node] | None:
     if not at or state.side:
         return None
     first, above = copies[at - 1]
-    later = ((to, node) for to, node in copies[at:] if node is not above)
+    later = (copies[n] for n in range(at, len(copies)) if copies[n][1] is not above)
     last, below = next(later, (0, above))
-    own = any(first < node.line < last and "queued" not in node.flags for node in state.nodes)
+    since = bisect_right(state.nodes, first, key=attrgetter("line"))
+    until = bisect_left(state.nodes, last, key=attrgetter("line"))
+    own = any("queued" not in node.flags for node in state.nodes[since:until])
     if own or below.kind != "answer" or below.side or not above.file == below.file != state.file:
         return None
     return None if _between(above, below) is None else (above, below)
