@@ -116,6 +116,21 @@ def test_of_an_older_and_a_newer_export_the_longer_session_counts(
     assert reading.ledger.drops == {"link/resumed_copy": 3}
 
 
+def test_of_a_file_that_was_shuffled_each_session_is_whole(tmp_path: Path) -> None:
+    """Its rows are in pieces between those of others; their times say how they follow."""
+    rows = [
+        {**line, "at": f"2026-03-01T10:00:{at:02}.000Z"}
+        for at, line in enumerate([*ASKED[:3], ASKED[4], row("user", "go", "m5")])
+    ]
+    other = [row("user", f"else {n}", f"x{n}", id=f"k{n}", thread=f"t{n}") for n in range(2, 6)]
+    mixed = [rows[4], other[0], rows[1], other[1], rows[3], other[2], rows[0], rows[0], other[3]]
+    reading = run("sessiontune", write(tmp_path, NAME, [*mixed, rows[2]]))
+    whole = next(told for told in shape(reading) if len(told) > 1)
+    assert [kind for kind, *_ in whole] == ["prompt", "answer", "results", "answer", "prompt"]
+    assert len(reading.sessions) == 5
+    assert reading.ledger.drops == {"link/resumed_copy": 1}
+
+
 @pytest.mark.parametrize(
     ("head", "name", "taken"),
     [

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Annotated, Any, NamedTuple, get_args
 
 import msgspec
@@ -145,18 +145,21 @@ class PublishedSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of all files. Of one that stands there more than once the longest is taken,
-        of equal ones the first."""
+        of equal ones the first; of a file that was shuffled, in which each is in pieces, all of
+        them."""
         ends = {path: size_of(path) for path in files}  # one may grow meanwhile
-        longest: dict[str, tuple[int, int]] = {}
-        for nth, (_, rows) in enumerate(_runs(ends, options, Ledger())):
-            name, size = rows[0].row.id, len(rows)
-            if size > longest.get(name, (0, 0))[0]:
-                longest[name] = size, nth
+        pieces, longest = _pieces(ends, options)
         for nth, (path, rows) in enumerate(_runs(ends, options, ledger)):
-            if longest.get(rows[0].row.id, (0, nth))[1] == nth:
+            name = rows[0].row.id
+            if (path, name) in pieces:
+                pieces[path, name].append(rows)
+            elif longest.get(name, nth) == nth:
                 yield _session(path, rows, keyed)
             else:
                 ledger.drop(Drop("link", "resumed_copy", file=path, count=len(rows)))
+        for (path, _), runs in pieces.items():
+            if runs:
+                yield _session(path, _whole(path, runs, ledger), keyed)
 
 
 SOURCE = PublishedSource()
@@ -177,6 +180,38 @@ def _runs(
     for path, end in ends.items():
         for _, rows in groupby(_rows(path, end, options, ledger), key=lambda one: one.row.id):
             yield path, list(rows)
+
+
+def _pieces(
+    ends: dict[str, int], options: ReadOptions
+) -> tuple[dict[tuple[str, str], list[list[_Placed]]], dict[str, int]]:
+    """Which sessions a file holds in pieces, none of which has all (file, session -> no rows yet),
+    and for each session the number of its longest run of rows."""
+    names: dict[tuple[str, str], set[int]] = {}  # file, session -> its rows
+    longest: dict[str, tuple[int, int, str, int]] = {}
+    for nth, (path, rows) in enumerate(_runs(ends, options, Ledger())):
+        name, own = rows[0].row.id, {hash(_named(one)) for one in rows}
+        names.setdefault((path, name), set()).update(own)
+        if len(rows) > longest.get(name, (0,))[0]:
+            longest[name] = len(rows), nth, path, len(own)
+    found = longest.items()
+    pieces = [(at, name) for name, (_, _, at, held) in found if len(names[at, name]) > held]
+    return {key: [] for key in pieces}, {name: nth for name, (_, nth, _, _) in found}
+
+
+def _named(one: _Placed) -> tuple[str, str, str | None]:
+    """What distinguishes a row from the others of its session."""
+    return one.row.message_id, one.row.role, one.row.tool_call_id
+
+
+def _whole(path: str, runs: list[list[_Placed]], ledger: Ledger) -> list[_Placed]:
+    """The rows of the pieces of a session, each once, in the order of their times."""
+    found: dict[tuple[str, str, str | None], _Placed] = {}
+    for one in chain.from_iterable(sorted(runs, key=len, reverse=True)):
+        found.setdefault(_named(one), one)
+    if again := sum(map(len, runs)) - len(found):
+        ledger.drop(Drop("link", "resumed_copy", file=path, count=again))
+    return sorted(found.values(), key=lambda one: (utc(one.row.at), one.row.message_id))
 
 
 def _rows(path: str, end: int, options: ReadOptions, ledger: Ledger) -> Iterator[_Placed]:
