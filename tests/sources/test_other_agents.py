@@ -491,3 +491,52 @@ def test_pi_branched_sessions_and_what_extensions_say(tmp_path: Path) -> None:
     assert branch.forked_from is not None
     assert branch.forked_from.message == main.messages[1].id
     assert reading.ledger.drops["link/resumed_copy"] == 2
+
+
+def joined_logs() -> dict[str, tuple[list[Any], list[Any]]]:
+    """Source -> two sessions of one turn each."""
+
+    def copilot(name: str) -> list[Any]:
+        about = {"sessionId": name, "context": {"cwd": f"/w/{name}"}}
+        said = {"content": f"say {name}"}
+        return [
+            {"type": "session.start", "id": f"{name}0", "data": about},
+            {"type": "user.message", "id": f"{name}1", "data": {"content": f"ask {name}"}},
+            {"type": "assistant.message", "id": f"{name}2", "data": said},
+        ]
+
+    def tree(name: str) -> list[Any]:
+        head = {"type": "session", "version": 3, "id": name, "cwd": f"/w/{name}"}
+        asked = pi("user", f"{name}1", None, text(f"ask {name}"))
+        return [head, asked, pi("assistant", f"{name}2", f"{name}1", text(f"say {name}"))]
+
+    def droid(name: str) -> list[Any]:
+        head = {"type": "session_start", "id": name, "title": "t", "cwd": f"/w/{name}"}
+        _, *rows = tree(name)
+        uuid = f"{ord(name):08x}-0000-4000-8000-00000000000"
+        ids = {f"{name}1": f"{uuid}1", f"{name}2": f"{uuid}2", None: None}
+        rows = [{**row, "id": ids[row["id"]], "parentId": ids[row["parentId"]]} for row in rows]
+        return [head, *rows]
+
+    makers = {"copilot": copilot, "pi": tree, "droid": droid}
+    return {name: (make("a"), make("b")) for name, make in makers.items()}
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("source", ["copilot", "pi", "droid"])
+def test_sessions_that_were_put_into_one_file_are_apart(
+    tmp_path: Path, source: str, alone: bool
+) -> None:
+    first, second = joined_logs()[source]
+    write(tmp_path, "all.jsonl", [*first, *second])
+    if alone:
+        write(tmp_path, "b.jsonl", second)
+    reading = read(source, tmp_path)
+    assert reading.unbalanced() == {}
+    names = [(s.session_id, s.project, s.forked_from) for s in reading.sessions]
+    assert {name[:2] for name in names} == {("a", "a"), ("b", "b")}
+    told = [message for session in shape(reading) for message in session]
+    for name in "ab":
+        assert told.count(("prompt", f"ask {name}")) == 1
+    (last,) = (s for s in reading.sessions if s.session_id == "b")
+    assert (len(last.messages), last.forked_from) == (2, None)

@@ -91,9 +91,16 @@ class CopilotSource(UnitSource):
     def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The sessions of one unit; an event in two files counts once."""
         for path, _ in longest_first(files):
-            events = _Events(path, unit)
-            events.read()
-            yield from events.sessions()
+            for log in unit.logs(path, _begins):
+                events = _Events(log, unit)
+                events.read()
+                yield from events.sessions()
+
+
+def _begins(event: dict[str, Any]) -> str:
+    """The session that an event begins."""
+    told = inside(event, "data", "sessionId") if event.get("type") == "session.start" else ""
+    return words(told)
 
 
 class _Side:
@@ -121,8 +128,8 @@ class _Side:
 class _Events:
     """Reads one log into its sides."""
 
-    def __init__(self, path: str, unit: Unit) -> None:
-        self.unit, self.main = unit, _Side(unit.log(path))
+    def __init__(self, log: Linear, unit: Unit) -> None:
+        self.unit, self.main = unit, _Side(log)
         self.sides = {"": self.main}
         self.assets: dict[str, Image] = {}
         self.about: dict[str, str] = {}

@@ -99,7 +99,8 @@ class DroidSource(UnitSource):
         """The sessions of one unit: those that others were forked from first."""
         heads = {path: _head(path, unit.options) for path in sorted(files)} if files[1:] else {}
         for path in parents_first(heads) or files:
-            yield from _read(path, unit)
+            for log in unit.logs(path, _begins):
+                yield from _read(log, unit)
 
 
 SOURCE = DroidSource()
@@ -113,8 +114,13 @@ def _head(path: str, options: ReadOptions) -> tuple[str, set[str]]:
     return words(head.get("id")), above - {""}
 
 
-def _read(path: str, unit: Unit) -> Iterator[Session]:
-    log = unit.log(path)
+def _begins(record: dict[str, Any]) -> str:
+    """The session that a record begins."""
+    return words(record.get("id")) if record.get("type") == "session_start" else ""
+
+
+def _read(log: Linear, unit: Unit) -> Iterator[Session]:
+    path = log.path
     head: dict[str, Any] = {}
     mine: set[str] = set()
     model = _model_of(path)

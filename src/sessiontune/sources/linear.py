@@ -6,14 +6,15 @@ account: every record ends as a place of a node, as a drop with a reason, or as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import orjson
 
 from ..ledger import Ledger
-from ..linking import Node, placed
+from ..linking import Node, Place, placed
 from ..model import Drop, Image, Part, ResultStatus, ToolCall, ToolDef, ToolResult, Usage
 from ..ports import ReadOptions
 from .lines import read_lines
@@ -51,11 +52,26 @@ class Linear:
         self.started: dict[str, tuple[str, Node]] = {}  # sub-agent -> the call that started it
         self.told: set[Any] = set()  # names of the records of the unit
         self.tools: dict[str, ToolDef] = {}  # definitions that the log gives
+        self.begins: Callable[[dict[str, Any]], str] | None = None  # see `records`
+        self.lines: Iterator[tuple[Place, dict[str, Any]]] | None = None  # all in the file
+        self.rest: Iterator[tuple[Place, dict[str, Any]]] | None = None
 
     # ------------------------------------------------------------ records
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """The objects of a JSONL log; `place` is that of the current one."""
+        """The objects of a JSONL log; `place` is that of the current one. `begins` tells the
+        session that a record begins, or "": the log ends where another one begins, in `rest`."""
+        lines, begun, more = self.lines or self._lines(), "", False
+        for place, record in lines:
+            name = self.begins(record) if self.begins is not None else ""
+            if more and name not in ("", begun):
+                self.rest = chain([(place, record)], lines)
+                return
+            begun, self.place = begun or name, place
+            more = more or (bool(begun) and not name)  # the header and something below it
+            yield record
+
+    def _lines(self) -> Iterator[tuple[Place, dict[str, Any]]]:
         for number, raw in read_lines(self.path, self.options, self.ledger):
             found: list[dict[str, Any] | LineFault]
             try:
@@ -68,8 +84,7 @@ class Linear:
                 if isinstance(record, LineFault):
                     self.ledger.fault(line_fault(record, self.path, number, raw))
                 else:
-                    self.place = (number, nth)
-                    yield record
+                    yield (number, nth), record
 
     def document(self) -> dict[str, Any] | None:
         """The object of a log that is one JSON document; `part` begins each of its parts. One that

@@ -126,7 +126,8 @@ class PiSource(UnitSource):
         largest = longest_first(files) if files[1:] else ()
         heads = {path: _head(path, unit.options) for path, _ in largest}
         for path in parents_first(heads) or files:
-            yield from _read(path, unit)
+            for log in unit.logs(path, _begins):
+                yield from _read(log, unit)
 
 
 SOURCE = PiSource()
@@ -141,8 +142,13 @@ def _head(path: str, options: ReadOptions) -> tuple[str, set[str]]:
     return "", set()
 
 
-def _read(path: str, unit: Unit) -> Iterator[Session]:
-    log, told = unit.log(path), unit.owner
+def _begins(entry: dict[str, Any]) -> str:
+    """The session that an entry begins."""
+    return words(entry.get("id")) if entry.get("type") == "session" else ""
+
+
+def _read(log: Linear, unit: Unit) -> Iterator[Session]:
+    path, told = log.path, unit.owner
     cwd, title, branched, last = "", "", False, None
     owner: dict[str, Node] = {}
     mine: dict[str, set[str]] = {}  # ids of this file, with their entries' times

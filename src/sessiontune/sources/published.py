@@ -207,7 +207,8 @@ def _named(one: _Placed) -> tuple[str, str, str | None]:
 def _whole(path: str, runs: list[list[_Placed]], ledger: Ledger) -> list[_Placed]:
     """The rows of the pieces of a session, each once, in the order of their times."""
     found: dict[tuple[str, str, str | None], _Placed] = {}
-    for one in chain.from_iterable(sorted(runs, key=len, reverse=True)):
+    runs.sort(key=len, reverse=True)
+    for one in chain.from_iterable(runs):
         found.setdefault(_named(one), one)
     if again := sum(map(len, runs)) - len(found):
         ledger.drop(Drop("link", "resumed_copy", file=path, count=again))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -50,6 +50,17 @@ class Unit:
         log = Linear(path, self.options, self.ledger)
         log.session_id, log.told = session_id, self.told
         return log
+
+    def logs(self, path: str, begins: Callable[[dict[str, Any]], str]) -> Iterator[Linear]:
+        """The log in a file, and then each that was put behind it: see `Linear.records`."""
+        log: Linear | None = self.log(path)
+        while log is not None:
+            log.begins = begins
+            yield log
+            rest, log = log.rest, None
+            if rest is not None:
+                log = self.log(path)
+                log.lines = rest
 
     def calling(self, call: str) -> Caller | None:
         """A call by its id."""
