@@ -518,12 +518,26 @@ def joined_logs() -> dict[str, tuple[list[Any], list[Any]]]:
         rows = [{**row, "id": ids[row["id"]], "parentId": ids[row["parentId"]]} for row in rows]
         return [head, *rows]
 
-    makers = {"copilot": copilot, "pi": tree, "droid": droid}
+    def chat(name: str) -> list[Any]:
+        head = {"sessionId": name, "projectHash": "0", "startTime": "2026-03-01T10:00:00.000Z"}
+        asked = gemini(f"{name}1", "user", [{"text": f"ask {name}"}])
+        return [head, asked, gemini(f"{name}2", "gemini", f"say {name}", model="gemini-3-pro")]
+
+    def qwen(name: str) -> list[Any]:
+        rows: list[Any] = []
+        for kind, role, word in (("user", "user", "ask"), ("assistant", "model", "say")):
+            message = {"role": role, "parts": [{"text": f"{word} {name}"}]}
+            row = {"uuid": f"{name}{kind}", "parentUuid": rows[-1]["uuid"] if rows else None}
+            about = {"sessionId": name, "cwd": f"/w/{name}"}
+            rows.append({**row, **about, "type": kind, "message": message})
+        return rows
+
+    makers = {"copilot": copilot, "pi": tree, "droid": droid, "gemini": chat, "qwen": qwen}
     return {name: (make("a"), make("b")) for name, make in makers.items()}
 
 
 @pytest.mark.parametrize("alone", [False, True])
-@pytest.mark.parametrize("source", ["copilot", "pi", "droid"])
+@pytest.mark.parametrize("source", ["copilot", "pi", "droid", "gemini", "qwen"])
 def test_sessions_that_were_put_into_one_file_are_apart(
     tmp_path: Path, source: str, alone: bool
 ) -> None:
@@ -533,8 +547,8 @@ def test_sessions_that_were_put_into_one_file_are_apart(
         write(tmp_path, "b.jsonl", second)
     reading = read(source, tmp_path)
     assert reading.unbalanced() == {}
-    names = [(s.session_id, s.project, s.forked_from) for s in reading.sessions]
-    assert {name[:2] for name in names} == {("a", "a"), ("b", "b")}
+    names = {(s.session_id, s.project or s.session_id) for s in reading.sessions}
+    assert names == {("a", "a"), ("b", "b")}
     told = [message for session in shape(reading) for message in session]
     for name in "ab":
         assert told.count(("prompt", f"ask {name}")) == 1

@@ -110,11 +110,12 @@ class QwenSource(UnitSource):
         """The sessions of one unit; a record in two files counts once."""
         about = {path: _meta(path) for path in files}
         for nth, path in enumerate(sorted(files, key=lambda p: _rank(p, about[p]))):
-            chat = _Chat(path, unit, f"~{nth}" if nth else "", about[path])
-            chat.read()
-            yield from chat.sessions()
-            for log in chat.sides.values():
-                unit.calls |= log.calls
+            for main in unit.logs(path, _begins):
+                chat = _Chat(main, unit, f"~{nth}" if nth else "", about[path])
+                chat.read()
+                yield from chat.sessions()
+                for log in chat.sides.values():
+                    unit.calls |= log.calls
 
 
 SOURCE = QwenSource()
@@ -130,12 +131,16 @@ def _meta(path: str) -> Meta:
     return read_typed(os.path.splitext(path)[0] + ".meta.json", Meta)
 
 
+def _begins(record: dict[str, Any]) -> str:
+    """The session that a record without one above it begins."""
+    return "" if record.get("parentUuid") else words(record.get("sessionId"))
+
+
 class _Chat:
     """Reads one file. `again` distinguishes its records without ids."""
 
-    def __init__(self, path: str, unit: Unit, again: str, meta: Meta) -> None:
-        self.unit, self.again, self.meta = unit, again, meta
-        self.main = unit.log(path)
+    def __init__(self, main: Linear, unit: Unit, again: str, meta: Meta) -> None:
+        self.main, self.unit, self.again, self.meta = main, unit, again, meta
         self.sides = {"": self.main}
         self.about: dict[str, str] = {}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -16,7 +17,9 @@ from ...model import Session
 from ...ports import FileIndex
 from ..folders import homes
 from ..indexing import Seen, scan
+from ..linear import Linear
 from ..lines import BOM, any_begins, size_of, stem
+from ..shapes import words
 from ..units import Unit, UnitSource
 from .chats import Chat
 from .saved import is_saved, take_saved
@@ -91,7 +94,8 @@ class GeminiSource(UnitSource):
         """The sessions of one unit: parents before their sub-agents; of two files of one chat the
         longer owns it."""
         for path in sorted(files, key=lambda p: (_of_agent(p), -size_of(p), p)):
-            yield from _read(path, unit)
+            for log in unit.logs(path, _begins):
+                yield from _read(log, unit)
 
 
 SOURCE = GeminiSource()
@@ -139,9 +143,13 @@ def _whole(raw: memoryview) -> Known:
     return msgspec.convert(told, Known)
 
 
-def _read(path: str, unit: Unit) -> Iterator[Session]:
-    log = unit.log(path)
-    chat = Chat(log)
+def _begins(record: dict[str, Any]) -> str:
+    """The session whose header a line of a file is."""
+    return words(record.get("sessionId")) if "projectHash" in record else ""
+
+
+def _read(log: Linear, unit: Unit) -> Iterator[Session]:
+    path, chat = log.path, Chat(log)
     if _is_saved(path):
         folder, name = os.path.split(os.path.splitext(path)[0])
         log.session_id = f"{os.path.basename(folder)}/{name}"  # the person's name for it, not ours
