@@ -212,3 +212,40 @@ def test_what_continues_a_copy_without_a_parent_is_a_branch_of_it(tmp_path: Path
     _, branch = reading.sessions
     assert branch.forked_from is not None
     assert words(reading)[1] == ["ask 3", "say 3"]
+
+
+@pytest.mark.parametrize("chain", [False, True], ids=["parents", "no parents"])
+def test_sessions_whose_records_stand_between_each_others_go_on(
+    tmp_path: Path, chain: bool
+) -> None:
+    """Somebody put all records in the order of their times; one was cleared meanwhile."""
+
+    def session(name: str) -> Rows:
+        above = "a1" if not chain else None
+        rows = [*turn("1", None), *turn("2", above), *cleared(None)]
+        if chain:
+            rows = [{**row, "parentUuid": None} for row in rows]
+        own = [{**row, "uuid": f"{row['uuid']}{name}", "sessionId": name} for row in rows]
+        return [
+            {**row, "parentUuid": row["parentUuid"] and row["parentUuid"] + name} for row in own
+        ]
+
+    rows = [row for both in zip(session("s"), session("t"), strict=True) for row in both]
+    for row in rows:
+        if row["type"] == "assistant":
+            row["message"]["id"] += row["sessionId"]
+    write(tmp_path, "all1.jsonl", rows)
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert sorted((s.session_id, s.epoch) for s in reading.sessions) == [
+        ("s", 0),
+        ("s", 1),
+        ("t", 0),
+        ("t", 1),
+    ]
+    told = dict(
+        zip(((s.session_id, s.epoch) for s in reading.sessions), words(reading), strict=True)
+    )
+    assert told["s", 0] == told["t", 0] == ["ask 1", "say 1", "ask 2", "say 2"]
+    assert told["s", 1] == told["t", 1] == ["ask 3", "say 3"]
+    assert len({s.thread for s in reading.sessions}) == 2

@@ -128,6 +128,7 @@ class State:
         self.kept: tuple[tuple[str | None, ...], int] = (), 0
         self.heard = ("", "")  # the last unanswered words in an audit, and their record
         self.spoken = ""  # the session of the last node
+        self.ends: dict[str, Node] = {}  # the last node of each session in the file
         self.line = 0
         self.nth = 0
 
@@ -216,6 +217,8 @@ class State:
             up=up,
         )
         alone = line.sessionId != self.spoken and self._speak(line, up)
+        if alone and not node.side:  # or it goes on, between the records of others
+            node.up = self.ends.get(self.spoken)
         if self.after_copy and node.side == self.side:  # an inline agent is separate
             self.seams.add((self.file, self.line))
             if alone and (not parent or parent in self.owner):
@@ -227,6 +230,8 @@ class State:
                 self.above.setdefault(parent, self.after_copy)
             self.after_copy = ""
         self.nodes.append(node)
+        if not node.side:
+            self.ends[self.spoken] = node
         if line.uuid and not suffix:
             self.owner[line.uuid] = node
         return node
@@ -243,6 +248,7 @@ class State:
         other = self._begins_other(line, up)
         if other:
             self.seams.add((self.file, self.line))
+        if other and session not in self.ends:
             self.begun[self.file, self.line] = Facts(
                 session_id=session,
                 cwd=line.cwd or "",
@@ -250,7 +256,7 @@ class State:
                 entrypoint=line.entrypoint or "",
                 tools=self.facts.tools,
             )
-        elif self.spoken not in ("", session) and session == self.stem and up is not None:
+        elif up is not None and self.spoken not in ("", session) and session == self.stem:
             self.facts.session_id = session  # a fork, whose first records name their origin
         self.spoken = session
         return other
@@ -281,9 +287,10 @@ class State:
     def cleared(self, line: Line) -> None:
         """The context was emptied: the model saw nothing of what came before this record."""
         begun = self.last_answer is not None or bool(self.after_copy)
-        if self._begins_other(line, self.owner.get(line.parentUuid or "")):
+        last = self.ends.get(line.sessionId or line.session_id or self.spoken)
+        if last is None and self._begins_other(line, self.owner.get(line.parentUuid or "")):
             return  # nothing came before it
-        if begun and not self.side and (not self.nodes or self.nodes[-1].kind != "boundary"):
+        if begun and not self.side and (last is None or last.kind != "boundary"):
             boundary = self.node(line, "boundary", "^")
             if line.parentUuid:  # it follows what came before, but nothing is below it
                 boundary.parent, boundary.up = "", None
