@@ -249,3 +249,23 @@ def test_sessions_whose_records_stand_between_each_others_go_on(
     assert told["s", 0] == told["t", 0] == ["ask 1", "say 1", "ask 2", "say 2"]
     assert told["s", 1] == told["t", 1] == ["ask 3", "say 3"]
     assert len({s.thread for s in reading.sessions}) == 2
+
+
+def test_a_prompt_without_an_answer_in_a_copy_under_new_ids_stands_once(tmp_path: Path) -> None:
+    """The person broke it off and went on elsewhere."""
+    asked = [*turn("1", None), user("u2", "a1", "ask 2")]
+    rows = [{**row, "timestamp": f"2026-01-01T00:00:0{n}.000Z"} for n, row in enumerate(asked)]
+    new = [
+        {
+            **row,
+            "uuid": f"{row['uuid']}x",
+            "parentUuid": row["parentUuid"] and row["parentUuid"] + "x",
+        }
+        for row in rows
+    ]
+    reading = read_logs(tmp_path, s=rows, t=[*new, *turn("3", "u2x")])
+    told = [one for session in words(reading) for one in session]
+    assert sorted(told) == ["ask 1", "ask 2", "ask 3", "say 1", "say 3"]
+    later = {**new[-1], "timestamp": "2026-01-01T00:00:09.000Z"}
+    reading = read_logs(tmp_path, s=rows, t=[*new[:-1], later, *turn("3", "u2x")])
+    assert sum(session.count("ask 2") for session in words(reading)) == 2

@@ -217,6 +217,24 @@ def _from_before(state: State, line: Line, node: Node) -> bool:
     return node.line < state.boundary and (not state.spoke() or at < state.nodes[-1].at)
 
 
+def said_at(node: Node) -> tuple[str, str]:
+    """The time and the words of a prompt."""
+    return node.at, text_of(node.parts).strip()
+
+
+def take_renamed_prompt(state: State, line: Line, node: Node) -> bool:
+    """Drop a prompt under a new id at the end of what was copied from another file: no answer
+    tells that it is a copy, but it is below such a copy, and has the time and the words of a prompt
+    there."""
+    up, twin = node.up, state.asked_at.get(said_at(node)) if node.at else None
+    if up is None or up.file == state.file or twin is None or twin.file == state.file:
+        return False
+    state.nodes.pop()
+    state.drop("resumed_copy", "link", count=len(node.places))
+    state.copied(line.uuid, twin)
+    return True
+
+
 def take_prompt_again(state: State, node: Node) -> None:
     """Of two neighbouring prompts of one time, drop the one whose words the other holds: some
     versions wrote a prompt several times, with and without what the editor showed."""

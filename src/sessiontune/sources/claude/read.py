@@ -19,9 +19,11 @@ from .answers import take_answer, withdraw
 from .copies import (
     copied_record,
     prompts_told,
+    said_at,
     take_inherited,
     take_prompt_again,
     take_renamed,
+    take_renamed_prompt,
     told_before,
 )
 from .forks import first_name
@@ -90,6 +92,8 @@ class Reader(State):
                 continue
             ledger.drop(Drop(stage=stage, reason=reason, file=path, count=count))
         self.every += self.nodes
+        if len(self.files) > 1:
+            self.asked_at |= {said_at(node): node for node in self.nodes if node.kind == "prompt"}
         if self.audits:
             self.audited |= prompts_told(self.nodes, self.facts.session_id)
         return self.nodes, self.facts
@@ -134,7 +138,8 @@ class Reader(State):
             if not line.audit_timestamp or not told_before(self, line):
                 take_user(self, line)
                 last = self.nodes[-1] if self.nodes else None
-                if last is not None and last.line == self.line and last.kind == "prompt":
+                new = last is not None and last.line == self.line and last.kind == "prompt"
+                if last is not None and new and not take_renamed_prompt(self, line, last):
                     take_prompt_again(self, last)
         elif kind == "attachment":
             take_attachment(self, line)

@@ -90,6 +90,7 @@ class State:
         self.audits = any(os.path.basename(path) == AUDIT for path in files)
         self.audited: dict[tuple[str, str], list[Node]] = {}  # session, words -> its prompts
         self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
+        self.asked_at: dict[tuple[str, str], Node] = {}  # time, words -> a prompt of a former file
         self.withdrawn: set[str] = set()  # records of answers that were taken back
         self.marks: dict[int, tuple[Node, int, set[int]]] = {}  # see `holds`
         self.queued: list[Node] = []  # queued prompts of the files that were read
