@@ -640,6 +640,21 @@ def test_sessions_that_were_put_into_one_file_are_apart(tmp_path: Path, alone: l
     assert {s.forked_from for s in reading.sessions} == {None}
 
 
+def test_a_thread_and_its_fork_that_were_put_into_one_file(tmp_path: Path) -> None:
+    """What the fork copied is told once, with what it goes on from."""
+    first, second = session("a", 0), session("b", 10)
+    fork = row("session_meta", 10, id="b", cwd="/w/b", forked_from_id="a")
+    rows = [*first, fork, *first, *second[1:]]
+    (tmp_path / "all.jsonl").write_text("".join(json.dumps(line) + "\n" for line in rows))
+    reading = whole(tmp_path, tmp_path / "all.jsonl")
+    assert told(reading) == [
+        [("prompt", f"ask {name}"), ("answer", f"say {name}")] for name in "ab"
+    ]
+    main, branch = reading.sessions
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == main.messages[-1].id
+
+
 def test_runs_that_were_printed_into_one_file_are_apart(tmp_path: Path) -> None:
     def run(name: str) -> list[dict[str, Any]]:
         item = {"id": "item_0", "type": "agent_message", "text": f"say {name}"}

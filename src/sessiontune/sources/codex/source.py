@@ -17,7 +17,7 @@ from ...model import Drop, Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..folders import homes
 from ..indexing import Seen, scan
-from ..lines import PACKED, first_lines, gc_paused, open_packed, read_lines, size_of, stem
+from ..lines import PACKED, first_lines, gc_paused, open_log, open_packed, read_lines, size_of, stem
 from ..printed import STREAMS
 from ..projects import project_name
 from .older import document_lines, is_document
@@ -28,6 +28,7 @@ from .told import Told
 _LINE = re.compile(
     rb'"type"\s*:\s*"(?:session_meta|response_item|event_msg|turn_context|compacted)"'
 )
+_HEADER = b'"session_meta"'
 _PAYLOAD = re.compile(rb'"payload"\s*:\s*\{')
 _BARE_HEADER = re.compile(
     rb'\{(?=.*"id"\s*:\s*")(?=.*"timestamp"\s*:\s*")(?=.*"instructions"\s*:)(?!.*"type"\s*:)'
@@ -236,7 +237,7 @@ def _read_all(
     """The sessions of each rollout in turn."""
     printed = {path for path in files if path.endswith(STREAMS) and holds_stream(path)}
     ids = {path: thread_ids(path, options, path in printed) for path in sorted(files)}
-    told = Told() if len(ids) > 1 else None
+    told = Told() if len(ids) > 1 or any(map(_holds_several, files)) else None
     done: dict[str, int] = {}  # thread, or a file's name if none is known -> files read
     for path in _parents_first(ids, _longest_first(ids, printed)):
         thread = ids[path][0]
@@ -258,6 +259,19 @@ def _read_all(
             if rest is None:
                 break
             thread = piece
+
+
+def _holds_several(path: str) -> bool:
+    """Whether a file may hold several sessions: the header of a resumed one is repeated too."""
+    count, end = 0, b""
+    try:
+        with open_log(path) as log:
+            while count < 2 and (block := log.read(1 << 20)):
+                held = end + block
+                count, end = count + held.count(_HEADER), held[1 - len(_HEADER) :]
+    except OSError:
+        pass  # the reader reports it
+    return count > 1
 
 
 def _sessions(
@@ -313,7 +327,7 @@ def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[
             rollout.take_raw(told)
         return rollout.facts.session_id, "", ""
     for _, raw in read_lines(path, options, scratch):  # the first line, except in damaged files
-        if b'"session_meta"' in bytes(raw):
+        if _HEADER in bytes(raw):
             rollout = Rollout(0, path, options, scratch)
             rollout.take_raw(raw)
             facts = rollout.facts
