@@ -182,10 +182,13 @@ PLAN = [user("u3", None, "Implement the following plan:\n\n# Till"), *turn("3", 
 
 @pytest.mark.parametrize("rows", [PLAN, cleared(None)], ids=["plan", "clear"])
 def test_a_second_session_in_a_file_begins_with_epoch_0(tmp_path: Path, rows: Rows) -> None:
+    titles = [{"type": "ai-title", "sessionId": name, "aiTitle": f"of {name}"} for name in "st"]
     first = [{**row, "sessionId": "s"} for row in turn("1", None)]
-    write(tmp_path, "s.jsonl", [*first, *({**row, "sessionId": "t"} for row in rows)])
+    second = [{**row, "sessionId": "t"} for row in rows]
+    write(tmp_path, "s.jsonl", [*first, titles[0], *second, titles[1]])
     reading = read("claude", tmp_path)
-    assert [(s.session_id, s.epoch) for s in reading.sessions] == [("s", 0), ("t", 0)]
+    told = [(s.session_id, s.epoch, s.title) for s in reading.sessions]
+    assert told == [("s", 0, "of s"), ("t", 0, "of t")]
     write(tmp_path, "s.jsonl", [*first, *({**row, "sessionId": "s"} for row in rows)])
     assert [s.epoch for s in read("claude", tmp_path).sessions] == [0, 1]
 

@@ -176,7 +176,7 @@ class Reader(State):
         return message.id in self.served_by and take_renamed(self, line, message)
 
     def _side(self, line: Line, kind: str) -> None:
-        facts = self.facts
+        facts = self.about.get(line.sessionId or "", self.facts)
         if kind == "progress":
             data = line.data
             if data is not None and data.agentId and line.parentToolUseID:

@@ -130,6 +130,7 @@ class State:
         self.heard = ("", "")  # the last unanswered words in an audit, and their record
         self.spoken = ""  # the session of the last node
         self.ends: dict[str, Node] = {}  # the last node of each session in the file
+        self.about: dict[str, Facts] = {}  # facts of those that begin behind another
         self.line = 0
         self.nth = 0
 
@@ -250,7 +251,7 @@ class State:
         if other:
             self.seams.add((self.file, self.line))
         if other and session not in self.ends:
-            self.begun[self.file, self.line] = Facts(
+            self.begun[self.file, self.line] = self.about[session] = Facts(
                 session_id=session,
                 cwd=line.cwd or "",
                 branch=line.gitBranch or "",
