@@ -133,7 +133,7 @@ def _words_again(line: Line, blocks: list[Block], node: Node | None) -> bool:
 
 def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     """Drop an answer that was read before under another record id, and its prompts: in another
-    file, or in this one, if the program wrote its history again."""
+    file, or in this one, if the program wrote its history again. Returns whether it was one."""
     node = state.served_by.get(message.id or "")
     if node is None or node.empty():
         return False
@@ -143,17 +143,18 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     if not parts or not all(is_part(state, part, node) for part in parts):
         return False
     begun = state.answers.get(message.id or "")
-    last = state.nodes[-1] if state.nodes else None
-    bare = begun is not None and begun is last and begun.empty()
-    if bare:  # a piece without content is before this one
+    if begun is None or not begun.empty() or not state.nodes or state.nodes[-1] is not begun:
+        begun = None
+    else:  # by a piece without content, which is right before this one
         state.nodes.pop()
     if node.file != state.file:
         _told_elsewhere(state, line, node)
     elif not _told_twice(state, line, message, node):
-        state.nodes += [last] if bare and last is not None else []
+        if begun is not None:
+            state.nodes.append(begun)
         return False
-    if bare and last is not None:
-        state.move([(last, node)])
+    if begun is not None:
+        state.move([(begun, node)])
         state.answers[message.id or ""] = node
     return True
 
