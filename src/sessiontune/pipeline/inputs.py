@@ -107,6 +107,9 @@ def discover(
     if gone:
         gone = held(gone, known, store)
         store.put_files(gone)
+    # Should such a log vanish at its new path too, nothing of it is missing at this one.
+    if back := [known[path] for path in sorted(moved) if known[path].gone]:
+        store.put_files(msgspec.structs.replace(row, gone=False) for row in back)
     logs = [r for r in rows.values() if r.file.source in sources]
     others = sorted([*walked.passed, *(path for path, r in rows.items() if not r.file.source)])
     logs.extend(gone)
