@@ -19,6 +19,8 @@ from tests.runs import rows, run
 
 from sessiontune.pipeline import build
 from sessiontune.pipeline.inputs import Inputs, discover
+from sessiontune.pipeline.vanished import Vanished
+from sessiontune.privacy.detect import Detector
 
 Row = dict[str, Any]
 
@@ -322,6 +324,16 @@ def test_a_vanished_log_beside_living_ones_that_are_read_again(tmp_path: Path) -
         log.unlink()
     assert _export(tmp_path) == before
     assert _export(tmp_path, "--verify", "--preferences") == before  # all rows are made anew
+
+
+def test_what_is_carried_needs_no_rules_of_redaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To set them up for each unit costs more than reading it."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("rules are set up")
+
+    monkeypatch.setattr(Detector, "__init__", never)
+    assert not list(Vanished((), (), b"salt", lambda _: iter(()), lambda _, name: name).rest())
 
 
 _HOOKS = """
