@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from .languages import languages_of
+from .ledger import add_counts
 from .model import Message, Text, Thinking, ToolCall, ToolResult
 from .ports import Conversation
 from .summary import LEAST_LINEAGES, SideSummary, Summary, Topic
@@ -190,9 +191,9 @@ class Stats(msgspec.Struct):
                     _merge_side(self.splits.setdefault(name, Side()), side)
             elif field == "topics":
                 for name, lineages in other.topics.items():
-                    _merge(self.topics.setdefault(name, {}), lineages)
+                    add_counts(self.topics.setdefault(name, {}), lineages)
             elif isinstance(mine, dict):
-                _merge(mine, more)
+                add_counts(mine, more)
             else:
                 setattr(self, field, mine + more)
 
@@ -296,17 +297,11 @@ def _hour_of_week(at: str) -> int:
     return day * 24 + int(hour) if day >= 0 and hour.isdecimal() and hour < "24" else -1
 
 
-def _merge(total: dict[Any, int], more: dict[Any, int]) -> None:
-    get = total.get
-    for name, n in more.items():
-        total[name] = get(name, 0) + n
-
-
 def _merge_side(total: Side, more: Side) -> None:
     total.conversations += more.conversations
     total.pairs += more.pairs
     total.tokens += more.tokens
-    _merge(total.groups, more.groups)
+    add_counts(total.groups, more.groups)
 
 
 def _side(side: Side) -> SideSummary:

@@ -111,10 +111,12 @@ def test_a_run_that_was_killed_in_the_swap_is_finished(tmp_path: Path) -> None:
     assert texts(out) == PAGES | {"mine.txt": "mine"}
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
+    (out / "train" / "a.jsonl").write_text("rows A")
     os.rename(out, new_name(out))  # after the exchange
     stage(tmp_path / "next", {"README.md": "new"}).folder.rename(out)
     recover(out)
-    assert texts(out) == {"README.md": "new", "mine.txt": "mine"}
+    person = {"mine.txt": "mine", "train/a.jsonl.yours": "rows A"}
+    assert texts(out) == {"README.md": "new"} | person
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 

@@ -191,7 +191,7 @@ def test_a_log_that_was_copied_elsewhere_has_not_vanished(
 
     def found(root: Path) -> dict[str, bool]:
         inputs = discover([root], names, store, runner, verify=False, before=before)
-        told.append((inputs.renamed, inputs.moved))
+        told.append((inputs.past, inputs.moved))
         store.delete_units(store.unit_keys())
         store.put_units(
             (UnitRow(path, (path,), b"", ""), {path: Place(path, 0, 0)}, Sketches(path, b"", b""))

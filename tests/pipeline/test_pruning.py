@@ -65,6 +65,29 @@ def test_a_log_that_grew_is_held_once_and_one_that_was_moved_too(tmp_path: Path)
         assert {Path(name).name for name in store.files()} == {"a.jsonl", "c.jsonl"}
 
 
+@pytest.mark.parametrize("how", ["dry", "all logs are away"])
+def test_a_run_that_publishes_nothing_prunes_nothing(tmp_path: Path, how: str) -> None:
+    for name in "ab":
+        log(tmp_path / "logs" / f"{name}.jsonl", name)
+    export(tmp_path, "logs")
+    (tmp_path / "logs" / "a.jsonl").unlink()
+    before = export(tmp_path, "logs")["manifest"]["statistics"]
+    if how == "dry":
+        assert export(tmp_path, "logs", "data", "--prune", "--dry-run")["manifest"]["inputs"]
+    else:
+        (tmp_path / "logs").rename(tmp_path / "away")
+        (tmp_path / "logs").mkdir()
+        args = ["export", tmp_path / "logs", "-o", tmp_path / "data", "--state", tmp_path / "state"]
+        assert run(tmp_path / "run", *args, "--prune").code == 3
+        (tmp_path / "logs").rmdir()
+        (tmp_path / "away").rename(tmp_path / "logs")
+    assert export(tmp_path, "logs", "data", "--force")["manifest"]["statistics"] == before
+    assert before["conversations"] == 2
+    last = export(tmp_path, "logs", "data", "--prune")["manifest"]
+    assert (last["statistics"]["conversations"], len(last["inputs"])) == (1, 1)
+    assert held(tmp_path) == (1, 1)
+
+
 @pytest.mark.parametrize("removed", [False, True])
 def test_rows_are_kept_for_the_newest_exports_that_are_there(tmp_path: Path, removed: bool) -> None:
     log(tmp_path / "logs" / "a.jsonl", "a")

@@ -19,6 +19,8 @@ from tests.runs import rows, run
 
 from sessiontune.pipeline import build
 from sessiontune.pipeline.inputs import Inputs, discover
+from sessiontune.pipeline.vanished import Vanished
+from sessiontune.privacy.detect import Detector
 
 Row = dict[str, Any]
 
@@ -324,6 +326,16 @@ def test_a_vanished_log_beside_living_ones_that_are_read_again(tmp_path: Path) -
     assert _export(tmp_path, "--verify", "--preferences") == before  # all rows are made anew
 
 
+def test_what_is_carried_needs_no_rules_of_redaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To set them up for each unit costs more than reading it."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("rules are set up")
+
+    monkeypatch.setattr(Detector, "__init__", never)
+    assert not list(Vanished((), (), b"salt", lambda _: iter(()), lambda _, name: name).rest())
+
+
 _HOOKS = """
 import msgspec
 
@@ -473,6 +485,30 @@ def test_a_log_that_comes_back_as_it_was_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "away").rename(folder)
     assert _export(tmp_path, "--no-privacy") == plain
     assert _export(tmp_path) == redacted
+
+
+def test_a_log_that_comes_back_in_another_home_may_vanish_there_too(tmp_path: Path) -> None:
+    """The first export, which another one went past meanwhile, does not miss it at its old path."""
+    for number in range(2):
+        writer = Writer(70 + number)
+        writer.project(plain=True)
+        writer.save(tmp_path / "old" / f"p{number}")
+
+    def export(home: str, data: str) -> list[Row]:
+        args: list[str | Path] = ["export", tmp_path / home, "-o", tmp_path / data, "--jobs", "1"]
+        more = ("--state", tmp_path / "state", "--no-privacy", "--no-parquet", "--thinking")
+        done = run(tmp_path / "run", *args, *more)
+        assert done.code == 0, done.err
+        return rows(tmp_path / data)
+
+    before = export("old", "data")
+    (tmp_path / "old" / "p0").rename(tmp_path / "away")
+    assert export("old", "data") == export("old", "other") == before
+    (tmp_path / "old").rename(tmp_path / "new")
+    (tmp_path / "away").rename(tmp_path / "new" / "p0")
+    assert export("new", "other") == before
+    (tmp_path / "new" / "p0").rename(tmp_path / "away")
+    assert export("new", "data") == before
 
 
 def _closed(path: Path) -> Callable[[], None]:

@@ -87,7 +87,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     inputs = discover(request.roots, names, store, run, verify=request.verify, before=before)
     del former, before  # large where there are many logs
     if request.prune:
-        inputs = prune(inputs, store)
+        inputs = prune(inputs)
     if not inputs.rows:
         raise no_logs(inputs, request.roots)
     damaged = False
@@ -118,7 +118,7 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
     del known
     inputs.rows = sorted((r for u in units for r in u.rows), key=lambda r: r.file.path)
     quick = _quick_key(request, store, units, inputs)
-    former = _former(request, store, quick)
+    former = None if inputs.past else _former(request, store, quick)
     if former is not None:
         publish.recover(request.out)  # a run that was killed may have left a folder beside it
         return Export(request.out, former, True, 0, 0, 0)

@@ -70,16 +70,16 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(data, "sha256").hexdigest()
 
 
-def carry_over(old: Path, target: Path, ours: dict[str, tuple[int, int]] | None) -> None:
+def carry_over(old: Path, target: Path, ours: dict[str, tuple[int, int]]) -> None:
     """Move what a person put into the former export, or edited there, into the new one. `ours`:
-    how the published files were left; None if that is not known."""
-    known = _published_names(old) | (ours or {}).keys()  # also where the manifest is damaged
+    how the published files were left (`as_left`)."""
+    known = _published_names(old) | ours.keys()  # also where the manifest is damaged
     for path in _files(old):
         name = str(path.relative_to(old))
         info = path.lstat()
         if name not in known:
             _move(path, target / name)
-        elif ours is not None and name in ours and ours[name] != (info.st_size, info.st_mtime_ns):
+        elif name in ours and ours[name] != (info.st_size, info.st_mtime_ns):
             _move(path, target / f"{name}.yours")
 
 

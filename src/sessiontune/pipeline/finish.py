@@ -43,7 +43,6 @@ class FinishTask(msgspec.Struct, frozen=True):
     unit: str
     key: str
     shard: Place
-    size: int
     choices: dict[str, Choice]
     tools: dict[str, ToolDef]
     formats: tuple[str, ...]

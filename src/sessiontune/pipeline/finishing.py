@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -34,6 +35,8 @@ from .grouping import Unit
 from .preparing import Prepared, outline_of
 from .rowplaces import RowPlaces
 from .sums import add_up
+
+T = TypeVar("T")
 
 #: Raise when the same shards would give other rows.
 FINISH_VERSION = 11
@@ -151,22 +154,17 @@ def _built(
 def _common(recipe: Recipe) -> list[object]:
     """What the rows of every unit depend on."""
     files = side_files(recipe.tokenizer, recipe.topics)
-    return [recipe.formats, _encode_options(recipe), _example_options(recipe), *files]
+    return [
+        recipe.formats,
+        options_of(recipe, EncodeOptions),
+        options_of(recipe, ExampleOptions),
+        *files,
+    ]
 
 
-def _encode_options(recipe: Recipe) -> EncodeOptions:
-    return EncodeOptions(tools=recipe.tools, thinking=recipe.thinking)
-
-
-def _example_options(recipe: Recipe) -> ExampleOptions:
-    return ExampleOptions(
-        max_tokens=recipe.max_tokens,
-        tokenizer=recipe.tokenizer,
-        thinking=recipe.thinking,
-        topics=recipe.topics,
-        preferences=recipe.preferences,
-        clusters=recipe.clusters,
-    )
+def options_of(recipe: Recipe, kind: type[T]) -> T:
+    """Options of a step: the recipe's fields of the same names."""
+    return msgspec.convert(recipe, kind, from_attributes=True)
 
 
 def _finish_task(
@@ -184,17 +182,16 @@ def _finish_task(
         unit=unit.key,
         key=key,
         shard=prepared.shards[unit.key],
-        size=noted.size * 4,
         choices=chosen,
         tools={name: tools[name] for name in noted.tools},
         formats=recipe.formats,
-        encode=_encode_options(recipe),
+        encode=options_of(recipe, EncodeOptions),
         vocabulary=prepared.preparation.vocabulary,
         privacy=recipe.privacy,
         salt=prepared.preparation.salt,
         forks=forks_of(heads),
         continued=continued_of(heads),
-        examples=_example_options(recipe),
+        examples=options_of(recipe, ExampleOptions),
     )
 
 

@@ -32,9 +32,10 @@ _RULES = 15
 
 
 class Inputs(msgspec.Struct):
-    """The logs under the given roots: `rows` with the vanished ones, sorted by path. `renamed`:
-    former paths of some of them under these roots; `moved`: those under other roots, which other
-    exports may still name."""
+    """The logs under the given roots: `rows` with the vanished ones, sorted by path. `past`: what
+    the state forgets once this run has published: former paths of some of them under these roots,
+    and what vanished, with `--prune`. `moved`: former paths under other roots, which other exports
+    may still name."""
 
     rows: list[FileRow]
     others: tuple[str, ...]
@@ -42,7 +43,7 @@ class Inputs(msgspec.Struct):
     new: int = 0
     changed: int = 0
     gone: int = 0
-    renamed: frozenset[str] = frozenset()
+    past: frozenset[str] = frozenset()
     moved: frozenset[str] = frozenset()
 
 
@@ -107,6 +108,9 @@ def discover(
     if gone:
         gone = held(gone, known, store)
         store.put_files(gone)
+    # Should such a log vanish at its new path too, nothing of it is missing at this one.
+    if back := [known[path] for path in sorted(moved) if known[path].gone]:
+        store.put_files(msgspec.structs.replace(row, gone=False) for row in back)
     logs = [r for r in rows.values() if r.file.source in sources]
     others = sorted([*walked.passed, *(path for path, r in rows.items() if not r.file.source)])
     logs.extend(gone)

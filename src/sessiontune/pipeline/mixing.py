@@ -28,7 +28,7 @@ from .finish import (
     separator,
     stream_name,
 )
-from .finishing import Built
+from .finishing import Built, options_of
 from .prepare import Preparation
 
 
@@ -69,7 +69,7 @@ def mix_in(
     auditor = auditor_of(recipe.privacy, preparation.vocabulary, preparation.salt)
     with writing(store.segments.path(key)) as pack:
         segment = Segment(pack, separators, auditor)
-        encode = EncodeOptions(tools=recipe.tools, thinking=recipe.thinking)
+        encode = options_of(recipe, EncodeOptions)
         for conversation in taken:
             segment.next_session()
             for name in formats:

@@ -60,7 +60,6 @@ class PrepareTask(msgspec.Struct, frozen=True):
     gone: tuple[str, ...]
     carry: tuple[Carried, ...]
     carry_ledger: Ledger
-    size: int
     preparation: Preparation
 
 

@@ -163,14 +163,14 @@ def _read(
     if missing and preparation.privacy.enabled:
         # The rules take most of a second to compile: once, not once in every worker.
         run.begin_with(redactor_of, preparation.salt, preparation.vocabulary, preparation.privacy)
-    known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
+    older = _holding(missing, store)
     by_key = {u.key: u for u in missing}
     key = preparation_key(preparation)
     # A pack is never overwritten: after a crash nothing could tell what its places hold.
     fresh = (secrets.token_hex(8),) if afresh else ()
 
     def pack(mine: tuple[Unit, ...]) -> PreparePack:
-        tasks = tuple(_task(u, preparation, known, there) for u in mine)
+        tasks = tuple(_task(u, preparation, older, there, store) for u in mine)
         return PreparePack(store.shards.path(*(u.key for u in mine), *fresh), tasks)
 
     shut: list[Fault] = []
@@ -255,11 +255,26 @@ def _order(summary: UnitStart) -> tuple[str, str]:
     return min([h.first for h in heads], default="~"), min([h.key for h in heads], default="~")
 
 
+def _holding(units: Iterable[Unit], store: Store) -> dict[str, list[tuple[int, str]]]:
+    """For each log of these units that vanished: the units in the state that hold it, numbered as
+    they lie there, oldest first."""
+    gone = {row.file.path for unit in units for row in unit.rows if row.gone}
+    found: dict[str, list[tuple[int, str]]] = {}
+    for number, (key, paths) in enumerate(store.unit_paths().items() if gone else ()):
+        for path in gone.intersection(paths):
+            found.setdefault(path, []).append((number, key))
+    return found
+
+
 def _task(
-    unit: Unit, preparation: Preparation, known: dict[str, UnitRow], there: dict[str, Place]
+    unit: Unit,
+    preparation: Preparation,
+    older: dict[str, list[tuple[int, str]]],
+    there: dict[str, Place],
+    store: Store,
 ) -> PrepareTask:
     gone = tuple(r.file.path for r in unit.rows if r.gone)
-    carry, ledger = _carry(gone, known, there) if gone else ((), Ledger())
+    carry, ledger = _carry(gone, older, there, store) if gone else ((), Ledger())
     return PrepareTask(
         key=unit.key,
         source=unit.source,
@@ -267,24 +282,26 @@ def _task(
         gone=gone,
         carry=carry,
         carry_ledger=ledger,
-        size=unit.size,
         preparation=preparation,
     )
 
 
 def _carry(
-    gone: tuple[str, ...], known: dict[str, UnitRow], there: dict[str, Place]
+    gone: tuple[str, ...],
+    older: dict[str, list[tuple[int, str]]],
+    there: dict[str, Place],
+    store: Store,
 ) -> tuple[tuple[Carried, ...], Ledger]:
     """Older shards that hold the vanished files' sessions, with those files' own counts. Raises
     StoreError if such a shard is lost: nothing else holds those sessions."""
     ledger, shards = Ledger(), []
-    for row in known.values():
-        mine = set(gone) & set(row.paths)
-        if not mine or row.key not in there:
+    for _, key in sorted({unit for path in gone for unit in older.get(path, ())}):
+        if key not in there:
             continue
-        left = there.get(left_of(row.key))
-        shards.append((row.key, Carried(there[row.key], left)))
-        old = msgspec.msgpack.decode(row.summary, type=UnitSummary).ledger
+        mine = set(gone).intersection(store.paths_of(key))
+        left = there.get(left_of(key))
+        shards.append((key, Carried(there[key], left)))
+        old = msgspec.msgpack.decode(store.unit_summary(key), type=UnitSummary).ledger
         ledger.add(counts_of(mine - ledger.records.keys(), old, hooked=left is not None))
     if lost := set(gone) - ledger.records.keys():
         raise StoreError(

@@ -1,4 +1,5 @@
-"""What the state forgets: old shards and segments, and vanished logs with `--prune`."""
+"""What the state forgets after an export: old shards and segments, and vanished logs with
+`--prune`."""
 
 from __future__ import annotations
 
@@ -26,13 +27,13 @@ def drop_stale(
     segments."""
     others = store.unit_keys() - units
     if others:
-        mine = {r.file.path for r in inputs.rows} | inputs.renamed | inputs.moved
+        mine = {r.file.path for r in inputs.rows} | inputs.past | inputs.moved
 
         def elsewhere(unit: str) -> bool:
             return any(p not in mine and store.is_log(p) for p in store.paths_of(unit))
 
         store.delete_units([unit for unit in others if not elsewhere(unit)])
-    store.delete_files(inputs.renamed)
+    store.delete_files(inputs.past)
     store.remember(f"{_SERVES}:{folder}", msgspec.msgpack.encode(builds))
     there = [name for name in store.folders() if Path(name).is_dir()][-FOLDERS:]
     keep: set[str] = set()
@@ -45,9 +46,11 @@ def drop_stale(
     store.sweep()
 
 
-def prune(inputs: Inputs, store: Store) -> Inputs:
-    """Forget vanished files, as the user asked; those that could not be opened stay."""
+def prune(inputs: Inputs) -> Inputs:
+    """The logs without those that vanished, as the user asked; those that could not be opened stay.
+    The state forgets them only when the run has published: it may be a dry one, or fail because a
+    whole disk is away."""
     stay = closed(inputs)
-    store.delete_files(r.file.path for r in inputs.rows if r.gone and r.file.path not in stay)
-    rows = [r for r in inputs.rows if not r.gone or r.file.path in stay]
-    return msgspec.structs.replace(inputs, rows=rows, gone=len(stay))
+    past = {r.file.path for r in inputs.rows if r.gone} - stay
+    rows = [r for r in inputs.rows if r.file.path not in past]
+    return msgspec.structs.replace(inputs, rows=rows, gone=len(stay), past=inputs.past | past)

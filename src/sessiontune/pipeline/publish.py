@@ -24,7 +24,7 @@ from ..keeping import alone_by
 from ..whole import write_whole
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble, look
-from .carrying import MARKER, carry_over
+from .carrying import MARKER, as_left, carry_over
 from .columnar import Kept
 from .direct import drop_spare
 from .rowplaces import RowPlaces
@@ -255,7 +255,7 @@ def _recover(target: Path) -> None:
         os.rename(old, target)
     for left in (old, new_name(target)):
         if target.exists() and (left / MARKER).is_file():
-            carry_over(left, target, None)
+            carry_over(left, target, as_left(left, {}))
         shutil.rmtree(left, ignore_errors=True)
 
 

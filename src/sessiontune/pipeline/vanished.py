@@ -27,9 +27,7 @@ from ..model import (
     ToolResult,
 )
 from ..packs import Place
-from ..privacy.engine import Redactor
-from ..privacy.options import PrivacyOptions
-from ..privacy.vocabulary import Vocabulary
+from ..privacy.pseudonym import Pseudonyms
 
 #: Identifies a message however it was redacted: its id as a pseudonym, its kind and its time.
 _Same = tuple[str, str, str]
@@ -58,7 +56,7 @@ class Vanished:
     ) -> None:
         self._gone, self._shards, self._read, self._shown = set(gone), shards, read, shown
         self._keyed = keyed(salt)
-        self._pseudonym = Redactor(salt, Vocabulary(), PrivacyOptions()).ident
+        self._pseudonym = Pseudonyms(salt).ident
         self._owner: dict[_Same, str] = {}  # a message of a vanished log -> key of its session
         self._count: dict[str, int] = {}  # key -> how many such messages it has
         self._id: dict[_Same, str] = {}  # the id of such a message in this run
