@@ -28,7 +28,7 @@ _HEAD = 64 * 1024
 _FIRST_LINE = 16 << 20
 #: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed differently: all
 #: files are then indexed again.
-_RULES = 15
+_RULES = 16
 
 
 class Inputs(msgspec.Struct):

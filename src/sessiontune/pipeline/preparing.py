@@ -40,7 +40,7 @@ from .vanished import Carried
 T = TypeVar("T")
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 21
+PREPARE_VERSION = 22
 
 
 class PreparedSum(msgspec.Struct):
