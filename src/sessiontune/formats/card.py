@@ -182,7 +182,7 @@ def _contents(manifest: Manifest) -> str:
     )
     if s.tools_inferred:
         out.append(
-            f"The logs of {number(s.tools_inferred)} conversations do not define their tools. "
+            f"The logs of {several(s.tools_inferred, 'conversation')} do not define the tools. "
             "There the schemas in `tools` were inferred from all calls seen (names and JSON types "
             "of the arguments), and the rows are marked `tools_inferred`. System prompts are not "
             "in the logs either, unless an agent records them.\n"
