@@ -68,9 +68,13 @@ _pieces = st.sampled_from(
 )
 
 
-def test_a_long_line_of_blocks_takes_no_square_time() -> None:
+@pytest.mark.parametrize(
+    "line",
+    ["Why <bash-input>ls</bash-input> here? ", "log.md:7: it begins with <command-name>\n"],
+)
+def test_many_blocks_take_no_square_time(line: str) -> None:
     def cutting(times: int) -> Callable[[], None]:
-        text = "Why <bash-input>ls</bash-input> here? " * times
+        text = line * times
 
         def cut() -> None:
             assert cut_words(text) == text.strip()

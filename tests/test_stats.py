@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.formats.make import calls, conversation, results, said
-from tests.formats.strategies import conversations
+from tests.formats.strategies import conversations, options
 
+from sessiontune.formats.raw import FORMAT as RAW
 from sessiontune.languages import languages_of
 from sessiontune.model import Label, Message, Thinking
-from sessiontune.ports import Conversation
+from sessiontune.ports import Conversation, EncodeOptions
 from sessiontune.stats import Stats
 
 
@@ -83,9 +87,35 @@ def test_reasoning_counts_only_where_the_rows_hold_it() -> None:
     made = conversation(said("user", "x" * 40), spoken)
     for kept, tokens in ((True, 120), (False, 20)):
         stats = Stats()
-        stats.add(made, thinking=kept)
+        stats.add(made, options=EncodeOptions(thinking=kept))
         found = stats.summary()
         assert found.tokens == sum(found.tokens_by_part.values()) == tokens
+
+
+@settings(max_examples=200)
+@given(conversations(), options)
+def test_what_is_counted_is_what_the_rows_hold(made: Conversation, shown: EncodeOptions) -> None:
+    """Whoever counts the lines of `raw` finds the figures of the card."""
+    stats = Stats()
+    stats.add(made, options=shown)
+    found = stats.summary()
+    rows = [json.loads(row) for row in RAW.encode(made, shown, {})]
+    answers = [r for r in rows if r["role"] == "assistant"]
+    results = [r for r in rows if r["role"] == "tool"]
+    assert found.conversations == bool(rows)
+    assert found.messages == len(rows)
+    assert found.roles == Counter(r["role"] for r in rows)
+    assert found.prompts == sum(r["kind"] == "prompt" for r in rows)
+    assert found.models == Counter(r["model"] for r in answers)
+    assert found.untrained == (0 if made.train is None else sum(not r["train"] for r in answers))
+    assert found.results == Counter(r["status"] for r in results)
+    assert found.images == sum(len(json.loads(r["images"] or "[]")) for r in rows)
+    calls = [c["function"]["name"] for r in rows for c in r["tool_calls"] or ()]
+    assert found.tools == Counter(calls)
+    labels = {r["message_id"]: r["labels"] for r in rows}
+    assert sum(found.labels.values()) == sum(map(bool, labels.values()))
+    sides = [side for side in found.splits.values() if side.groups]
+    assert bool(sides) == any(r["train"] for r in rows)
 
 
 def test_the_calendar_counts_prompts_by_weekday_and_hour() -> None:

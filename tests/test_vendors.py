@@ -24,6 +24,12 @@ from sessiontune.vendors import vendor_of
         ("devstral-small", "mistral"),
         ("Llama-4", "meta"),
         ("kimi-k2", "moonshot"),
+        ("ollama_chat/command-r", "cohere"),
+        ("ollama/qwen3:8b", "qwen"),
+        ("ollama/orca-mini", "unknown"),
+        ("openai/kimi-k2", "moonshot"),  # any server that speaks OpenAI's language
+        ("openai/llama-3.3-70b", "meta"),
+        ("azure/openai/o3-mini", "openai"),
         ("orca-mini", "unknown"),
         ("", ""),
     ],

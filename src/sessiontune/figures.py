@@ -113,10 +113,12 @@ def number(value: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share (0 to 1) as percent, with a decimal below 10%."""
+    """A share (0 to 1) as percent, with a decimal below 10%; only all is 100%."""
     if 0 < share < 0.001:
         return "under 0.1%"
-    return f"{100 * share:.1f}%" if 0 < share < 0.1 else f"{100 * share:.0f}%"
+    if 0.995 <= share < 1:
+        return "over 99%"
+    return f"{100 * share:.1f}%" if 0 < share < 0.0995 else f"{100 * share:.0f}%"
 
 
 def long_date(text: str) -> str:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 
 from .errors import UsageError
-from .model import Message, Role, Session, Text, Thinking, ToolCall, ToolResult
+from .model import UNTRAINED, Message, Role, Session, Text, Thinking, ToolCall, ToolResult
+from .rows.decode import listed, spoken, told, tools_of
 
 _ROLES: dict[str, Role] = {
     "human": "user",
@@ -43,10 +45,8 @@ def read_rows(path: str) -> Iterator[dict[str, Any]]:
     if file.suffix == ".parquet":
         yield from _parquet(file)
         return
-    with file.open("rb") as source:
-        head = source.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if file.suffix == ".json" and head[:1] in (b"[", b"{"):
-        yield from _json(file)
+    if file.suffix == ".json" and (document := _document(file)) is not None:
+        yield from document
         return
     with file.open("rb") as source:
         for line in source:
@@ -71,20 +71,27 @@ def _parquet(file: Path) -> Iterator[dict[str, Any]]:
         raise UsageError(f"{file}: {error}", "It must be a valid Parquet file.") from error
 
 
-def _json(file: Path) -> Iterator[dict[str, Any]]:
+def _document(file: Path) -> list[dict[str, Any]] | None:
+    """The rows of a JSON array or a `combined` file; None if it is no single document."""
     try:
-        data = json.loads(file.read_text("utf-8", "replace"))
-    except ValueError as error:
-        raise UsageError(f"{file}: {error}", "Give JSONL, a JSON array or Parquet.") from error
-    rows = data.get("conversations", [data]) if isinstance(data, dict) else data
-    for row in rows:
-        yield row if isinstance(row, dict) else {}
+        rows = json.loads(file.read_text("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(rows, dict):
+        inner = rows.get("conversations")
+        several = isinstance(inner, list) and all(
+            isinstance(r, dict) and "messages" in r for r in inner
+        )
+        rows = inner if several else [rows]
+    if not isinstance(rows, list):
+        return None
+    return [row if isinstance(row, dict) else {} for row in rows]
 
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
         row = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return row if isinstance(row, dict) else {}
 
@@ -92,23 +99,24 @@ def _object(line: bytes) -> dict[str, Any]:
 def to_sessions(rows: Iterable[dict[str, Any]], refused: dict[str, int]) -> Iterator[Session]:
     """Rows as sessions; what cannot be used is counted in `refused` by reason.
 
-    `raw` files hold one message a row: consecutive rows of one session id become one session.
+    `raw` files hold one message a row: consecutive rows of one session become one, but a sub-agent,
+    a branch and an epoch, which have its id, become their own.
     """
-    held: list[dict[str, Any]] = []
-    for row in rows:
-        if isinstance(row.get("role"), str) and "messages" not in row:
-            if held and held[-1].get("session_id") != row.get("session_id"):
-                yield from _made(held, refused)
-                held = []
-            held.append(row)
-            continue
-        turns = _turns(row)
+    for (name, _, _), run in groupby(enumerate(rows), _thread):
+        found = [row for _, row in run]
+        turns = found if name is None else _turns(found[0])
         if turns is None:
             refused["unknown_row"] = refused.get("unknown_row", 0) + 1
-            continue
-        yield from _made(turns, refused)
-    if held:
-        yield from _made(held, refused)
+        else:
+            yield from _made(turns, found[0].get("tools"), refused)
+
+
+def _thread(row: tuple[int, dict[str, Any]]) -> tuple[int | None, str, str]:
+    """What the lines of one conversation have in common: the place of a row that is a whole one."""
+    place, given = row
+    if isinstance(given.get("role"), str) and "messages" not in given:
+        return None, str(given.get("session_id")), str(given.get("id"))
+    return place, "", ""
 
 
 def _turns(row: dict[str, Any]) -> list[dict[str, Any]] | None:
@@ -116,7 +124,7 @@ def _turns(row: dict[str, Any]) -> list[dict[str, Any]] | None:
     for name in ("messages", "conversations", "conversation"):
         turns = row.get(name)
         if isinstance(turns, str):
-            turns = msgspec.json.decode(turns) if turns[:1] == "[" else None
+            turns = listed(turns) or None
         if isinstance(turns, list) and all(isinstance(t, dict) for t in turns):
             system = row.get("system")
             first = [{"role": "system", "content": system}] if system else []
@@ -130,14 +138,19 @@ def _turns(row: dict[str, Any]) -> list[dict[str, Any]] | None:
     return None
 
 
-def _made(turns: list[dict[str, Any]], refused: dict[str, int]) -> Iterator[Session]:
-    raw = msgspec.json.encode([{k: str(v) for k, v in t.items()} for t in turns], order="sorted")
+def _made(turns: list[dict[str, Any]], tools: Any, refused: dict[str, int]) -> Iterator[Session]:
+    plain = [{k: str(v) for k, v in t.items()} for t in turns]
+    try:
+        raw = msgspec.json.encode(plain, order="sorted")
+    except UnicodeEncodeError:  # half a character
+        refused["unknown_row"] = refused.get("unknown_row", 0) + 1
+        return
     key = "general-" + hashlib.blake2b(raw, digest_size=8).hexdigest()
     messages = _messages(turns, key)
     reason = ""
     if messages is None:
         reason = "unknown_role"
-    elif not any(m.role == "assistant" for m in messages):
+    elif not any(m.role == "assistant" and UNTRAINED not in m.flags for m in messages):
         reason = "no_answer"
     elif not any(m.role == "user" for m in messages):
         reason = "no_prompt"
@@ -151,6 +164,7 @@ def _made(turns: list[dict[str, Any]], refused: dict[str, int]) -> Iterator[Sess
         source="general",
         session_id=key,
         messages=tuple(messages),
+        tools=tools_of(tools),
     )
 
 
@@ -170,16 +184,23 @@ def _messages(turns: list[dict[str, Any]], key: str) -> list[Message] | None:
         if role == "assistant":
             parts, open_calls = _answer(turn, text, name)
             if parts:
-                out.append(Message(id=name, role=role, kind="answer", parts=tuple(parts)))
+                flags = (UNTRAINED,) if turn.get("train") is False else ()
+                out.append(
+                    Message(id=name, role=role, kind="answer", parts=tuple(parts), flags=flags)
+                )
         elif role == "tool" and turn.get("from") == "observation" and open_calls:
-            told = _told(text, len(open_calls))
-            pairs = zip(open_calls, told, strict=False)
+            contents, rest = told(text, len(open_calls))
+            pairs = zip(open_calls, contents, strict=False)
             results = tuple(ToolResult(c.id, c.name, said) for c, said in pairs)
             out.append(Message(id=name, role=role, kind="results", parts=results))
             open_calls = []
+            if rest:
+                out.append(
+                    Message(id=f"{name}:said", role="user", kind="prompt", parts=(Text(rest),))
+                )
         elif role == "tool":
             call = turn.get("tool_call_id")
-            known = next((c for c in open_calls if call is None or c.id == call), None)
+            known = next((c for c in open_calls if call is None or c.id == str(call)), None)
             if known is None:  # a result without its call stays as text that the model was shown
                 out.append(Message(id=name, role="user", kind="prompt", parts=(Text(text),)))
                 continue
@@ -202,7 +223,8 @@ def _answer(
     """The parts of an answer, and its calls among them."""
     given = turn.get("tool_calls")
     if turn.get("from") == "function_call":
-        text, given = _spoken_calls(text)
+        text, given = spoken(text)
+        text = text.strip() if given else text
     parts: list[Thinking | Text | ToolCall] = []
     thought = turn.get("reasoning_content")
     if isinstance(thought, str) and thought:
@@ -211,30 +233,6 @@ def _answer(
         parts.append(Text(text))
     calls = _calls(given, name)
     return [*parts, *calls], calls
-
-
-def _spoken_calls(value: str) -> tuple[str, list[Any]]:
-    """Text and calls of a `function_call` turn: bare JSON, or text with a <tool_call> block."""
-    before, opened, rest = value.partition("<tool_call>")
-    body, closed, after = rest.partition("</tool_call>")
-    text = "\n".join(t for t in (before.strip(), after.strip()) if t) if closed else ""
-    try:
-        calls = msgspec.json.decode(body if opened and closed else value)
-    except msgspec.DecodeError:
-        return value, []
-    return text, calls if isinstance(calls, list) else [calls]
-
-
-def _told(value: str, calls: int) -> list[str]:
-    """The results of an `observation`: a JSON list where several calls were made."""
-    if calls > 1:
-        try:
-            given = msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            return [value]
-        if isinstance(given, list):
-            return [g if isinstance(g, str) else str(g) for g in given]
-    return [value]
 
 
 def _text(content: Any) -> str:
@@ -246,12 +244,8 @@ def _text(content: Any) -> str:
 
 
 def _calls(calls: Any, name: str) -> list[ToolCall]:
-    if isinstance(calls, str):
-        calls = msgspec.json.decode(calls) if calls[:1] == "[" else None
-    if not isinstance(calls, list):
-        return []
     out: list[ToolCall] = []
-    for number, call in enumerate(calls):
+    for number, call in enumerate(listed(calls)):
         function = call.get("function", call) if isinstance(call, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             continue

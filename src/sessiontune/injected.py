@@ -8,6 +8,8 @@ beginning or the end: a file that quotes such a tag keeps its lines.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 #: Written by Claude Code or Codex into user texts; never by a person.
 TAGS = (
@@ -34,9 +36,7 @@ TAGS = (
     "session-start-hook",
 )
 
-_TAG = "|".join(TAGS)
-_BLOCK = re.compile(rf"<({_TAG})>.*?</\1>", re.DOTALL)
-_HAS = re.compile(rf"<(?:{_TAG})>")
+_BEGIN = re.compile(rf"<({'|'.join(TAGS)})>")
 
 #: The tags that stand in tool results; the last one is Gemini CLI's.
 RESULT_TAGS = (
@@ -51,30 +51,51 @@ _ENDS = tuple(f"</{tag}>" for tag in RESULT_TAGS)
 _STARTS = tuple(f"<{tag}>" for tag in RESULT_TAGS)
 
 
+class _Block(NamedTuple):
+    """A block of a text: where it begins and ends, and its tag."""
+
+    start: int
+    end: int
+    tag: str
+
+
+def _blocks(text: str) -> Iterator[_Block]:
+    """The blocks, each up to the nearest closing tag."""
+    at, open_for_good = 0, set[str]()
+    while (begin := _BEGIN.search(text, at)) is not None:
+        at, tag = begin.end(), begin[1]
+        close = -1 if tag in open_for_good else text.find(f"</{tag}>", at)
+        if close < 0:
+            open_for_good.add(tag)
+            continue
+        at = close + len(tag) + 3
+        yield _Block(begin.start(), at, tag)
+
+
 def cut_words(text: str) -> str:
     """A user's text without the blocks that the program put into it."""
-    if "<" not in text or not _HAS.search(text):
+    if "<" not in text or not _BEGIN.search(text):
         return text
     kept: list[str] = []
     at, said = 0, False  # `said`: a person's words are on the line before the block
-    for block in _BLOCK.finditer(text):
-        gap = text[at : block.start()]
-        at = block.end()
+    for block in _blocks(text):
+        gap, whole = text[at : block.start], text[block.start : block.end]
+        at = block.end
         _, above, line = gap.rpartition("\n")
         said = bool(line.strip()) or (said and not above)
         kept.append(gap)
-        if "\n" in block[0]:
+        if "\n" in whole:
             said = False
-        elif _is_quoted(block, said):
+        elif _is_quoted(text, block, said):
             said = True
-            kept.append(block[0])
+            kept.append(whole)
     return "".join([*kept, text[at:]]).strip()
 
 
-def _is_quoted(block: re.Match[str], said: bool) -> bool:
+def _is_quoted(text: str, block: _Block, said: bool) -> bool:
     """Whether a person mentions a block: then their words go on after it."""
-    behind = block.string[block.end() : block.end() + 80].partition("\n")[0].strip()
-    return behind[:1] not in ("", "<") and (said or block[1].startswith("command-"))
+    behind = text[block.end : block.end + 80].partition("\n")[0].strip()
+    return behind[:1] not in ("", "<") and (said or block.tag.startswith("command-"))
 
 
 def unescaped(text: str) -> str:

@@ -24,6 +24,8 @@ BYTES_PER_TOKEN = 4
 _GAP = "\n[... {gone} characters left out ...]\n"
 _LINE = "[result left out: {gone} characters]"
 _LEAST = "[left out]"
+#: Tokens of what a row says of a picture (`[image: png, 34 kB]`), about.
+_PICTURE = 8
 #: What may stand between two words, and the longest word that is kept whole.
 _EDGE = re.compile(r"[\s\"'`,;:<>(){}\[\]|=]")
 _WORD = 256
@@ -42,7 +44,8 @@ def _json(value: object) -> str:
 class Meter:
     """Counts messages. Added for the template's markup: `per_message` and `per_call` tokens each,
     `base` once per conversation (some templates add a system message of their own), `tools_base`
-    once where tools are defined (Qwen 2.5 spends about 150 tokens on explaining them)."""
+    once where tools are defined (Qwen 2.5 spends about 150 tokens on explaining them). What rows
+    leave out counts nothing: `thinking` and `tools` say whether they hold these."""
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Meter:
         base: int = 32,
         tools_base: int = 160,
         thinking: bool = False,
+        tools: bool = True,
     ) -> None:
         self.count = count
         self.per_message = per_message
@@ -59,26 +63,27 @@ class Meter:
         self.base = base
         self.tools_base = tools_base
         self.thinking = thinking
+        self.holds_tools = tools
 
     def part(self, part: Part) -> int:
-        """Tokens of one part; thinking counts only where it is rendered, pictures never."""
+        """Tokens of one part; 0 for what is not rendered."""
         if isinstance(part, Text):
             return self.count(part.text)
         if isinstance(part, Thinking):
-            return self.count(part.text) + self.per_call if self.thinking else 0
+            return self.count(part.text) + self.per_call if self.thinking and part.text else 0
+        if isinstance(part, Image):
+            return _PICTURE
+        if not self.holds_tools:
+            return 0
         if isinstance(part, ToolCall):
             return self.count(part.name + _json(part.arguments)) + self.per_call
-        if isinstance(part, ToolResult):
-            # each result becomes a message of its own in most templates
-            return self.count(part.content) + self.per_message
-        assert isinstance(part, Image)
-        return 0
+        # each result becomes a message of its own in most templates
+        return self.count(part.content) + self.per_message + _PICTURE * len(part.images)
 
     def message(self, message: Message) -> int:
-        """Tokens of one message with its markup; 0 for what is never rendered."""
-        if message.kind == "notice":
-            return 0
-        return self.per_message + sum([self.part(p) for p in message.parts])
+        """Tokens of one message with its markup; 0 if nothing of it is rendered."""
+        parts = 0 if message.kind == "notice" else sum([self.part(p) for p in message.parts])
+        return self.per_message + parts if parts else 0
 
     def messages(self, messages: Iterable[Message]) -> int:
         """Tokens of a conversation without tool definitions."""

@@ -110,6 +110,10 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=Tr
     flags: tuple[str, ...] = ()
 
 
+#: A flag of answers in general rows that say so: they bear no loss.
+UNTRAINED = "untrained"
+
+
 class ForkPoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Where a branch leaves its thread: after message `message` of session `session`."""
 

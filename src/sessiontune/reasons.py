@@ -245,8 +245,8 @@ CONTENT: dict[str, str] = {
 LOSSES: dict[str, str] = {
     "thinking": "reasoning left out (`--thinking` keeps it)",
     "image": "pictures written as a short text",
-    "tool_call": "tool calls left out (`--no-tools`)",
-    "tool_result": "tool results left out (`--no-tools`)",
+    "tool_call": "tool calls left out",
+    "tool_result": "tool results left out",
     "empty_message": "messages with nothing left to show",
     "missing_result": "calls without a result in the log; the row says so",
     "result_without_call": "results whose call is not in the row",

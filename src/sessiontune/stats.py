@@ -16,10 +16,11 @@ import msgspec
 from .languages import languages_of
 from .ledger import add_counts
 from .model import Message, Text, Thinking, ToolCall, ToolResult
-from .ports import Conversation
+from .ports import Conversation, EncodeOptions
 from .summary import LEAST_LINEAGES, SideSummary, Summary, Topic
 
 BYTES_PER_TOKEN = 4
+_ALL = EncodeOptions(tools=True, thinking=True)
 
 
 class Side(msgspec.Struct):
@@ -68,18 +69,20 @@ class Stats(msgspec.Struct):
     splits: dict[str, Side] = {}
 
     def add(
-        self, conversation: Conversation, tokens: int | None = None, thinking: bool = True
+        self, conversation: Conversation, tokens: int | None = None, options: EncodeOptions = _ALL
     ) -> None:
-        """Count one conversation: its own messages, not the prefix of a branch.
+        """Count one conversation: its own messages, not the prefix of a branch, and of these what
+        rows with such `options` hold.
 
-        `tokens` is the exact length if a tokenizer has counted it; `thinking`: the rows hold the
-        reasoning, so its length counts. Tags that begin with `topic:` name its topics
-        (`topic:GROUP/NAME` or `topic:NAME`).
+        `tokens` is the exact length if a tokenizer has counted it. Tags that begin with `topic:`
+        name its topics (`topic:GROUP/NAME` or `topic:NAME`).
         """
         session = conversation.session
         before = sum(self.bytes_by_part.values())
         pairs = self.pairs
-        shown = self._messages(session.messages, thinking)
+        rows = self._messages(session.messages, options)
+        if not any(rows):
+            return
         size = (sum(self.bytes_by_part.values()) - before) // BYTES_PER_TOKEN
         length = size if tokens is None else tokens
         self.conversations += 1
@@ -90,27 +93,37 @@ class Stats(msgspec.Struct):
         self.compacted += session.epoch > 0
         self.inferred += conversation.tools_inferred and bool(conversation.tools)
         up(self.lengths, _bin(length))
-        up(self.turns, _bin(shown))
+        up(self.turns, _bin(sum(rows)))
         up(self.agents, session.source)
         up(self.lineages, session.lineage)
         up(self.projects, session.project)
         up(self.end_reasons, session.end_reason)
+        shown = [m for m, n in zip(session.messages, rows, strict=True) if n]
+        ids = {m.id for m in shown} if conversation.labels else ()
         for label in conversation.labels:
-            up(self.labels, label.name)
+            if label.message in ids:
+                up(self.labels, label.name)
         for tag in conversation.tags:
             if tag.startswith("topic:"):
                 up(self.topics.setdefault(tag[6:], {}), session.lineage)
-        if conversation.train is not None:
-            own = conversation.train[len(conversation.prefix) :]
-            answers = (m.role == "assistant" for m in session.messages)
-            self.untrained += sum(a and not t for a, t in zip(answers, own, strict=True))
+        trained = self._trained(conversation, rows)
         side = self.splits.setdefault(conversation.split or "", Side())
         side.conversations += 1
         side.pairs += self.pairs - pairs
         side.tokens += length
-        if conversation.train is None or any(conversation.train):  # else no row to train or test
+        if trained:  # else no row to train or test
             up(side.groups, conversation.group or session.lineage)
-        self._dates(session.messages)
+        self._dates(shown)
+
+    def _trained(self, conversation: Conversation, rows: Iterable[int]) -> bool:
+        """Count the answers that bear no loss; true if one of them does."""
+        messages, flags = conversation.session.messages, conversation.train
+        own = (True,) * len(messages) if flags is None else flags[len(conversation.prefix) :]
+        answers = [
+            t for m, n, t in zip(messages, rows, own, strict=True) if n and m.role == "assistant"
+        ]
+        self.untrained += answers.count(False)
+        return True in answers
 
     def _dates(self, messages: Iterable[Message]) -> None:
         times = [m.at for m in messages if m.at]
@@ -121,18 +134,17 @@ class Stats(msgspec.Struct):
         self.last = max(self.last, last)
         up(self.months, last[:7])
 
-    def _messages(self, messages: Iterable[Message], thinking: bool) -> int:
-        """Count messages and parts; returns how many are shown in rows."""
-        shown, waiting = 0, False
+    def _messages(self, messages: Iterable[Message], options: EncodeOptions) -> list[int]:
+        """Count messages and parts; returns how many lines of `raw` each message gives."""
+        out, waiting = [], False
         roles = self.roles
         for message in messages:
-            if message.kind == "notice":
+            rows, text = self._parts(message, options) if message.kind != "notice" else (0, False)
+            out.append(rows)
+            if not rows:
                 continue
             role = message.role
-            rows = len(message.parts) if role == "tool" else 1
-            shown += rows
             roles[role] = roles.get(role, 0) + rows
-            text = self._parts(message, thinking)
             if role == "assistant":
                 up(self.models, message.model)
                 up(self.vendors, message.vendor)
@@ -145,36 +157,44 @@ class Stats(msgspec.Struct):
                 hour = _hour_of_week(message.at)
                 if hour >= 0:
                     up(self.calendar, hour)
-        return shown
+        return out
 
-    def _parts(self, message: Message, thinking: bool) -> bool:
-        """Count the parts of a message; true when it holds text."""
-        spoken = False
+    def _parts(self, message: Message, options: EncodeOptions) -> tuple[int, bool]:
+        """Count the parts of a message; returns its lines of `raw`, and whether it holds text."""
+        shown, spoken = 0, False
         sizes, tools, results = self.bytes_by_part, self.tools, self.results
         for part in message.parts:
             if type(part) is ToolResult:
+                if not options.tools:
+                    continue
                 name, size = "tool output", length(part.content)
                 results[part.status] = results.get(part.status, 0) + 1
                 self.images += len(part.images)
                 if part.status == "error":
                     up(self.tool_failures, part.name)
             elif type(part) is ToolCall:
+                if not options.tools:
+                    continue
                 name, size = "tool calls", len(part.name) + size_of(part.arguments.values())
                 tools[part.name] = tools.get(part.name, 0) + 1
                 for language in languages_of(part.arguments):
                     up(self.languages, language)
             elif type(part) is Text:
+                if not part.text:
+                    continue
                 name, size = message.kind, length(part.text)
                 spoken = spoken or bool(part.text.strip())
             elif type(part) is Thinking:
-                if not thinking:
+                if not options.thinking or not part.text:
                     continue
                 name, size = "thinking", length(part.text)
             else:
                 self.images += 1
+                shown += 1
                 continue
+            shown += 1
             sizes[name] = sizes.get(name, 0) + size
-        return spoken
+        return (shown if message.role == "tool" else min(shown, 1)), spoken
 
     def merge(self, other: Stats) -> None:
         """Add another shard's counters. Commutative and associative."""

@@ -8,7 +8,6 @@ from functools import lru_cache
 #: ("openrouter/anthropic/claude-..."), and distilled models carry the teacher's name second.
 _PIECES = (
     ("claude", "anthropic"),
-    ("anthropic", "anthropic"),
     ("deepseek", "deepseek"),
     ("glm", "zhipu"),
     ("zhipu", "zhipu"),
@@ -19,8 +18,6 @@ _PIECES = (
     ("gpt-oss", "openai"),
     ("gpt", "openai"),
     ("codex", "openai"),
-    ("chatgpt", "openai"),
-    ("openai", "openai"),
     ("gemini", "google"),
     ("gemma", "google"),
     ("mistral", "mistral"),
@@ -41,6 +38,9 @@ _PIECES = (
     ("sonnet", "anthropic"),
     ("opus", "anthropic"),
     ("haiku", "anthropic"),
+    # last: "openai/" also stands before others' models, behind a server that speaks its language
+    ("anthropic", "anthropic"),
+    ("openai", "openai"),
 )
 
 _OPENAI_SERIES = ("o1", "o3", "o4", "o5")
@@ -51,7 +51,7 @@ def vendor_of(model: str) -> str:
     """The vendor's short lower-case name; "unknown" if the name does not tell, "" for ""."""
     if not model:
         return ""
-    name = model.lower()
+    name = model.lower().replace("ollama", "")  # a program that runs models of all vendors
     for piece, vendor in _PIECES:
         if piece in name:
             return vendor

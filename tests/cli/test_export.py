@@ -93,23 +93,39 @@ def test_options_choose_and_reasons_are_counted(world: Path, cli: Cli) -> None:
 
 
 def test_without_tools_only_people_and_models_speak(world: Path, cli: Cli) -> None:
-    code, _, _ = cli(
-        "export",
-        world / "logs",
-        "-o",
-        world / "plain",
-        "--state",
-        world / "state",
-        "--jobs",
-        1,
-        "--no-tools",
-        "--format",
-        "sharegpt",
-    )
-    assert code == 0
+    args = ("export", world / "logs", "--state", world / "state", "--jobs", 1, "--no-tools")
+    assert cli(*args, "-o", world / "plain")[0] == 0
     for row in rows(world / "plain" / "plain_conversations_sharegpt.jsonl"):
         turns = [t["from"] for t in row["conversations"]]  # type: ignore[attr-defined]
         assert turns == ["human", "gpt"] * (len(turns) // 2)
+    # What is said of the data is said of these rows, which hold no call.
+    told = manifest(world / "plain")["statistics"]
+    lines = rows(world / "plain" / "plain_conversations_raw.jsonl")
+    assert told["messages"] == len(lines)
+    assert told["conversations"] == len({str(line["id"]) for line in lines})
+    assert told["tokens"] == pytest.approx(sum(len(str(r["content"])) for r in lines) / 4, rel=0.02)
+    assert not told["tools"]
+    card = (world / "plain" / "README.md").read_text("utf-8")
+    assert "without the tool calls" in card
+    assert "inferred from all calls" not in card
+
+
+def test_without_tools_only_what_the_rows_hold_counts_for_their_length(
+    world: Path, cli: Cli
+) -> None:
+    args = ("export", world / "logs", "--state", world / "state", "--jobs", 1, "--no-tools")
+    assert cli(*args, "-o", world / "plain")[0] == 0
+
+    def made(folder: str) -> list[dict[str, Any]]:
+        sides = ("train", "eval")
+        return [r for s in sides for r in rows(world / folder / s / "openai.jsonl")]
+
+    sizes = [sum(len(m["content"]) // 2 + 9 for m in row["messages"]) for row in made("plain")]
+    assert cli(*args, "-o", world / "cut", "--max-tokens", max(sizes))[0] == 0
+    said = [[(row["messages"], row["tags"]) for row in made(name)] for name in ("plain", "cut")]
+    assert said[0] == said[1]
+    kept = manifest(world / "cut")["truncation"]
+    assert kept["turns"] == sum(m["train"] for row in made("plain") for m in row["messages"])
 
 
 def test_a_project_is_chosen_by_its_real_name(world: Path, cli: Cli) -> None:

@@ -67,7 +67,8 @@ def _words(message: Message, options: EncodeOptions) -> Shown:
         elif not isinstance(part, Thinking | ToolCall | ToolResult):
             texts.append(image_text(part))
     thinking = "\n\n".join(t for t in thoughts if t)
-    return Shown(message.role, "\n\n".join(texts), thinking, tuple(calls), None, False, message)
+    text = "\n\n".join(t for t in texts if t)
+    return Shown(message.role, text, thinking, tuple(calls), None, False, message)
 
 
 def paired(items: list[Shown]) -> list[Shown]:

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from sessiontune import registry
+from sessiontune.figures import percent
 from sessiontune.formats.card import card
 from sessiontune.formats.report import report_html
 from sessiontune.manifest import File, Leakage, Manifest, Options, Records, dump, load
@@ -152,10 +153,24 @@ def test_plots_show_what_is_empty_and_names_with_the_same_words_are_one() -> Non
     assert "| titles of sessions | 5 |" in card(example(drops=drops))
     odd = msgspec.structs.replace(summary, months={"+12025-": 1, "2025-11": 1})
     assert "+12025-: 1" in report_html(example(statistics=odd))
+    odd = msgspec.structs.replace(summary, months={"2025-13": 2, "2025-11": 1})
+    assert "2025-13: 2" in report_html(example(statistics=odd))
     long = msgspec.structs.replace(summary, months={"2023-01": 5, "2025-11": 1})
     page = report_html(example(statistics=long))
     assert "Conversations by month (the last 24; 5 before)" in page
     assert "2023-01" not in page
+
+
+def test_a_share_that_is_not_all_is_not_told_as_all() -> None:
+    shares = {1.0: "100%", 0.9996: "over 99%", 0.994: "99%", 0.0995: "10%", 0.0994: "9.9%"}
+    assert {share: percent(share) for share in shares} == shares
+    assert (percent(0.0004), percent(0.0)) == ("under 0.1%", "0%")
+
+
+def test_what_alpaca_leaves_out_is_not_told_as_the_work_of_an_option() -> None:
+    text = card(example(losses={"alpaca/tool_call": 2, "alpaca/tool_result": 2}))
+    assert "| alpaca | tool calls left out | 2 |" in text
+    assert "left out (`--no-tools`)" not in text
 
 
 def test_a_card_says_that_sessions_were_filtered() -> None:

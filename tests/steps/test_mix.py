@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,97 @@ def test_calls_of_sharegpt_rows_are_calls_again() -> None:
     assert [c.name for c in calls_of(made.messages[1])] == ["ls", "cat"]
     assert [r.content for r in results_of(made.messages[2])] == ["a.py", "text"]
     assert results_of(made.messages[4])[0].name == "ls"
+
+
+def test_words_behind_parallel_results_stay_words() -> None:
+    calls = '[{"name": "ls", "arguments": {}}, {"name": "cat", "arguments": {}}]'
+    row = {
+        "conversations": [
+            {"from": "human", "value": "Look."},
+            {"from": "function_call", "value": calls},
+            {"from": "observation", "value": '["a.py", "text"]\n\nNow go on.'},
+            {"from": "gpt", "value": "Two files."},
+        ]
+    }
+    (made,), _ = sessions([row])
+    assert [m.role for m in made.messages] == ["user", "assistant", "tool", "user", "assistant"]
+    assert [r.content for r in results_of(made.messages[2])] == ["a.py", "text"]
+    assert text_of(made.messages[3]) == "Now go on."
+
+
+@pytest.mark.parametrize("value", ["42", "null", '["ls"]', "{}", "{not json", "[" * 5000])
+def test_a_call_that_is_none_is_text(value: str) -> None:
+    turns = [{"from": "human", "value": "Go."}, {"from": "function_call", "value": value}]
+    (made,), refused = sessions([{"conversations": turns}])
+    assert refused == {}
+    assert text_of(made.messages[1]) == value
+
+
+def test_threads_of_one_session_are_not_joined() -> None:
+    """A sub-agent, a branch and an epoch have the session id of the thread that they come from."""
+    said = [dict(row, session_id="a", id=f"{n // 2}") for n, row in enumerate(RAW)]
+    made, _ = sessions(said)
+    assert [[text_of(m) for m in s.messages] for s in made] == [
+        ["First?", "Yes."],
+        ["Second?", "No."],
+    ]
+
+
+def test_answers_that_bear_no_loss_are_not_trained() -> None:
+    wrong = {"role": "assistant", "content": "2 and 2 is 5", "train": False}
+    asked, right = {"role": "user", "content": "q"}, {"role": "assistant", "content": "4"}
+    made, refused = sessions(
+        [{"messages": [asked, wrong, asked, right]}, {"messages": [asked, wrong]}]
+    )
+    assert refused == {"no_answer": 1}
+    (taken,), _ = mixer(0.9)(made, 10_000)
+    assert taken.train == (False, False, False, True)
+
+
+@pytest.mark.parametrize("tools", [json.dumps, lambda tools: tools])
+def test_definitions_of_tools_are_kept(tools: Callable[[list[dict]], object]) -> None:
+    function = {"name": "ls", "description": "lists", "parameters": {"type": "object"}}
+    defined = [{"type": "function", "function": function}, "no tool"]
+    made, _ = sessions([{**OPENAI, "tools": tools(defined)}])
+    (taken,), _ = mixer(0.9)(made, 10_000)
+    assert [(t.name, t.description) for t in taken.tools] == [("ls", "lists")]
+    assert not taken.tools_inferred
+    assert sessions([{**OPENAI, "tools": "[no"}])[0][0].tools == ()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"conversations": "[not json"}',
+        '{"messages": "[1, 2]"}',
+        '{"messages": ' + "[" * 5000 + "]" * 5000 + "}",
+        '{"instruction": "half a character: \\ud800", "output": "b"}',
+        '{"conversations": 5}',
+        "5",
+    ],
+)
+def test_an_odd_row_costs_no_other(row: str, tmp_path: Path) -> None:
+    for name, text in (
+        ("rows.jsonl", f"{row}\n{json.dumps(ALPACA)}\n"),
+        ("lines.json", f"{row}\n{json.dumps(ALPACA)}\n"),
+        ("rows.json", f"[{row},{json.dumps(ALPACA)}]"),
+    ):
+        if name == "rows.json" and "[[" in row:
+            continue  # no JSON at all
+        (tmp_path / name).write_text(text, "utf-8")
+        made, refused = sessions(list(read_rows(str(tmp_path / name))))
+        assert [text_of(m) for s in made for m in s.messages] == ["Add\n\n1 and 2", "3"], name
+        assert refused == {"unknown_row": 1}, name
+
+
+def test_an_odd_call_costs_no_other() -> None:
+    answer = {"role": "assistant", "content": "b", "tool_calls": "[oops"}
+    (made,), _ = sessions([{"messages": [{"role": "user", "content": "a"}, answer]}])
+    assert [m.role for m in made.messages] == ["user", "assistant"]
+    call = {"id": 7, "function": {"name": "f", "arguments": "{}"}}
+    turns = [{**answer, "tool_calls": [call]}, {"role": "tool", "tool_call_id": 7, "content": "r"}]
+    (made,), _ = sessions([{"messages": [{"role": "user", "content": "a"}, *turns]}])
+    assert results_of(made.messages[2])[0].content == "r"
 
 
 def test_json_array_and_parquet_and_bad_lines(tmp_path: Path) -> None:

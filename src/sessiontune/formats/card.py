@@ -86,9 +86,12 @@ def _overview(manifest: Manifest) -> str:
         f"# {_title(manifest)} - LLM Training Data\n\n## Overview\n\n"
         f"Sessions of {agents}{when}: {several(s.conversations, 'conversation')} with "
         f"{several(s.pairs, 'pair')} of question and answer, {exact}{number(s.tokens)} "
-        "tokens. They show how real work was asked for, done, corrected and finished, with the "
-        "tool calls and their results in the places where they happened.\n"
+        "tokens. They show how real work was asked for, done, corrected and finished, "
     )
+    if manifest.options.tools:
+        text += "with the tool calls and their results in the places where they happened.\n"
+    else:
+        text += "without the tool calls and their results.\n"
     if passed := _filters(manifest.options):
         text += f"\nNot every session is in it, only those that passed the filters: {passed}.\n"
     if not manifest.privacy:
@@ -179,7 +182,7 @@ def _contents(manifest: Manifest) -> str:
     )
     if s.tools_inferred:
         out.append(
-            f"The logs of {number(s.tools_inferred)} conversations do not define their tools. "
+            f"The logs of {several(s.tools_inferred, 'conversation')} do not define the tools. "
             "There the schemas in `tools` were inferred from all calls seen (names and JSON types "
             "of the arguments), and the rows are marked `tools_inferred`. System prompts are not "
             "in the logs either, unless an agent records them.\n"

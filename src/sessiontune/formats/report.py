@@ -206,7 +206,7 @@ def _months(months: list[tuple[str, int]]) -> str:
 
 def _every_month(months: Mapping[str, int]) -> list[tuple[str, int]]:
     """The months from the first to the last, those without a conversation too."""
-    if not all(re.fullmatch(r"[0-9]{4}-[0-9]{2}", name) for name in months):
+    if not all(re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", name) for name in months):
         return list(months.items())  # a clock that wrote something else
     first, last = (int(m[:4]) * 12 + int(m[5:7]) - 1 for m in (min(months), max(months)))
     names = (f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(first, last + 1))

@@ -13,7 +13,6 @@ Without tools the roles are exactly human and gpt, and system text stands in the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,10 +23,8 @@ from ..model import Message, Part, Text, ToolResult
 from ..ports import Conversation, EncodeOptions
 from ..rows import decode
 from ..rows.flat import flat
-from ..rows.pieces import GAP, LOSSES, NO_RESULT, count_no_row, encoded
+from ..rows.pieces import LOSSES, NO_RESULT, count_no_row, encoded
 from ..rows.turns import alternate
-
-_OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 
 
 class ShareGPT:
@@ -114,14 +111,7 @@ def _decode(row: dict[str, Any]) -> Conversation:
 
 def _answer_parts(value: str, place: int) -> list[Part]:
     """Text and calls of a `function_call` turn. Calls get ids from their place."""
-    start = value.find(_OPEN)
-    end = value.find(_CLOSE, start)
-    text, body = "", value
-    if start >= 0 and end >= 0:
-        body = value[start + len(_OPEN) : end]
-        text = (value[:start] + value[end + len(_CLOSE) :]).removesuffix("\n")
-    calls = orjson.loads(body)
-    calls = calls if isinstance(calls, list) else [calls]
+    text, calls = decode.spoken(value)
     parts: list[Part] = [Text(text)] if text else []
     for i, call in enumerate(calls):
         parts.append(decode.call_of({"id": f"{place}.{i}", "function": call}))
@@ -129,10 +119,7 @@ def _answer_parts(value: str, place: int) -> list[Part]:
 
 
 def _results(value: str, calls: list[tuple[str, str]]) -> tuple[list[Part], str]:
-    contents, rest = [value], ""
-    if len(calls) > 1:
-        listed, end = json.JSONDecoder().raw_decode(value)
-        contents, rest = listed, value[end:].removeprefix(GAP)
+    contents, rest = decode.told(value, len(calls))
     found: list[Part] = []
     for content, (call, name) in zip(contents, calls or [("", "")], strict=False):
         status = "missing" if content == NO_RESULT else "ok"

@@ -37,9 +37,10 @@ class Choice(msgspec.Struct, frozen=True):
 class ExampleOptions(msgspec.Struct, frozen=True):
     """How sessions become examples; see the recipe's fields of the same names."""
 
+    tools: bool = True
+    thinking: bool = False
     max_tokens: int = 0
     tokenizer: str = ""
-    thinking: bool = False
     topics: str = ""
     preferences: bool = False
     clusters: bool = False
@@ -79,13 +80,17 @@ def conversations(
         tags = tuple(f"topic:{name}" for name in find_topics(session))
         flags = (False,) * len(prefix) + train_flags(session, labels)
         whole = _conversation(session, prefix, choice, tools, labels, flags, tags)
+        if not options.tools:
+            whole = msgspec.structs.replace(whole, tools=())
         examples, truncation = _cut(whole, options)
         left = branches.get(session.key, ())
         heard = [x for branch in left for x in labels_of(branch)[0]]
         pairs = _pairs(whole, labels, left, heard, options, choice)
         tokens = None
         if options.tokenizer:
-            tokens = meter_of(options.tokenizer, options.thinking).messages(session.messages)
+            tokens = meter_of(options.tokenizer, options.tools, options.thinking).messages(
+                session.messages
+            )
         bag = bag_of(session) if options.clusters and not tags else ""
         yield Made(whole, examples, pairs, truncation, tokens, bag)
 
@@ -126,7 +131,7 @@ def _cut(
 ) -> tuple[list[Conversation], Truncation | None]:
     if not options.max_tokens:
         return [whole], None
-    cut = windower(options.max_tokens, meter_of(options.tokenizer, options.thinking))
+    cut = windower(options.max_tokens, meter_of(options.tokenizer, options.tools, options.thinking))
     rows, truncation = cut(whole.session, whole.prefix, whole.train, whole.tools, whole.group)
     return [_example(row, whole) for row in rows], truncation
 
@@ -153,7 +158,7 @@ def _pairs(
 ) -> list[Pair]:
     if not options.preferences:
         return []
-    find = pairer(meter_of(options.tokenizer, options.thinking))
+    find = pairer(meter_of(options.tokenizer, options.tools, options.thinking))
     found = find(whole.session, labels, whole.prefix, branches, whole.group, heard)
     return [msgspec.structs.replace(pair, split=choice.split) for pair in found]
 
@@ -167,9 +172,9 @@ def _topic_finder(path: str) -> Callable[[Session], tuple[str, ...]]:
 
 
 @lru_cache(maxsize=2)
-def meter_of(tokenizer: str, thinking: bool) -> Meter:
+def meter_of(tokenizer: str, tools: bool, thinking: bool) -> Meter:
     """Counts messages with a tokenizer, or by the estimate."""
-    return Meter(counter(tokenizer), thinking=thinking)
+    return Meter(counter(tokenizer), tools=tools, thinking=thinking)
 
 
 def counter(tokenizer: str) -> Callable[[str], int]:

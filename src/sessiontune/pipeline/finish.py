@@ -281,7 +281,7 @@ def _encode(
             segment.add(stream_name(stream, conversation.split), rows)
         count_losses(losses, name, summary.ledger)
     # After the rows: encoding them cached the texts' UTF-8, whose bytes are counted here.
-    summary.stats.add(made.whole, made.tokens, options.thinking)
+    summary.stats.add(made.whole, made.tokens, options)
     if made.pairs:
         _encode_pairs(made, options, segment, summary)
 

@@ -53,7 +53,7 @@ def mix_in(
     refused: dict[str, int] = {}
     redactor = Redactor(preparation.salt, preparation.vocabulary, preparation.privacy)
     redact = redactor_stage(redactor)
-    meter = meter_of(recipe.tokenizer, recipe.thinking)
+    meter = meter_of(recipe.tokenizer, recipe.tools, recipe.thinking)
     general = (s for s, _ in map(redact, to_sessions(read_rows(path), refused)) if s is not None)
     taken, counts = mixer(ratio, meter)(general, own_tokens)
     if not taken and ratio:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,8 +28,9 @@ from ..model import (
 )
 from ..ports import Conversation
 from .columns import tags_in
-from .pieces import NO_RESULT
+from .pieces import GAP, NO_RESULT, dumps
 
+_OPEN, _CLOSE = "<tool_call>", "</tool_call>"
 _KINDS: dict[str, MessageKind] = {
     "system": "context",
     "user": "prompt",
@@ -103,11 +105,51 @@ def call_of(call: Mapping[str, Any]) -> ToolCall:
     return ToolCall(str(call.get("id") or ""), str(inner.get("name") or ""), arguments)
 
 
+def spoken(value: str) -> tuple[str, list[Any]]:
+    """Text and calls of a `function_call` turn: bare JSON, or text with a block of it. What is no
+    call is text."""
+    start = value.find(_OPEN)
+    end = value.find(_CLOSE, start)
+    text, body = "", value
+    if start >= 0 and end >= 0:
+        body = value[start + len(_OPEN) : end]
+        text = (value[:start] + value[end + len(_CLOSE) :]).removesuffix("\n")
+    calls = listed(f"[{body}]")
+    if len(calls) == 1 and isinstance(calls[0], list):
+        calls = calls[0]
+    named = [isinstance(c, Mapping) and isinstance(c.get("name"), str) for c in calls]
+    return (text, calls) if named and all(named) else (value, [])
+
+
+def told(value: str, calls: int) -> tuple[list[str], str]:
+    """The results in an `observation` on so many calls, and what a person said behind them."""
+    if calls > 1:
+        try:
+            results, end = json.JSONDecoder().raw_decode(value)
+        except (ValueError, RecursionError):
+            return [value], ""
+        if isinstance(results, list):
+            texts = [r if isinstance(r, str) else dumps(r).decode() for r in results]
+            return texts, value[end:].removeprefix(GAP)
+    return [value], ""
+
+
+def listed(given: Any) -> list[Any]:
+    """A list, or JSON text of one; nothing else holds anything."""
+    if isinstance(given, str):
+        try:
+            given = orjson.loads(given)
+        except orjson.JSONDecodeError:
+            return []
+    return given if isinstance(given, list) else []
+
+
 def tools_of(given: Any) -> tuple[ToolDef, ...]:
     """Definitions from JSON text or a list, in OpenAI's form or bare."""
-    listed = orjson.loads(given) if isinstance(given, str) and given.strip() else given
     found = []
-    for tool in listed or []:
+    for tool in listed(given):
+        if not isinstance(tool, Mapping):
+            continue
         inner = tool.get("function") or tool
         found.append(
             ToolDef(

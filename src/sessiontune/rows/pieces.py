@@ -139,7 +139,7 @@ def piece_of(
         texts: list[str] = []
         for part in parts:
             if type(part) is Text:
-                texts.append(part.text)
+                texts += [part.text] if part.text else []
             elif type(part) is ToolCall:
                 if options.tools:
                     plain = dumps(part.arguments)

@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import UsageError
 from ..measure import Meter
-from ..model import Session, Split
+from ..model import UNTRAINED, Session, Split
 from ..ports import Conversation
 
 TAG = "general"
@@ -76,7 +76,15 @@ def mixer(
 
 def _conversation(session: Session) -> Conversation:
     side: Split = "train"
-    return Conversation(session=session, split=side, tags=(TAG,), group=session.key)
+    return Conversation(
+        session=session,
+        tools=session.tools,
+        tools_inferred=not session.tools,
+        split=side,
+        train=tuple(m.role == "assistant" and UNTRAINED not in m.flags for m in session.messages),
+        tags=(TAG,),
+        group=session.key,
+    )
 
 
 def _chance(key: str) -> bytes:

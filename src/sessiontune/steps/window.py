@@ -103,11 +103,12 @@ class _Cutter:
         self.meter = meter
         self.count = lru_cache(512)(meter.count)
         self.messages = messages
-        self.train = train
         self.defs = {t.name: t for t in tools}
         self.tool_cost = meter.tools(tools)
         self.known: dict[int, tuple[Message, int]] = {}
         self.cost = [self._price(m) for m in messages]
+        # An answer of which rows hold nothing has nothing to learn.
+        self.train = [t and c > 0 for t, c in zip(train, self.cost, strict=True)]
         self.made: dict[tuple[int, int], tuple[Message, int]] = {}
         self.originals = {id(m) for m in messages}
         room = (self.budget or 1 << 62) - self.meter.base - self._definitions(self.defs)
@@ -291,7 +292,7 @@ class _Cutter:
         if found is None:
             message, cost = self.messages[at], self.cost[at]
             if message.role == "tool":
-                if cap <= 0 or cost > cap:
+                if cost > max(cap, 0):
                     message = thin(message, cap, self.count)
             elif message.role != "assistant" and cost > self.budget // PROMPT:
                 message = shorten(message, self.budget // PROMPT, self.count)
