@@ -32,7 +32,7 @@ from sessiontune.evaluation.losses import trainer_mean  # noqa: E402
 from sessiontune.evaluation.markdown import report_markdown  # noqa: E402
 from sessiontune.evaluation.queries import Query  # noqa: E402
 from sessiontune.evaluation.result import Result  # noqa: E402
-from sessiontune.runtime.heldside import side_of  # noqa: E402
+from sessiontune.runtime.heldside import examples_of, side_of  # noqa: E402
 from sessiontune.runtime.trained import keep  # noqa: E402
 from sessiontune.templating import TemplateRefused  # noqa: E402
 
@@ -44,7 +44,13 @@ def quiet(*_: Any) -> None:
 
 
 def opened(run: Run, options: EvaluationOptions) -> Bench:
-    return Bench(run, options, quiet, side_of(run))
+    side = side_of(run)
+    return Bench(run, options, quiet, side, examples_of(run, side))
+
+
+def evaluated(run: Run, options: EvaluationOptions) -> Result:
+    side = side_of(run)
+    return evaluate(run, options, quiet, side, examples_of(run, side))
 
 
 def row(number: int, side: str) -> dict[str, Any]:
@@ -167,7 +173,7 @@ def test_every_arm_in_one_evaluation(
     model_server.said = lambda body: (
         "VERDICT: FIRST" if "VERDICT" in body["messages"][-1]["content"] else "I do not know."
     )
-    found = evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
+    found = evaluated(open_run(run_folder), options)
     assert {c.arm for c in found.comparisons} == {"tuned", "rules", "other", "full", "far"}
     full = next(c for c in found.comparisons if c.arm == "full").measures[0]
     assert full.found.difference == pytest.approx(0, abs=1e-5)  # the base under another name
@@ -192,7 +198,7 @@ def test_every_arm_in_one_evaluation(
     asked = len(model_server.asked)
     monkeypatch.setattr(Lab, "loss", _never)
     monkeypatch.setattr(Lab, "answers", _never)
-    again = evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
+    again = evaluated(open_run(run_folder), options)
     assert again.measures == found.measures
     assert again.failures == ()
     assert len(model_server.asked) - asked == 1  # the one that had failed
@@ -356,9 +362,9 @@ def test_an_interrupted_evaluation_goes_on(
     options = EvaluationOptions(max_cases=0, rules=False)
     monkeypatch.setattr(Lab, "loss", until)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
+        evaluated(open_run(run_folder), options)
     monkeypatch.setattr(Lab, "loss", lambda *a: (calls.append(1), real(*a))[1])
-    found = evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
+    found = evaluated(open_run(run_folder), options)
     assert len(calls) == 12  # six examples, two arms, none twice
     assert found.measures[0].found.cases == 6
 
@@ -405,7 +411,9 @@ def test_a_newer_held_out_side_is_tested_on_in_the_trainers_windows(
     path.write_text(json.dumps(long) + "\n" + path.read_text().partition("\n")[2])
     side = side_of(run)
     assert "4 groups of sessions; 3 when" in side.note
-    bench = Bench(run, EvaluationOptions(max_cases=0, rules=False), quiet, side)
+    bench = Bench(
+        run, EvaluationOptions(max_cases=0, rules=False), quiet, side, examples_of(run, side)
+    )
     mine = [e for e in bench.held if e.cluster == "g30"]
     assert len(mine) > 1
     assert max(len(e.ids) for e in bench.held) <= 200

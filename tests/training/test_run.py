@@ -21,6 +21,7 @@ pytest.importorskip("trl")
 from exports import make_export
 
 from sessiontune.cli.main import main
+from sessiontune.cli.train import default_run
 from sessiontune.errors import UsageError
 from sessiontune.keeping import alone
 from sessiontune.training import hardware
@@ -277,6 +278,24 @@ def test_errors_name_the_next_step_and_leave_nothing(
     begun.mkdir()
     (begun / "run.json").write_text('{"status": "interrupted"}')
     refused(["train", str(export), "-o", str(begun)], capsys, 2, "exists", "Go on with --resume")
+
+
+@pytest.mark.parametrize("note", [b"[]", b'{"status": "fail', b"\xff", b'"done"', b""])
+def test_a_damaged_record_is_no_run(
+    note: bytes, export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A list ended in a traceback, and who did not resume was told not to."""
+    monkeypatch.chdir(tmp_path)
+    name = f"{export.name}-run"
+    Path(name).mkdir()
+    Path(name, "run.json").write_bytes(note)
+    refused(command(export, tiny, Path(name)), capsys, 2, "is no run", "another folder")
+    refused(command(export, tiny, Path(name), "--resume"), capsys, 2, "damaged", "without --resume")
+    for verb in ("evaluate", "ship", "chat", "serve"):
+        refused([verb, name], capsys, 2, "is no training run", "`sessiontune train` made")
+    refused(["train", name, "--base", "tiny"], capsys, 2, "is a training run", "train DIR")
+    assert default_run(export, resume=False) == Path(f"{name}-2")
 
 
 def test_one_command_at_a_time_makes_or_resumes_a_run(

@@ -156,9 +156,9 @@ class Evening(msgspec.Struct, frozen=True):
         return f"{with_more_held_out(str(self.folder), split, share)}\n  "
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
-        from ..runtime.trainrecord import read
+        from ..runs import known_record
 
-        run = read(self.run) if (self.run / "run.json").is_file() else {}
+        run = known_record(self.run) or {}
         if run.get("status") != "done":
             resume = bool(run)
             try:

@@ -177,9 +177,9 @@ def recipe_table(path: Path | None) -> dict[str, Any]:
 
 def settings_of(run: Path) -> dict[str, Any]:
     """The settings that a run was begun with, so that --resume needs no more than the folder."""
-    from ..runtime.trainrecord import read
+    from ..runtime.trainrecord import to_resume
 
-    return dict(read(run).get("spec", {}))
+    return dict(to_resume(run).get("spec", {}))
 
 
 def default_run(data: Path, resume: bool) -> Path:
@@ -273,14 +273,12 @@ def draw(rich: RichConsole, outcome: Outcome, data: Path, dry_run: bool) -> None
 def before(folder: Path, run: dict[str, Any]) -> Path | None:
     """The run before DIR-run-N, where both are of one base: whether the new one is better than it
     is the question then."""
-    from ..runtime.trainrecord import read
+    from ..runs import known_record
 
     name, _, number = folder.name.rpartition("-run-")
     if not number.isdecimal():
         return None
     former = folder.with_name(f"{name}-run" if number == "2" else f"{name}-run-{int(number) - 1}")
-    if not (former / "run.json").is_file():
-        return None
-    known = read(former)
+    known = known_record(former) or {}
     same = known.get("base", {}).get("sha256") == run.get("base", {}).get("sha256")
     return former if same and known.get("status") == "done" else None

@@ -132,7 +132,7 @@ def _claimed(folder: Path, held: contextlib.ExitStack) -> Path:
 
 def _as_begun(ready: Ready, folder: Path) -> None:
     """UsageError, naming what differs, unless the run would go on as it was begun."""
-    known = record.read(folder)
+    known = record.to_resume(folder)
     if known.get("data", {}).get("tokens") != ready.fingerprint:
         raise record.another(known, record.start(ready, folder, ""))
 

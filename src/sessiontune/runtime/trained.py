@@ -22,6 +22,7 @@ from ..evaluation.side import KEPT, RULES
 from ..marks import Mark, look, packed, sketch
 from ..model import Split
 from ..rows.decode import messages_of
+from ..runs import is_run, known_record
 from ..steps.leakage import leakage
 
 FILE = "trained.msgpack"
@@ -84,13 +85,10 @@ def run_of(path: Path) -> Path | None:
 
 def _is_run(folder: Path) -> bool:
     """Whether a folder holds a run, and not another program's file of that name."""
-    try:
-        record = msgspec.json.decode((folder / "run.json").read_bytes())
-    except OSError:
+    if not is_run(folder):
         return False
-    except msgspec.DecodeError:
-        return True  # damaged: what it was trained on is noted beside it
-    return isinstance(record, dict) and isinstance(record.get("data"), dict)
+    record = known_record(folder)  # damaged: what it was trained on is noted beside it
+    return record is None or isinstance(record.get("data"), dict)
 
 
 def makers(base: Path) -> list[Path]:
@@ -103,9 +101,8 @@ def makers(base: Path) -> list[Path]:
             break
         found.append(former)
         try:
-            record = msgspec.json.decode((former / "run.json").read_bytes())
-            base = former / str(record["base"]["path"])
-        except (OSError, msgspec.DecodeError, LookupError, TypeError):
+            base = former / str((known_record(former) or {})["base"]["path"])
+        except (LookupError, TypeError):
             break
         former = run_of(base)
     return found

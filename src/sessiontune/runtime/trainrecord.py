@@ -13,8 +13,9 @@ import msgspec
 import orjson
 
 from .. import __version__
-from ..errors import StoreError, UsageError, cannot_write, no_run
+from ..errors import StoreError, UsageError, cannot_write
 from ..evaluation.heldout import held_digest
+from ..runs import RECORD, known_record, read_record
 from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
 from ..training.spec import TrainSpec, to_dict
@@ -32,20 +33,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """run.json of a run; UsageError when there is none."""
-    try:
-        run = msgspec.convert(orjson.loads((folder / "run.json").read_bytes()), dict[str, Any])
-    except (OSError, ValueError) as error:
-        raise no_run(folder, "Start one without --resume.") from error
-    return run
+def to_resume(folder: Path) -> dict[str, Any]:
+    """The record of a run that is to go on. UsageError where there is none."""
+    return read_record(folder, "Start one without --resume.")
 
 
 def spent(folder: Path) -> bool:
     """Whether a run ended before it had trained a step, or is only a plan (`--dry-run`)."""
-    if not (folder / "run.json").is_file():
-        return False
-    if read(folder).get("status") not in (*STOPPED, "planned"):
+    if (known_record(folder) or {}).get("status") not in (*STOPPED, "planned"):
         return False
     trained = any(m["kind"] == "train" for m in read_metrics(folder / "metrics.jsonl"))
     return not (trained or any((folder / "checkpoints").glob("checkpoint-*")))
@@ -67,8 +62,7 @@ def set_aside(folder: Path) -> Path:
 
 def must_be_resumable(folder: Path) -> None:
     """UsageError unless the folder is a run that can go on."""
-    run = read(folder)
-    if run.get("status") == "done":
+    if to_resume(folder).get("status") == "done":
         raise UsageError(
             f"{folder} is done: nothing is left to resume.",
             "For a new run leave --resume out, and -o, or name another folder with -o.",
@@ -79,9 +73,10 @@ def must_be_free(folder: Path) -> None:
     """UsageError where something stands in the way of a new run: what, and whether it can go on."""
     if (folder.is_dir() and not any(folder.iterdir())) or not folder.exists():
         return
-    if not (folder / "run.json").is_file():
+    run = known_record(folder)
+    if run is None:
         raise UsageError(f"{folder} is no run.", "Name another folder with -o.")
-    if read(folder).get("status") == "done":
+    if run.get("status") == "done":
         raise UsageError(
             f"{folder} is a run that is done.", "Name another folder with -o, or leave -o out."
         )
@@ -95,7 +90,7 @@ OPEN: dict[str, Any] = {"method": "auto", "precision": "auto", "length": 0}
 def as_begun(folder: Path, spec: TrainSpec) -> TrainSpec:
     """What the plan of an interrupted run settled stays settled, even if the GPU is fuller now, or
     another one."""
-    settled = read(folder).get("settings") or {}
+    settled = to_resume(folder).get("settings") or {}
     left = {k: settled[k] for k, v in OPEN.items() if getattr(spec, k) == v and k in settled}
     return msgspec.structs.replace(spec, **left)
 
@@ -241,7 +236,7 @@ def finish(ready: Ready, folder: Path, run: dict[str, Any], status: str) -> dict
 
 def write(folder: Path, run: dict[str, Any]) -> None:
     """Write run.json, whole or not at all. Raises StoreError."""
-    _put(folder / "run.json", json.dumps(run, indent=2) + "\n")
+    _put(folder / RECORD, json.dumps(run, indent=2) + "\n")
 
 
 def _put(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ToolError, UsageError
+from ..runs import is_run
 from .memory import EAGER, Shape, typical
 
 #: Families whose experts "all linear layers" leaves out: PEFT does not see them as linear layers.
@@ -162,7 +163,7 @@ def _config(path: Path) -> dict[str, Any]:
         hint = "It should hold config.json, tokenizer.json and *.safetensors."
         if (path / "adapter_config.json").is_file():
             hint = "It is a LoRA adapter; name the base model that it was trained on."
-        elif (path / "run.json").is_file():
+        elif is_run(path):
             hint = (
                 "It is a training run: `sessiontune ship RUN -t safetensors` makes a model of it "
                 "that can be trained on."

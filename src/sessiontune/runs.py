@@ -1,0 +1,33 @@
+"""run.json, the record of a training run: whether a folder holds one, and what stands in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .errors import no_run
+
+RECORD = "run.json"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a record, be it damaged."""
+    return (folder / RECORD).is_file()
+
+
+def known_record(folder: Path) -> dict[str, Any] | None:
+    """The record of a run; None where there is none, or it is damaged."""
+    try:
+        return msgspec.json.decode((folder / RECORD).read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def read_record(folder: Path, hint: str = "") -> dict[str, Any]:
+    """The record of a run. UsageError, with `hint`, where there is none, or it is damaged."""
+    record = known_record(folder)
+    if record is None:
+        raise no_run(folder, hint)
+    return record
