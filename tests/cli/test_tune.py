@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -100,6 +101,26 @@ def test_a_leak_of_either_kind_reaches_the_gate(
         evening._findings(_done(**data))
     assert asked[0].startswith("30.0% of the held-out conversations stand in training too")
     assert "answer, or add --yes" in stopped.value.hint
+
+
+@pytest.mark.parametrize(("folder", "file"), [("adapter", "adapter_model"), ("model", "model")])
+def test_what_was_trained_is_known_by_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, file: str
+) -> None:
+    """With --method full `tune` trained for hours and ended in a traceback: it has no adapter."""
+    evening, _ = _evening(tmp_path, True)
+    _, train, judge, *_ = evening.stages()
+    assert not train.present()
+    (evening.run / folder).mkdir(parents=True)
+    record = {"status": "done", "adapter": folder, "base": {"id": "some"}}
+    record["model"] = folder if folder == "model" else None
+    (evening.run / "run.json").write_text(json.dumps(record))
+    (evening.run / folder / f"{file}.safetensors").write_bytes(b"one")
+    assert train.present()
+    assert train.run()[0].startswith("model made from some" if record["model"] else "adapter for")
+    before = judge.fingerprint()
+    (evening.run / folder / f"{file}.safetensors").write_bytes(b"two")
+    assert judge.fingerprint() != before
 
 
 def test_too_few_for_a_verdict_names_the_command_that_helps(
