@@ -49,7 +49,7 @@ def planned(trainer: str, base: str, method: str, **more: object) -> tuple[Train
     machine = GPU if method == "qlora" or more else CPU
     settings, lines = settling.settle(spec, BASES[base], machine)
     train, held = prepared(40), prepared(6)
-    return spec, planner.plan(spec, BASES[base], machine, settings, lines, train, held, 40)
+    return spec, planner.plan(spec, BASES[base], machine, settings, lines, train, held, 40, True)
 
 
 def job_of(trainer: str, base: str, method: str, **more: object) -> Job:

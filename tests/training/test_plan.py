@@ -294,7 +294,7 @@ def test_the_reason_for_the_warm_up_is_true() -> None:
         spec = make_spec({"base": "x", **given})
         settings, lines = settling.settle(spec, BASES["llama"], CPU)
         made = planner.plan(
-            spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40
+            spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40, True
         )
         return next(line.reason for line in made.lines if line.name == "schedule")
 
@@ -305,10 +305,25 @@ def test_the_reason_for_the_warm_up_is_true() -> None:
 def test_every_line_of_a_plan_has_its_reason() -> None:
     spec = make_spec({"base": "tiny"})
     settings, lines = settling.settle(spec, BASES["llama"], CPU)
-    made = planner.plan(spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40)
+    made = planner.plan(
+        spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40, True
+    )
     assert (made.steps, made.steps_per_epoch) == (15, 5)
     assert made.warmup_steps == 5
     assert all(line.value and line.reason for line in made.lines)
+
+
+def test_a_plan_without_a_held_out_side_promises_no_evaluation() -> None:
+    """It said that the best checkpoint by evaluation would be used, and that it stops early."""
+    for patience in (0, 2):
+        spec = make_spec({"base": "tiny", "patience": patience})
+        settings, lines = settling.settle(spec, BASES["llama"], CPU)
+        made = planner.plan(
+            spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(0), 40, False
+        )
+        told = {line.name: f"{line.value}: {line.reason}" for line in made.lines}
+        assert "the last is used: nothing is held out" in told["checkpoints"]
+        assert told["early stop"] == "off: nothing is held out"
 
 
 def test_a_plan_says_how_many_held_out_examples_there_are_and_how_many_it_looks_at() -> None:
@@ -318,7 +333,9 @@ def test_a_plan_says_how_many_held_out_examples_there_are_and_how_many_it_looks_
         spec = make_spec({"base": "tiny"}, None, preset)
         settings, lines = settling.settle(spec, BASES["llama"], CPU)
         many = prepared(114)
-        made = planner.plan(spec, BASES["llama"], CPU, settings, lines, prepared(40), many, 40)
+        made = planner.plan(
+            spec, BASES["llama"], CPU, settings, lines, prepared(40), many, 40, True
+        )
         told.append(next(line.value for line in made.lines if line.name == "data"))
     assert told == [
         "40 rows, 40 examples; 114 held-out examples, 16 of them in each evaluation",
@@ -365,7 +382,7 @@ def test_layers_are_known_of_older_weights_too(tmp_path: Path) -> None:
 def test_several_gpus_share_the_effective_batch() -> None:
     spec = make_spec({"base": "tiny", "gpus": 4, "parallel": "ddp", "method": "lora"})
     settings, lines = settling.settle(spec, EIGHT, machine(80))
-    made = planner.plan(spec, EIGHT, machine(80), settings, lines, prepared(40), None, 40)
+    made = planner.plan(spec, EIGHT, machine(80), settings, lines, prepared(40), None, 40, True)
     assert settings.batch * settings.accumulation * 4 == 8
     assert made.steps_per_epoch == 5
 
@@ -373,7 +390,7 @@ def test_several_gpus_share_the_effective_batch() -> None:
 def test_too_little_memory_is_a_warning_with_figures() -> None:
     spec = make_spec({"base": "x", "method": "lora"})
     settings, lines = settling.settle(spec, EIGHT, machine(12))
-    made = planner.plan(spec, EIGHT, machine(12), settings, lines, prepared(9), None, 9)
+    made = planner.plan(spec, EIGHT, machine(12), settings, lines, prepared(9), None, 9, True)
     assert any("GB needed" in warning and "--length" in warning for warning in made.warnings)
 
 

@@ -175,7 +175,9 @@ def test_killed_anywhere_it_goes_on_to_the_same_loss(
         assert one["loss"] == pytest.approx(two["loss"], abs=1e-3)
 
 
-def test_ctrl_c_saves_a_checkpoint(export: Path, tiny: Path, tmp_path: Path) -> None:
+def test_ctrl_c_saves_a_checkpoint(
+    export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "stopped"
     arguments = command(export, tiny, out, "--max-steps", "36")
     process = start(arguments)
@@ -185,8 +187,12 @@ def test_ctrl_c_saves_a_checkpoint(export: Path, tiny: Path, tmp_path: Path) -> 
     assert read(out / "run.json")["status"] == "interrupted"
     saved = list((out / "checkpoints").glob("checkpoint-*/whole"))
     assert saved
-    assert main([*arguments, "--resume", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main([*arguments, "--resume", "--json"]) == 0
     assert read(out / "run.json")["metrics"]["steps"] == 36
+    reasons = {line["reason"] for line in json.loads(capsys.readouterr().out)["plan"]}
+    assert "as begun" in reasons
+    assert "given" not in reasons  # neither was the length nor the precision of the first plan
 
 
 def test_a_dry_run_writes_the_plan_and_trains_nothing(

@@ -165,7 +165,8 @@ def make_ready(
     held = prepare(data.eval, template, settings.length, None, apart)
     looked = spread(held, spec.eval_limit)
     count = _examples(spec, train, settings.length)
-    plan = planner.plan(spec, base, here, settings, lines, train, held, count)
+    judged = bool(held.examples)
+    plan = planner.plan(spec, base, here, settings, lines, train, held, count, judged)
     epochs = plan.steps / plan.steps_per_epoch
     checks = check_data(data, train, held, template, base.rows, epochs)
     checks = [*checks, *_unseen(base, data), *_extra_checks(template), *_can_ship(base)]
@@ -206,7 +207,8 @@ def _preferences(
     held = prepare_preferences(data.eval, template, settings.length, spec.task)
     if spec.task == "kto":
         lines = [*lines, _sides(train)]
-    plan = planner.plan(spec, base, here, settings, lines, None, None, max(1, len(train.rows)))
+    count, judged = max(1, len(train.rows)), bool(held.rows)
+    plan = planner.plan(spec, base, here, settings, lines, None, None, count, judged)
     total = hashlib.sha256(jsonl((*train.rows, *held.rows)).encode())
     total.update(_what_is_done(base, spec, plan))
     return ready(
