@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ToolError, UsageError, cannot_write
+from ..figures import several
 from ..ports import Job
 from ..shipping.convert import not_known
 from ..shipping.converter import find_converter
@@ -32,7 +33,7 @@ from ..training.shortage import crowded
 from ..training.spec import TrainSpec, to_dict
 from ..training.tiny import make_tiny
 from . import trainothers as others
-from .trained import UNSEEN, keep, makers, seen_in, trained_on
+from .trained import UNSEEN, is_general, keep, makers, marked, seen_in, trained_on
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -169,7 +170,8 @@ def make_ready(
     plan = planner.plan(spec, base, here, settings, lines, train, held, count, judged)
     epochs = plan.steps / plan.steps_per_epoch
     checks = check_data(data, train, held, template, base.rows, epochs)
-    checks = [*checks, *_unseen(base, data), *_extra_checks(template), *_can_ship(base)]
+    checks = [*_mixed_in(data), *checks, *_unseen(base, data), *_extra_checks(template)]
+    checks += _can_ship(base)
     return ready(
         train=train,
         held=looked,
@@ -260,6 +262,19 @@ def _extra_checks(template: Template) -> list[Check]:
         seen = "it is not prefix-stable: each answer that it changes becomes an example of its own"
         return [Check("template", "note", seen)]
     return [Check("template", "good", "prefix-stable: one example for each row or window")]
+
+
+def _mixed_in(data: DataSet) -> list[Check]:
+    """Whether general rows are copies of what is held out, or nearly so: an export splits its own
+    sessions, and takes the rows of --mix as they are."""
+    rows = [row.body for row in data.train if is_general(row.body)]
+    if not rows:
+        return []
+    name, held = "general rows apart from the test", [row.body for row in data.eval]
+    if seen := seen_in(marked(rows), held):
+        said = f"they repeat {seen:,} of {several(len(held), 'held-out row')}, or nearly so."
+        return [Check(name, "soft", said, "Export with other rows in --mix.")]
+    return [Check(name, "good", f"{several(len(rows), 'row')}, none a copy of a held-out one")]
 
 
 def _unseen(base: Base, data: DataSet) -> list[Check]:
