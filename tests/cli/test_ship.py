@@ -234,7 +234,9 @@ def test_a_wrong_folder_is_told_before_repository_licence_and_consent(
     assert (code, error["message"]) == (2, "Which repository?")
 
 
-def test_what_is_named_next_can_be_done_with_what_was_shipped() -> None:
+def test_what_is_named_next_can_be_done_with_what_was_shipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def said(*types: str) -> str:
         files = tuple(
             ShippedFile(name=t, type=t, size=4, sha256="", fingerprint="", engine="") for t in types
@@ -250,3 +252,5 @@ def test_what_is_named_next_can_be_done_with_what_was_shipped() -> None:
     assert "chat mine" in said("f16", "safetensors")
     assert "serve mine --engine vllm\n" in said("safetensors")
     assert "chat" not in said("safetensors"), "only vLLM takes them"
+    monkeypatch.setattr("sys.argv", [".venv/bin/sessiontune"])  # of an environment not activated
+    assert "Chat:    .venv/bin/sessiontune chat mine" in said("f16")

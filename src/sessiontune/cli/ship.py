@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import UsageError
 from ..figures import several
+from .again import program
 from .console import Console, print_plain
 from .options import PLACE
 
@@ -209,5 +210,5 @@ def draw(
     elsewhere = "" if out == (run / "ship").resolve() else f" --out {quote(str(out))}"
     served = any(file.type != SAFETENSORS for file in shipped.files)
     for verb, more in (("serve", ""), ("chat", "")) if served else (("serve", " --engine vllm"),):
-        line = f"{verb.title() + ':':8} sessiontune {verb} {quote(str(run))}{elsewhere}{more}"
-        print_plain(rich, line)
+        what = f"{verb} {quote(str(run))}{elsewhere}{more}"
+        print_plain(rich, f"{verb.title() + ':':8} {program()} {what}")
