@@ -10,6 +10,8 @@ import msgspec
 from .errors import no_run
 
 RECORD = "run.json"
+#: The chat template of the training, beside the record.
+TEMPLATE = "template.jinja"
 
 
 def is_run(folder: Path) -> bool:

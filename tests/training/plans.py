@@ -57,10 +57,10 @@ def job_of(trainer: str, base: str, method: str, **more: object) -> Job:
     spec, plan = planned(trainer, base, method, **more)
     given = Given(
         spec=spec, plan=plan, base="./base", train=prepared(1), held=prepared(1),
-        template="template.jinja", python=PYTHON,
+        python=PYTHON,
     )  # fmt: skip
     if trainer == "trl":
-        return trl.job(spec, plan, "./base", True, "template.jinja", "<|im_end|>")
+        return trl.job(spec, plan, "./base", True, "<|im_end|>")
     if trainer == "llamafactory":
         row = [
             {

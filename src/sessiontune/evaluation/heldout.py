@@ -14,7 +14,7 @@ import orjson
 from ..errors import PreflightError, UsageError, no_run
 from ..general import read_rows
 from ..rows.columns import tags_in
-from ..runs import read_record
+from ..runs import TEMPLATE, read_record
 from ..templating import IGNORED, Encoded, Template, TemplateRefused
 from .cache import folder_digest
 
@@ -58,7 +58,7 @@ class Run(msgspec.Struct, frozen=True):
     @property
     def template(self) -> Path:
         """File of the chat template that it was trained with."""
-        return self.folder / str(self.record.get("template", "template.jinja"))
+        return self.folder / TEMPLATE
 
 
 def open_run(folder: Path) -> Run:

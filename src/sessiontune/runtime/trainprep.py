@@ -15,6 +15,7 @@ import msgspec
 from ..errors import ToolError, UsageError, cannot_write
 from ..figures import several
 from ..ports import Job
+from ..runs import TEMPLATE
 from ..shipping.convert import not_known
 from ..shipping.converter import find_converter
 from ..shipping.weights import disk_trouble
@@ -68,7 +69,7 @@ class Ready(msgspec.Struct, kw_only=True):
         if self.spec.trainer == "trl":
             held = bool(self.held.examples or self.pairs[1].rows)
             stop = self.template.stops[0]
-            job = trl.job(self.spec, self.plan, self.base_path, held, "template.jinja", stop)
+            job = trl.job(self.spec, self.plan, self.base_path, held, stop)
         else:
             job = others.plan_job(self)
         extra = cluster.files(self.spec, self.plan, job, self.base_path)
@@ -76,7 +77,7 @@ class Ready(msgspec.Struct, kw_only=True):
 
     def write(self, folder: Path, on_event: OnEvent) -> None:
         """Write what the job reads."""
-        (folder / "template.jinja").write_text(self.template.source, encoding="utf-8")
+        (folder / TEMPLATE).write_text(self.template.source, encoding="utf-8")
         plan = {
             "version": 1,
             "spec": to_dict(self.spec),

@@ -15,7 +15,7 @@ import orjson
 from .. import __version__
 from ..errors import StoreError, UsageError, cannot_write
 from ..evaluation.heldout import held_digest
-from ..runs import RECORD, known_record, read_record
+from ..runs import RECORD, TEMPLATE, known_record, read_record
 from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
 from ..training.spec import TrainSpec, to_dict
@@ -167,7 +167,7 @@ def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:
         # The folder of what was trained; for a full run that is a whole model.
         "adapter": saved_in(plan.settings.method),
         "model": saved_in("full") if plan.settings.method == "full" else None,
-        "template": "template.jinja",
+        "template": TEMPLATE,
         "tokenizer": "tokenizer",
         "adds_bos": ready.template.adds_bos,
         "stop": ready.template.stops,

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..runs import TEMPLATE
 from ..templating import Template, TemplateRefused, load_tokenizer
 from .engine import command_line
 from .families import Turns, family_of
@@ -109,4 +110,4 @@ def vllm_argv(run: Run, out: Path) -> list[str]:
         argv += ["--enable-lora", "--lora-modules", f"{run.slug}={run.adapter}"]
         room = next((rank for rank in _VLLM_RANKS if rank >= max(ranks)), max(ranks))
         argv += ["--max-lora-rank", str(room)]
-    return [*argv, "--chat-template", str(run.folder / "template.jinja")]
+    return [*argv, "--chat-template", str(run.folder / TEMPLATE)]

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ..errors import PreflightError, UsageError
-from ..runs import RECORD, read_record
+from ..runs import RECORD, TEMPLATE, read_record
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ def read_run(folder: Path, base: Path | None = None, shipped: Path | None = None
 
 def _run(folder: Path, raw: dict[str, Any], base: Path | None) -> Run:
     said = raw["base"]
-    template = folder / str(raw.get("template") or "template.jinja")
+    template = folder / TEMPLATE
     trained = folder / str(raw.get("adapter") or "adapter")
     full = (trained / "config.json").is_file() and not (trained / "adapter_config.json").is_file()
     return Run(

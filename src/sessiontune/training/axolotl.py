@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ports import Job
+from ..runs import TEMPLATE
 from .arguments import evaluated, schedule
 from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
 from .planner import Plan
@@ -108,7 +109,7 @@ def settings(given: Given) -> dict[str, Any]:
     out: dict[str, Any] = {"base_model": given.base, "trust_remote_code": False}
     out |= _adapter(spec, plan.settings) | {
         "chat_template": "jinja",
-        "chat_template_jinja": "template.jinja",
+        "chat_template_jinja": TEMPLATE,
         "datasets": datasets("train", given.train),
         "dataset_prepared_path": "trainer/prepared",
         "dataset_num_proc": 1,
