@@ -15,6 +15,7 @@ from sessiontune.cli.ship import draw
 from sessiontune.errors import UsageError
 from sessiontune.runtime.guide import Guide
 from sessiontune.runtime.shop import Shipped, ShippedFile
+from sessiontune.shipping.modelfile import Modelfile
 
 
 def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str, Any]]:
@@ -237,7 +238,7 @@ def test_a_wrong_folder_is_told_before_repository_licence_and_consent(
 def test_what_is_named_next_can_be_done_with_what_was_shipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def said(*types: str) -> str:
+    def said(*types: str, adapter: str = "") -> str:
         files = tuple(
             ShippedFile(name=t, type=t, size=4, sha256="", fingerprint="", engine="") for t in types
         )
@@ -246,11 +247,14 @@ def test_what_is_named_next_can_be_done_with_what_was_shipped(
             files=files,
         )  # fmt: skip
         rich = RichConsole(file=io.StringIO(), width=200)
-        draw(rich, shipped, Path("mine"), Path("mine/ship").resolve(), Guide(None), None)
+        guide = Guide(Modelfile(source="x.gguf", adapter=adapter))
+        draw(rich, shipped, Path("mine"), Path("mine/ship").resolve(), guide, None)
         return rich.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
     assert "chat mine" in said("f16", "safetensors")
     assert "serve mine --engine vllm\n" in said("safetensors")
     assert "chat" not in said("safetensors"), "only vLLM takes them"
+    assert "up to 0.34.0" in said("f16", adapter="lora.gguf")
+    assert "0.34" not in said("f16")
     monkeypatch.setattr("sys.argv", [".venv/bin/sessiontune"])  # of an environment not activated
     assert "Chat:    .venv/bin/sessiontune chat mine" in said("f16")

@@ -13,6 +13,9 @@ from .families import Turns, family_of
 from .ollama import DEFAULT_URL
 from .run import Run, adapter_config
 
+#: What is said of a Modelfile with an adapter.
+OLDER = "Ollama takes adapters up to 0.34.0; a newer one needs a merged model."
+
 
 def go_template(run: Run) -> str:
     """Ollama's own template of the run's family, if it provably writes the same; else empty."""
@@ -62,7 +65,7 @@ def _ollama(run: Run, folder: str, adapter: str, blobs: Mapping[Path, str]) -> s
     if blobs:
         text = _by_http(run, folder, blobs)
     if adapter:
-        text += "\n\nOllama takes adapters up to 0.34.0; a newer one needs a merged model."
+        text += f"\n\n{OLDER}"
     return text
 
 
