@@ -12,6 +12,8 @@ from .errors import no_run
 RECORD = "run.json"
 #: The chat template of the training, beside the record.
 TEMPLATE = "template.jinja"
+#: Settings that change no step, or that the plan decides.
+PASSING = ("python", "log_to", "keep", "method", "precision", "length")
 
 
 def is_run(folder: Path) -> bool:
@@ -33,3 +35,11 @@ def read_record(folder: Path, hint: str = "") -> dict[str, Any]:
     if record is None:
         raise no_run(folder, hint)
     return record
+
+
+def settled(record: dict[str, Any]) -> dict[str, Any]:
+    """What decides the steps of a run, as options: the given ones, and the values chosen for the
+    others."""
+    given = {k: v for k, v in (record.get("spec") or {}).items() if k not in PASSING}
+    chosen = record.get("settings") or {}
+    return given | {k: v for k, v in chosen.items() if k not in ("room", "memory")}

@@ -206,18 +206,25 @@ def test_every_arm_in_one_evaluation(
 
 def test_a_seed_run_that_differs_in_more_than_its_seed_is_named(run_folder: Path) -> None:
     """The spread over such runs is not that of chance; an address has no loss at all."""
-    spec = {"seed": 1, "rate": 2e-4, "epochs": 3.0, "keep": 3}
+    spec = {"seed": 1, "rate": 0.0, "epochs": 3.0, "keep": 3, "method": "auto"}
     run = open_run(run_folder)
-    mine = Run(run.folder, {**run.record, "spec": spec, "data": {"dir": "x", "tokens": "t"}})
+    chosen = {"method": "lora", "rate": 2e-4, "room": 24.0, "memory": 20.0}
+    mine = Run(
+        run.folder,
+        {**run.record, "spec": spec, "settings": chosen, "data": {"dir": "x", "digest": "d"}},
+    )
 
-    def noted(changed: dict[str, Any], tokens: str = "t") -> str:
-        record = {**mine.record, "spec": {**spec, **changed}, "data": {"tokens": tokens}}
+    def noted(changed: dict[str, Any], digest: str = "d", **other: Any) -> str:
+        record = {**mine.record, "spec": {**spec, **changed}, "settings": {**chosen, **other}}
+        record["data"] = {"digest": digest, "tokens": f"of {changed}"}  # it is of the seed too
         (run_folder / "other" / "run.json").write_text(json.dumps(record))
         return unlike(mine, str(run_folder / "other"))
 
     try:
         assert noted({"seed": 2, "keep": 1}) == ""
-        assert noted({"seed": 2, "rate": 1e-4, "epochs": 1.0}) == "epochs, rate"
+        assert noted({"seed": 2, "method": "lora"}, memory=19.0) == ""  # one that was resumed
+        assert noted({"seed": 2, "epochs": 1.0}, rate=1e-4) == "epochs, rate"
+        assert noted({"seed": 2}, method="qlora") == "method"  # which a smaller GPU chose
         assert noted({}, "u") == "the same seed, other rows"
     finally:
         (run_folder / "other" / "run.json").unlink()

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from ..errors import UsageError
-from ..runs import is_run, known_record, read_record
+from ..runs import is_run, known_record, read_record, settled
 from .cache import digest, folder_digest
 from .endpoint import address
 from .heldout import Run
@@ -89,19 +89,19 @@ def seed_arm(run: Run, number: int, path: str) -> Arm:
     return read_arm(run, f"seed{number}={path}")
 
 
-#: Settings that change no step of a training, or are compared by other means.
-_PASSING = {"seed", "base", "python", "log_to", "keep", "threads", "preset"}
+#: Settings that are compared by other means, or change no more than the order of sums.
+_PASSING = {"seed", "base", "threads", "preset", "checkpointing"}
 
 
 def unlike(run: Run, path: str) -> str:
     """In what a seed run differs from this one besides its seed; "" if in nothing that is known."""
     record = known_record(Path(path)) or {}
-    mine, other = run.record.get("spec") or {}, record.get("spec")
+    mine, other = settled(run.record), settled(record)
     if not other:
         return ""
     found = sorted(k for k in mine.keys() & other.keys() - _PASSING if mine[k] != other[k])
     found += ["the same seed"] if mine.get("seed") == other.get("seed") else []
-    rows = {(r.get("data") or {}).get("tokens") for r in (run.record, record)} - {None}
+    rows = {(r.get("data") or {}).get("digest") for r in (run.record, record)} - {None}
     found += ["other rows"] if len(rows) > 1 else []
     return ", ".join(found)
 

@@ -15,7 +15,7 @@ import msgspec
 from ..errors import ToolError, UsageError, cannot_write
 from ..figures import several
 from ..ports import Job
-from ..runs import TEMPLATE
+from ..runs import PASSING, TEMPLATE
 from ..shipping.convert import not_known
 from ..shipping.converter import find_converter
 from ..shipping.weights import disk_trouble
@@ -37,10 +37,6 @@ from . import trainothers as others
 from .trained import UNSEEN, is_general, keep, makers, marked, seen_in, trained_on
 
 OnEvent = Callable[[dict[str, Any]], None]
-
-
-#: Settings that change no step, or that the plan decides.
-PASSING = ("python", "log_to", "keep", "method", "precision", "length")
 
 
 def counter(on_event: OnEvent) -> Callable[[int, int], None]:
@@ -325,7 +321,7 @@ def _what_is_done(base: Base, spec: TrainSpec, plan: planner.Plan) -> bytes:
     """Base, settings and steps. What the plan decides counts as decided there, whether it was given
     or left open."""
     kept = {k: v for k, v in to_dict(spec).items() if k not in PASSING}
-    settled = msgspec.to_builtins(plan.settings)
-    settled = {k: v for k, v in settled.items() if k not in ("room", "memory")}
-    steps = [plan.steps, plan.warmup_steps, plan.eval_every, settled]
+    chosen = msgspec.to_builtins(plan.settings)
+    chosen = {k: v for k, v in chosen.items() if k not in ("room", "memory")}
+    steps = [plan.steps, plan.warmup_steps, plan.eval_every, chosen]
     return json.dumps([base.sha256, kept, steps], sort_keys=True).encode()

@@ -15,13 +15,13 @@ import orjson
 from .. import __version__
 from ..errors import StoreError, UsageError, cannot_write
 from ..evaluation.heldout import held_digest
-from ..runs import RECORD, TEMPLATE, known_record, read_record
+from ..runs import RECORD, TEMPLATE, known_record, read_record, settled
 from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
 from ..training.spec import TrainSpec, to_dict
 from ..training.trl import saved_in
 from ..whole import write_whole
-from .trainprep import PASSING, Ready
+from .trainprep import Ready
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers")
 #: What run.json says of a run that ended early.
@@ -90,8 +90,8 @@ OPEN: dict[str, Any] = {"method": "auto", "precision": "auto", "length": 0}
 def as_begun(folder: Path, spec: TrainSpec) -> TrainSpec:
     """What the plan of an interrupted run settled stays settled, even if the GPU is fuller now, or
     another one."""
-    settled = to_resume(folder).get("settings") or {}
-    left = {k: settled[k] for k, v in OPEN.items() if getattr(spec, k) == v and k in settled}
+    chosen = to_resume(folder).get("settings") or {}
+    left = {k: chosen[k] for k, v in OPEN.items() if getattr(spec, k) == v and k in chosen}
     return msgspec.structs.replace(spec, **left)
 
 
@@ -103,7 +103,7 @@ def another(known: dict[str, Any], now: dict[str, Any]) -> UsageError:
         differs.append(f"the base ({now['base']['id']}, was {known.get('base', {}).get('id')})")
     if known.get("data", {}).get("digest") != data["digest"]:
         differs.append(f"the rows of {data['dir']}")
-    was, wanted = _settled(known), _settled(now)
+    was, wanted = settled(known), settled(now)
     flags = [
         f"{_option(name)} ({wanted[name]}, was {was[name]})"
         for name in wanted
@@ -121,13 +121,6 @@ def another(known: dict[str, Any], now: dict[str, Any]) -> UsageError:
         f"The run cannot be resumed, since this differs: {'; '.join(differs)}.",
         f"{hint}tart a new run with -o.",
     )
-
-
-def _settled(run: dict[str, Any]) -> dict[str, Any]:
-    """What decides the steps of a run, as options: the given ones, and the values chosen for the
-    others."""
-    settled = {k: v for k, v in run.get("settings", {}).items() if k not in ("room", "memory")}
-    return {k: v for k, v in run.get("spec", {}).items() if k not in PASSING} | settled
 
 
 def _option(name: str) -> str:
