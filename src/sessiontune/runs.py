@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from .errors import no_run
 
@@ -23,10 +22,11 @@ def is_run(folder: Path) -> bool:
 
 def known_record(folder: Path) -> dict[str, Any] | None:
     """The record of a run; None where there is none, or it is damaged."""
-    try:
-        return msgspec.json.decode((folder / RECORD).read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    try:  # json: a path in it may be no text, which the faster readers refuse
+        record = json.loads((folder / RECORD).read_bytes())
+    except (OSError, ValueError, RecursionError):
         return None
+    return record if isinstance(record, dict) else None
 
 
 def read_record(folder: Path, hint: str = "") -> dict[str, Any]:

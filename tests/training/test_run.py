@@ -304,6 +304,17 @@ def test_a_damaged_record_is_no_run(
     assert default_run(export, resume=False) == Path(f"{name}-2")
 
 
+def test_a_record_may_hold_a_path_that_is_no_text(
+    export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such a run could be shipped, but neither evaluated nor resumed."""
+    data = os.fsdecode(b"caf\xe9")
+    record = {"status": "failed", "base": {"path": "base"}, "data": {"dir": data}}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    for verb in ("evaluate", "ship"):
+        refused([verb, str(tmp_path)], capsys, 2, "is not finished (status: failed)", "--resume")
+
+
 def test_one_command_at_a_time_makes_or_resumes_a_run(
     export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
