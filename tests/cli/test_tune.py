@@ -206,7 +206,7 @@ def test_a_plan_that_warns_is_a_question_before_a_step_is_made(
     from sessiontune.runtime import train as runtime
     from sessiontune.training.shortage import warnings
 
-    settings = SimpleNamespace(memory=324.2, room=20.6, device="cpu")
+    settings = SimpleNamespace(memory=324.2, room=20.6, device="cpu", method="lora")
     said = warnings(settings, SimpleNamespace(disk=1.0, gpus=()), 25.0)  # type: ignore[arg-type]
     assert len(said) == 2
     steps: list[bool] = []

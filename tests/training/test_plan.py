@@ -391,7 +391,11 @@ def test_too_little_memory_is_a_warning_with_figures() -> None:
     spec = make_spec({"base": "x", "method": "lora"})
     settings, lines = settling.settle(spec, EIGHT, machine(12))
     made = planner.plan(spec, EIGHT, machine(12), settings, lines, prepared(9), None, 9, True)
-    assert any("GB needed" in warning and "--length" in warning for warning in made.warnings)
+    assert any("GB needed" in warning and "--method qlora" in warning for warning in made.warnings)
+    spec = make_spec({"base": "x", "method": "qlora", "length": 8192, "batch": 64})
+    settings, lines = settling.settle(spec, EIGHT, machine(12))
+    made = planner.plan(spec, EIGHT, machine(12), settings, lines, prepared(9), None, 9, False)
+    assert any("--length" in w and "qlora" not in w for w in made.warnings)  # it is qlora already
 
 
 def metric(kind: str, step: int, loss: float) -> dict[str, object]:
