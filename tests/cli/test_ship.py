@@ -89,6 +89,14 @@ def test_what_a_chat_needs_is_named_for_what_it_asks(
         assert (code, error["hint"]) == (6, f"sessiontune ship {run}{needed}")
 
 
+def test_a_question_that_stands_alone_is_told_its_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So it is asked of other programs; it was an unexpected extra argument."""
+    code, error = told(capsys, "chat", str(run_folder(tmp_path / "r")), "who", "owes most?")
+    assert (code, error["hint"]) == (2, "-p 'who owes most?'")
+
+
 @pytest.mark.parametrize("flag", ["--json", "--quiet"])
 def test_a_chat_that_shows_nothing_is_refused(
     flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
