@@ -365,6 +365,26 @@ def test_layers_that_the_base_does_not_have_are_refused_by_name(tmp_path: Path) 
         assert advice in error.value.hint
 
 
+@pytest.mark.parametrize("whole", ["model.safetensors", "pytorch_model.bin"])
+def test_a_download_that_was_broken_off_is_known_before_the_training(
+    whole: str, tmp_path: Path
+) -> None:
+    """Its plan was made for the half that was there, and the worker failed minutes later."""
+    stem, _, kind = whole.partition(".")
+    names = [f"{stem}-0000{n}-of-00002.{kind}" for n in (1, 2)]
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / names[0]).write_bytes((2).to_bytes(8, "little") + b"{}")
+    index = tmp_path / f"{whole}.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": names[0], "b": names[1]}}))
+    with pytest.raises(UsageError, match=f"1 of 2 files with weights .* .first: {names[1]}"):
+        resolve(str(tmp_path))
+    index.write_text('{"weight_map": ')
+    with pytest.raises(UsageError, match="cannot be read"):
+        resolve(str(tmp_path))
+    (tmp_path / names[0]).rename(tmp_path / whole)  # as one file: the index is of another copy
+    assert resolve(str(tmp_path)).path == str(tmp_path)
+
+
 def test_layers_are_known_of_older_weights_too(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     (tmp_path / "config.json").write_text("{}")

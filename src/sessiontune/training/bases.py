@@ -123,7 +123,8 @@ def describe(path: Path, name: str) -> Base:
     weights = sorted(path.glob("*.safetensors"))
     older = sorted(path.glob("pytorch_model*.bin"))
     if not weights and not older:
-        raise UsageError(f"{path} holds no weights.", "Download the model again, completely.")
+        raise UsageError(f"{path} holds no weights.", _AGAIN)
+    _must_be_whole(path, weights or older)
     inner = config.get("text_config") or config
     tensors = [tensor for file in weights for tensor in _tensors(file)]
     embedding = next((t.shape for t in tensors if t.name.endswith("embed_tokens.weight")), None)
@@ -153,6 +154,27 @@ def describe(path: Path, name: str) -> Base:
         heads=int(inner.get("num_attention_heads") or 0),
         matrices=_matrices(tensors or [t for file in older for t in _older(file)]),
     )
+
+
+_AGAIN = "Download the model again, completely: `hf download`, or --download of `train` or `tune`."
+
+
+def _must_be_whole(path: Path, weights: list[Path]) -> None:
+    """UsageError where a download was broken off: transformers would say so late, and at length."""
+    whole = "model.safetensors" if weights[0].suffix == ".safetensors" else "pytorch_model.bin"
+    index, there = path / f"{whole}.index.json", {file.name for file in weights}
+    if whole in there or not index.is_file():
+        return
+    try:
+        wanted = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(f"{index} cannot be read: {error!r}", _AGAIN) from error
+    if missing := sorted(wanted - there):
+        raise UsageError(
+            f"{path} is not whole: {len(missing)} of {len(wanted)} files with weights are not there"
+            f" (first: {missing[0]}).",
+            _AGAIN,
+        )
 
 
 def _config(path: Path) -> dict[str, Any]:
