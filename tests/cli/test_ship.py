@@ -15,6 +15,7 @@ from sessiontune.cli.ship import draw
 from sessiontune.errors import UsageError
 from sessiontune.runtime.guide import Guide
 from sessiontune.runtime.shop import Shipped, ShippedFile
+from sessiontune.shipping.modelfile import Modelfile
 
 
 def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str, Any]]:
@@ -86,6 +87,14 @@ def test_what_a_chat_needs_is_named_for_what_it_asks(
     for options, needed in (((), ""), (("--compare",), " --adapter-only")):
         code, error = told(capsys, "chat", run, "-p", "x", *options)
         assert (code, error["hint"]) == (6, f"sessiontune ship {run}{needed}")
+
+
+def test_a_question_that_stands_alone_is_told_its_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So it is asked of other programs; it was an unexpected extra argument."""
+    code, error = told(capsys, "chat", str(run_folder(tmp_path / "r")), "who", "owes most?")
+    assert (code, error["hint"]) == (2, "-p 'who owes most?'")
 
 
 @pytest.mark.parametrize("flag", ["--json", "--quiet"])
@@ -234,8 +243,10 @@ def test_a_wrong_folder_is_told_before_repository_licence_and_consent(
     assert (code, error["message"]) == (2, "Which repository?")
 
 
-def test_what_is_named_next_can_be_done_with_what_was_shipped() -> None:
-    def said(*types: str) -> str:
+def test_what_is_named_next_can_be_done_with_what_was_shipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def said(*types: str, adapter: str = "") -> str:
         files = tuple(
             ShippedFile(name=t, type=t, size=4, sha256="", fingerprint="", engine="") for t in types
         )
@@ -244,9 +255,14 @@ def test_what_is_named_next_can_be_done_with_what_was_shipped() -> None:
             files=files,
         )  # fmt: skip
         rich = RichConsole(file=io.StringIO(), width=200)
-        draw(rich, shipped, Path("mine"), Path("mine/ship").resolve(), Guide(None), None)
+        guide = Guide(Modelfile(source="x.gguf", adapter=adapter))
+        draw(rich, shipped, Path("mine"), Path("mine/ship").resolve(), guide, None)
         return rich.file.getvalue()  # type: ignore[attr-defined, no-any-return]
 
     assert "chat mine" in said("f16", "safetensors")
     assert "serve mine --engine vllm\n" in said("safetensors")
     assert "chat" not in said("safetensors"), "only vLLM takes them"
+    assert "up to 0.34.0" in said("f16", adapter="lora.gguf")
+    assert "0.34" not in said("f16")
+    monkeypatch.setattr("sys.argv", [".venv/bin/sessiontune"])  # of an environment not activated
+    assert "Chat:    .venv/bin/sessiontune chat mine" in said("f16")

@@ -19,8 +19,11 @@ from sessiontune.runtime import checkup as checked
 from sessiontune.runtime.checkup import checkup
 from sessiontune.runtime.trainrecord import another
 from sessiontune.shipping.converter import MODEL_SCRIPT
-from sessiontune.training.bases import resolve
+from sessiontune.training.bases import Base, resolve
 from sessiontune.training.hardware import Gpu, Machine
+from sessiontune.training.memory import estimate, typical
+from sessiontune.training.settling import settle
+from sessiontune.training.spec import make_spec
 
 
 @pytest.mark.parametrize("verb", ["train", "trainers", "doctor"])
@@ -49,7 +52,6 @@ def test_a_recipe_gives_settings_and_says_what_it_does_not_know(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from sessiontune.cli.train import recipe_table
-    from sessiontune.training.spec import make_spec
 
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('[train]\nbase = "tiny"\nrank = 4\n')
@@ -223,6 +225,24 @@ def test_doctor_advises_the_owner_of_one_card(
     assert f"train DIR --base {begin['lora']} --download" in shown
     assert f"Card ({card} GB)" in shown
     assert "8 GB: yes" in shown
+
+
+def test_doctor_speaks_of_the_card_that_a_run_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It promised what fits on the largest, and the plan was made for the first."""
+    cards = (Gpu("Small", 8.6, "cuda"), Gpu("Large", 25.8, "cuda"))
+    here = Machine(
+        system="Linux", cpu="x", cores=8, memory=33, free=28, disk=200,
+        gpus=cards, torch="2.9", bitsandbytes=True,
+    )  # fmt: skip
+    monkeypatch.setattr("sessiontune.runtime.checkup.machine", lambda folder: here)
+    found = checkup(tmp_path, None)
+    spec = make_spec({"base": "b"})
+    room = settle(spec, Base(id="b", path="b", billions=1.0), here)[0].room
+    need = estimate(typical(found["fits"][1]["largest"][0]), "lora", found["lengths"][0])
+    assert room * 0.9 < need <= room
+    assert any("CUDA_VISIBLE_DEVICES=1" in warning for warning in found["warnings"])
 
 
 def test_doctor_does_not_say_that_a_card_is_missing_that_it_cannot_see(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,6 +103,26 @@ def test_a_leak_of_either_kind_reaches_the_gate(
     assert "answer, or add --yes" in stopped.value.hint
 
 
+@pytest.mark.parametrize(("folder", "file"), [("adapter", "adapter_model"), ("model", "model")])
+def test_what_was_trained_is_known_by_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, file: str
+) -> None:
+    """With --method full `tune` trained for hours and ended in a traceback: it has no adapter."""
+    evening, _ = _evening(tmp_path, True)
+    _, train, judge, *_ = evening.stages()
+    assert not train.present()
+    (evening.run / folder).mkdir(parents=True)
+    record = {"status": "done", "adapter": folder, "base": {"id": "some"}}
+    record["model"] = folder if folder == "model" else None
+    (evening.run / "run.json").write_text(json.dumps(record))
+    (evening.run / folder / f"{file}.safetensors").write_bytes(b"one")
+    assert train.present()
+    assert train.run()[0].startswith("model made from some" if record["model"] else "adapter for")
+    before = judge.fingerprint()
+    (evening.run / folder / f"{file}.safetensors").write_bytes(b"two")
+    assert judge.fingerprint() != before
+
+
 def test_too_few_for_a_verdict_names_the_command_that_helps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,7 +206,7 @@ def test_a_plan_that_warns_is_a_question_before_a_step_is_made(
     from sessiontune.runtime import train as runtime
     from sessiontune.training.shortage import warnings
 
-    settings = SimpleNamespace(memory=324.2, room=20.6, device="cpu")
+    settings = SimpleNamespace(memory=324.2, room=20.6, device="cpu", method="lora")
     said = warnings(settings, SimpleNamespace(disk=1.0, gpus=()), 25.0)  # type: ignore[arg-type]
     assert len(said) == 2
     steps: list[bool] = []

@@ -32,7 +32,7 @@ from sessiontune.evaluation.losses import trainer_mean  # noqa: E402
 from sessiontune.evaluation.markdown import report_markdown  # noqa: E402
 from sessiontune.evaluation.queries import Query  # noqa: E402
 from sessiontune.evaluation.result import Result  # noqa: E402
-from sessiontune.runtime.heldside import side_of  # noqa: E402
+from sessiontune.runtime.heldside import examples_of, side_of  # noqa: E402
 from sessiontune.runtime.trained import keep  # noqa: E402
 from sessiontune.templating import TemplateRefused  # noqa: E402
 
@@ -44,7 +44,13 @@ def quiet(*_: Any) -> None:
 
 
 def opened(run: Run, options: EvaluationOptions) -> Bench:
-    return Bench(run, options, quiet, side_of(run))
+    side = side_of(run)
+    return Bench(run, options, quiet, side, examples_of(run, side))
+
+
+def evaluated(run: Run, options: EvaluationOptions) -> Result:
+    side = side_of(run)
+    return evaluate(run, options, quiet, side, examples_of(run, side))
 
 
 def row(number: int, side: str) -> dict[str, Any]:
@@ -167,7 +173,7 @@ def test_every_arm_in_one_evaluation(
     model_server.said = lambda body: (
         "VERDICT: FIRST" if "VERDICT" in body["messages"][-1]["content"] else "I do not know."
     )
-    found = evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
+    found = evaluated(open_run(run_folder), options)
     assert {c.arm for c in found.comparisons} == {"tuned", "rules", "other", "full", "far"}
     full = next(c for c in found.comparisons if c.arm == "full").measures[0]
     assert full.found.difference == pytest.approx(0, abs=1e-5)  # the base under another name
@@ -192,7 +198,7 @@ def test_every_arm_in_one_evaluation(
     asked = len(model_server.asked)
     monkeypatch.setattr(Lab, "loss", _never)
     monkeypatch.setattr(Lab, "answers", _never)
-    again = evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
+    again = evaluated(open_run(run_folder), options)
     assert again.measures == found.measures
     assert again.failures == ()
     assert len(model_server.asked) - asked == 1  # the one that had failed
@@ -200,18 +206,25 @@ def test_every_arm_in_one_evaluation(
 
 def test_a_seed_run_that_differs_in_more_than_its_seed_is_named(run_folder: Path) -> None:
     """The spread over such runs is not that of chance; an address has no loss at all."""
-    spec = {"seed": 1, "rate": 2e-4, "epochs": 3.0, "keep": 3}
+    spec = {"seed": 1, "rate": 0.0, "epochs": 3.0, "keep": 3, "method": "auto"}
     run = open_run(run_folder)
-    mine = Run(run.folder, {**run.record, "spec": spec, "data": {"dir": "x", "tokens": "t"}})
+    chosen = {"method": "lora", "rate": 2e-4, "room": 24.0, "memory": 20.0}
+    mine = Run(
+        run.folder,
+        {**run.record, "spec": spec, "settings": chosen, "data": {"dir": "x", "digest": "d"}},
+    )
 
-    def noted(changed: dict[str, Any], tokens: str = "t") -> str:
-        record = {**mine.record, "spec": {**spec, **changed}, "data": {"tokens": tokens}}
+    def noted(changed: dict[str, Any], digest: str = "d", **other: Any) -> str:
+        record = {**mine.record, "spec": {**spec, **changed}, "settings": {**chosen, **other}}
+        record["data"] = {"digest": digest, "tokens": f"of {changed}"}  # it is of the seed too
         (run_folder / "other" / "run.json").write_text(json.dumps(record))
         return unlike(mine, str(run_folder / "other"))
 
     try:
         assert noted({"seed": 2, "keep": 1}) == ""
-        assert noted({"seed": 2, "rate": 1e-4, "epochs": 1.0}) == "epochs, rate"
+        assert noted({"seed": 2, "method": "lora"}, memory=19.0) == ""  # one that was resumed
+        assert noted({"seed": 2, "epochs": 1.0}, rate=1e-4) == "epochs, rate"
+        assert noted({"seed": 2}, method="qlora") == "method"  # which a smaller GPU chose
         assert noted({}, "u") == "the same seed, other rows"
     finally:
         (run_folder / "other" / "run.json").unlink()
@@ -356,9 +369,9 @@ def test_an_interrupted_evaluation_goes_on(
     options = EvaluationOptions(max_cases=0, rules=False)
     monkeypatch.setattr(Lab, "loss", until)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
+        evaluated(open_run(run_folder), options)
     monkeypatch.setattr(Lab, "loss", lambda *a: (calls.append(1), real(*a))[1])
-    found = evaluate(open_run(run_folder), options, quiet, side_of(open_run(run_folder)))
+    found = evaluated(open_run(run_folder), options)
     assert len(calls) == 12  # six examples, two arms, none twice
     assert found.measures[0].found.cases == 6
 
@@ -405,7 +418,9 @@ def test_a_newer_held_out_side_is_tested_on_in_the_trainers_windows(
     path.write_text(json.dumps(long) + "\n" + path.read_text().partition("\n")[2])
     side = side_of(run)
     assert "4 groups of sessions; 3 when" in side.note
-    bench = Bench(run, EvaluationOptions(max_cases=0, rules=False), quiet, side)
+    bench = Bench(
+        run, EvaluationOptions(max_cases=0, rules=False), quiet, side, examples_of(run, side)
+    )
     mine = [e for e in bench.held if e.cluster == "g30"]
     assert len(mine) > 1
     assert max(len(e.ids) for e in bench.held) <= 200

@@ -79,6 +79,19 @@ def test_options_that_say_nothing_alone_are_refused_before_the_work(
     assert needed in capsys.readouterr().err
 
 
+def test_queries_go_into_a_new_folder_or_it_is_said_why_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that was not there yet was a traceback."""
+    make = ["evaluate", "run", "--starter", "--make-queries"]
+    assert main([*make, str(tmp_path / "new" / "mine.toml")]) == 0
+    assert read_queries(tmp_path / "new" / "mine.toml")
+    (tmp_path / "file").write_text("")
+    capsys.readouterr()
+    assert main([*make, str(tmp_path / "file" / "mine.toml")]) == 5
+    assert "another file" in capsys.readouterr().err
+
+
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=4))
 def test_any_text_survives_the_file(texts: list[str]) -> None:
     made = [Query(t, f"i{n}", t, t, (t,)) for n, t in enumerate(texts)]

@@ -122,7 +122,7 @@ def test_differences_are_marked_word_by_word() -> None:
 
 
 def test_blind_hides_the_names_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = made(12)
+    result = made(14)
     pairs = pairs_of(result)
     assert {p.swapped for p in pairs} == {True, False}
     path = tmp_path / "blind.jsonl"
@@ -136,14 +136,17 @@ def test_blind_hides_the_names_and_resumes(tmp_path: Path, monkeypatch: pytest.M
 
     tuned = ["1" if p.swapped else "2" for p in pairs]
     first = decide([*tuned[:4], "q"])
-    assert "Decided: 4 of 12. Tuned won 4, base won 0" in first
+    assert "Decided: 4 of 14. Tuned won 4, base won 0" in first
+    assert "No verdict yet: 10 pairs left" in first
     shown = first.split("Decided")[0]
     assert "tuned" not in shown
     assert "base" not in shown
-    second = decide([*tuned[4:11], "="])
-    assert "5 of 12" in second
-    assert "Decided: 12 of 12. Tuned won 11, base won 0, ties 1." in second
-    assert "better" in second
+    second = decide([*tuned[4:12], "s", "q"])
+    assert "5 of 14" in second
+    assert "No verdict yet: 2 pairs left" in second  # 12 of 12 won: who looks often would stop here
+    third = decide([tuned[12], "="])
+    assert "Decided: 14 of 14. Tuned won 13, base won 0, ties 1." in third
+    assert "better" in third
 
 
 def test_blind_shows_long_words_whole_and_the_question_in_one_line(

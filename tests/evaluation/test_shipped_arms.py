@@ -23,7 +23,7 @@ from sessiontune.evaluation.evaluate import EvaluationOptions, evaluate
 from sessiontune.evaluation.heldout import open_run
 from sessiontune.evaluation.result import Result
 from sessiontune.runtime.door import open_door
-from sessiontune.runtime.heldside import side_of
+from sessiontune.runtime.heldside import examples_of, side_of
 from sessiontune.runtime.host import Hosting, hosted
 from sessiontune.runtime.ship import ship
 from sessiontune.runtime.shop import ShipOptions
@@ -54,7 +54,8 @@ def held_out(folder: Path, count: int = 11) -> Path:
 
 def evaluated(folder: Path, options: EvaluationOptions) -> Result:
     run = open_run(folder)
-    return evaluate(run, options, lambda *_: None, side_of(run))
+    side = side_of(run)
+    return evaluate(run, options, lambda *_: None, side, examples_of(run, side))
 
 
 def arms_of(result: Result) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,8 @@ from sessiontune.evaluation.heldout import Run, held_digest
 from sessiontune.evaluation.side import groups_of, rules_for
 from sessiontune.runtime.heldside import check_arms, check_base, side_of
 from sessiontune.runtime.trained import keep, makers, seen_in, trained_on
+from sessiontune.runtime.trainprep import _mixed_in
+from sessiontune.training.data import DataSet, Row
 
 LONG = (
     "The invoice is settled once every fee that belongs to it has been paid, and not before. " * 3
@@ -292,3 +294,22 @@ def test_an_arm_of_another_state_is_said_to_be_unknown(
     said = check_arms(run, side_of(run), [f"away={tmp_path / 'away'}"])
     assert len(said) == 1
     assert "another private state" in said[0]
+
+
+def test_mixed_in_rows_that_nearly_repeat_the_test_are_advised_against() -> None:
+    """Another export of the same sessions has other pseudonyms: by its tokens no row is a copy."""
+    text, home = " ".join(f"word{n} of the plan {n * n}" for n in range(60)), "/ho" + "me"
+    held = row(10, f"In {home}/ada/work it reads: {text}")
+    copy = row(10, f"In {home}/bob/work it reads: {text}", lineage="general-1")
+    other = row(40, "Nothing that anybody asked here.", lineage="general-2")
+
+    def told(*mixed: dict[str, Any]) -> list[tuple[str, str]]:
+        train = tuple(Row(f"train/openai.jsonl:{n}", r) for n, r in enumerate((row(1), *mixed), 1))
+        data = DataSet("data", train, (Row("eval/openai.jsonl:1", held),), "", ())
+        return [(check.level, check.seen) for check in _mixed_in(data)]
+
+    assert told() == []
+    assert told(other) == [("good", "1 row, none a copy of a held-out one")]
+    ((level, seen),) = told(other, copy)
+    assert level == "soft"
+    assert seen.startswith("they repeat 1 of 1 held-out row")

@@ -49,7 +49,7 @@ def planned(trainer: str, base: str, method: str, **more: object) -> tuple[Train
     machine = GPU if method == "qlora" or more else CPU
     settings, lines = settling.settle(spec, BASES[base], machine)
     train, held = prepared(40), prepared(6)
-    return spec, planner.plan(spec, BASES[base], machine, settings, lines, train, held, 40)
+    return spec, planner.plan(spec, BASES[base], machine, settings, lines, train, held, 40, True)
 
 
 def job_of(trainer: str, base: str, method: str, **more: object) -> Job:
@@ -57,10 +57,10 @@ def job_of(trainer: str, base: str, method: str, **more: object) -> Job:
     spec, plan = planned(trainer, base, method, **more)
     given = Given(
         spec=spec, plan=plan, base="./base", train=prepared(1), held=prepared(1),
-        template="template.jinja", python=PYTHON,
+        python=PYTHON,
     )  # fmt: skip
     if trainer == "trl":
-        return trl.job(spec, plan, "./base", True, "template.jinja", "<|im_end|>")
+        return trl.job(spec, plan, "./base", True, "<|im_end|>")
     if trainer == "llamafactory":
         row = [
             {

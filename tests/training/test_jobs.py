@@ -64,7 +64,7 @@ def test_yaml_reads_back_as_meant(trainer: str) -> None:
     spec, plan = planned(trainer, "llama", "lora")
     given = Given(
         spec=spec, plan=plan, base="./base", train=prepared(1), held=prepared(1),
-        template="t", python="p",
+        python="p",
     )  # fmt: skip
     module = {"llamafactory": llamafactory, "axolotl": axolotl}[trainer]
     rows = ({"train": [{"messages": []}]},) if trainer == "axolotl" else ([], [])

@@ -65,7 +65,7 @@ def test_eight_bits_are_checkpointed_in_the_way_that_frees_them() -> None:
     found = {}
     for method in ("lora", "lora8", "qlora"):
         spec, plan = planned("trl", "llama", method, length=8192)
-        told = trl.orders(spec, plan, "./base", True, "template.jinja")["arguments"]
+        told = trl.orders(spec, plan, "./base", True)["arguments"]
         assert told["gradient_checkpointing"]
         found[method] = told.get("gradient_checkpointing_kwargs")
     assert found == {"lora": None, "lora8": {"use_reentrant": True}, "qlora": None}

@@ -116,8 +116,7 @@ def test_experts_and_bases_that_see_train_with_the_defaults(
     from sessiontune.evaluation.heldout import open_run
     from sessiontune.evaluation.local import Lab
     from sessiontune.evaluation.losses import trainer_mean
-    from sessiontune.evaluation.side import side_of_then
-    from sessiontune.templating import Template
+    from sessiontune.runtime.heldside import examples_of, side_of
 
     base, out = made(kind, tiny, tmp_path / "base"), tmp_path / "run"
     record = run(export, base, out, "--rate", "5e-3")
@@ -126,8 +125,8 @@ def test_experts_and_bases_that_see_train_with_the_defaults(
     assert not [n for n in names if "vision" in n or "projector" in n]
     assert any(("experts" if kind == "qwen3_moe" else "down_proj") in n for n in names)
     found = open_run(out)
-    template, lab = Template.load(found.base, str(found.template)), Lab(found, "cpu")
-    held = side_of_then(found).examples(found, template)
+    lab = Lab(found, "cpu")
+    held = examples_of(found, side_of(found))
     means = [
         trainer_mean([lab.loss(arm, e.ids, e.labels) for e in held], 1)
         for arm in usual_arms(found, "")

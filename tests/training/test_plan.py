@@ -294,7 +294,7 @@ def test_the_reason_for_the_warm_up_is_true() -> None:
         spec = make_spec({"base": "x", **given})
         settings, lines = settling.settle(spec, BASES["llama"], CPU)
         made = planner.plan(
-            spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40
+            spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40, True
         )
         return next(line.reason for line in made.lines if line.name == "schedule")
 
@@ -305,10 +305,25 @@ def test_the_reason_for_the_warm_up_is_true() -> None:
 def test_every_line_of_a_plan_has_its_reason() -> None:
     spec = make_spec({"base": "tiny"})
     settings, lines = settling.settle(spec, BASES["llama"], CPU)
-    made = planner.plan(spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40)
+    made = planner.plan(
+        spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40, True
+    )
     assert (made.steps, made.steps_per_epoch) == (15, 5)
     assert made.warmup_steps == 5
     assert all(line.value and line.reason for line in made.lines)
+
+
+def test_a_plan_without_a_held_out_side_promises_no_evaluation() -> None:
+    """It said that the best checkpoint by evaluation would be used, and that it stops early."""
+    for patience in (0, 2):
+        spec = make_spec({"base": "tiny", "patience": patience})
+        settings, lines = settling.settle(spec, BASES["llama"], CPU)
+        made = planner.plan(
+            spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(0), 40, False
+        )
+        told = {line.name: f"{line.value}: {line.reason}" for line in made.lines}
+        assert "the last is used: nothing is held out" in told["checkpoints"]
+        assert told["early stop"] == "off: nothing is held out"
 
 
 def test_a_plan_says_how_many_held_out_examples_there_are_and_how_many_it_looks_at() -> None:
@@ -318,7 +333,9 @@ def test_a_plan_says_how_many_held_out_examples_there_are_and_how_many_it_looks_
         spec = make_spec({"base": "tiny"}, None, preset)
         settings, lines = settling.settle(spec, BASES["llama"], CPU)
         many = prepared(114)
-        made = planner.plan(spec, BASES["llama"], CPU, settings, lines, prepared(40), many, 40)
+        made = planner.plan(
+            spec, BASES["llama"], CPU, settings, lines, prepared(40), many, 40, True
+        )
         told.append(next(line.value for line in made.lines if line.name == "data"))
     assert told == [
         "40 rows, 40 examples; 114 held-out examples, 16 of them in each evaluation",
@@ -348,6 +365,26 @@ def test_layers_that_the_base_does_not_have_are_refused_by_name(tmp_path: Path) 
         assert advice in error.value.hint
 
 
+@pytest.mark.parametrize("whole", ["model.safetensors", "pytorch_model.bin"])
+def test_a_download_that_was_broken_off_is_known_before_the_training(
+    whole: str, tmp_path: Path
+) -> None:
+    """Its plan was made for the half that was there, and the worker failed minutes later."""
+    stem, _, kind = whole.partition(".")
+    names = [f"{stem}-0000{n}-of-00002.{kind}" for n in (1, 2)]
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / names[0]).write_bytes((2).to_bytes(8, "little") + b"{}")
+    index = tmp_path / f"{whole}.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": names[0], "b": names[1]}}))
+    with pytest.raises(UsageError, match=f"1 of 2 files with weights .* .first: {names[1]}"):
+        resolve(str(tmp_path))
+    index.write_text('{"weight_map": ')
+    with pytest.raises(UsageError, match="cannot be read"):
+        resolve(str(tmp_path))
+    (tmp_path / names[0]).rename(tmp_path / whole)  # as one file: the index is of another copy
+    assert resolve(str(tmp_path)).path == str(tmp_path)
+
+
 def test_layers_are_known_of_older_weights_too(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     (tmp_path / "config.json").write_text("{}")
@@ -365,7 +402,7 @@ def test_layers_are_known_of_older_weights_too(tmp_path: Path) -> None:
 def test_several_gpus_share_the_effective_batch() -> None:
     spec = make_spec({"base": "tiny", "gpus": 4, "parallel": "ddp", "method": "lora"})
     settings, lines = settling.settle(spec, EIGHT, machine(80))
-    made = planner.plan(spec, EIGHT, machine(80), settings, lines, prepared(40), None, 40)
+    made = planner.plan(spec, EIGHT, machine(80), settings, lines, prepared(40), None, 40, True)
     assert settings.batch * settings.accumulation * 4 == 8
     assert made.steps_per_epoch == 5
 
@@ -373,8 +410,12 @@ def test_several_gpus_share_the_effective_batch() -> None:
 def test_too_little_memory_is_a_warning_with_figures() -> None:
     spec = make_spec({"base": "x", "method": "lora"})
     settings, lines = settling.settle(spec, EIGHT, machine(12))
-    made = planner.plan(spec, EIGHT, machine(12), settings, lines, prepared(9), None, 9)
-    assert any("GB needed" in warning and "--length" in warning for warning in made.warnings)
+    made = planner.plan(spec, EIGHT, machine(12), settings, lines, prepared(9), None, 9, True)
+    assert any("GB needed" in warning and "--method qlora" in warning for warning in made.warnings)
+    spec = make_spec({"base": "x", "method": "qlora", "length": 8192, "batch": 64})
+    settings, lines = settling.settle(spec, EIGHT, machine(12))
+    made = planner.plan(spec, EIGHT, machine(12), settings, lines, prepared(9), None, 9, False)
+    assert any("--length" in w and "qlora" not in w for w in made.warnings)  # it is qlora already
 
 
 def metric(kind: str, step: int, loss: float) -> dict[str, object]:

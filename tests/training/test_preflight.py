@@ -434,6 +434,34 @@ class TestPreparedByOthers:
                 made = [(e.ids, e.labels) for e in theirs]
                 assert compare_prepared(ours, made).level == "good"
 
+    def test_a_target_among_the_first_tokens(self) -> None:
+        """One of which the trainer dropped the line feed at the end was called missing."""
+        ids = list(range(1, 16))
+        one = Encoded("a", ids, [IGNORED] * 12 + ids[12:14] + [IGNORED], (1,), (14,))
+        assert compare_prepared([one], [(ids[:14], one.labels[:14])]).level == "good"
+        assert compare_prepared([one], [([*ids[:12], 5, 14], one.labels[:14])]).level == "bad"
+
+    def test_windows_with_one_head_are_not_all_read_for_each_other(self) -> None:
+        """The windows of one long session: 800 took ten seconds, 4,000 would have taken minutes."""
+        read = []
+
+        class Counted(list[int]):
+            def __getitem__(self, at: Any) -> Any:
+                found = super().__getitem__(at)
+                read.append(len(found) if isinstance(at, slice) else 1)
+                return found
+
+        count, head = 40, list(range(1000))
+        ours = [
+            Encoded(
+                f"r:{n}", [*head, *[n + 5] * 200], [IGNORED] * 1100 + [n + 5] * 100, (1,), (1200,)
+            )
+            for n in range(count)
+        ]
+        theirs = [(Counted(e.ids), e.labels) for e in reversed(ours)]
+        assert compare_prepared(ours, theirs).level == "good"
+        assert sum(read) < count * 1200 + count * count * 50
+
     def test_a_lost_row(self, export: Path, template: Template) -> None:
         made = self.ours(export, template)
         theirs = [(e.ids, e.labels) for e in made.examples[1:]]

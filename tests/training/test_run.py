@@ -21,6 +21,7 @@ pytest.importorskip("trl")
 from exports import make_export
 
 from sessiontune.cli.main import main
+from sessiontune.cli.train import default_run
 from sessiontune.errors import UsageError
 from sessiontune.keeping import alone
 from sessiontune.training import hardware
@@ -174,7 +175,9 @@ def test_killed_anywhere_it_goes_on_to_the_same_loss(
         assert one["loss"] == pytest.approx(two["loss"], abs=1e-3)
 
 
-def test_ctrl_c_saves_a_checkpoint(export: Path, tiny: Path, tmp_path: Path) -> None:
+def test_ctrl_c_saves_a_checkpoint(
+    export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "stopped"
     arguments = command(export, tiny, out, "--max-steps", "36")
     process = start(arguments)
@@ -184,8 +187,12 @@ def test_ctrl_c_saves_a_checkpoint(export: Path, tiny: Path, tmp_path: Path) -> 
     assert read(out / "run.json")["status"] == "interrupted"
     saved = list((out / "checkpoints").glob("checkpoint-*/whole"))
     assert saved
-    assert main([*arguments, "--resume", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main([*arguments, "--resume", "--json"]) == 0
     assert read(out / "run.json")["metrics"]["steps"] == 36
+    reasons = {line["reason"] for line in json.loads(capsys.readouterr().out)["plan"]}
+    assert "as begun" in reasons
+    assert "given" not in reasons  # neither was the length nor the precision of the first plan
 
 
 def test_a_dry_run_writes_the_plan_and_trains_nothing(
@@ -277,6 +284,35 @@ def test_errors_name_the_next_step_and_leave_nothing(
     begun.mkdir()
     (begun / "run.json").write_text('{"status": "interrupted"}')
     refused(["train", str(export), "-o", str(begun)], capsys, 2, "exists", "Go on with --resume")
+
+
+@pytest.mark.parametrize("note", [b"[]", b'{"status": "fail', b"\xff", b'"done"', b""])
+def test_a_damaged_record_is_no_run(
+    note: bytes, export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """A list ended in a traceback, and who did not resume was told not to."""
+    monkeypatch.chdir(tmp_path)
+    name = f"{export.name}-run"
+    Path(name).mkdir()
+    Path(name, "run.json").write_bytes(note)
+    refused(command(export, tiny, Path(name)), capsys, 2, "is no run", "another folder")
+    refused(command(export, tiny, Path(name), "--resume"), capsys, 2, "damaged", "without --resume")
+    for verb in ("evaluate", "ship", "chat", "serve"):
+        refused([verb, name], capsys, 2, "is no training run", "`sessiontune train` made")
+    refused(["train", name, "--base", "tiny"], capsys, 2, "is a training run", "train DIR")
+    assert default_run(export, resume=False) == Path(f"{name}-2")
+
+
+def test_a_record_may_hold_a_path_that_is_no_text(
+    export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such a run could be shipped, but neither evaluated nor resumed."""
+    data = os.fsdecode(b"caf\xe9")
+    record = {"status": "failed", "base": {"path": "base"}, "data": {"dir": data}}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    for verb in ("evaluate", "ship"):
+        refused([verb, str(tmp_path)], capsys, 2, "is not finished (status: failed)", "--resume")
 
 
 def test_one_command_at_a_time_makes_or_resumes_a_run(

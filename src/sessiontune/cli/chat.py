@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,6 +36,7 @@ _MARK = '"""'
 
 @click.command(no_args_is_help=True)
 @click.argument("run", type=PLACE, metavar="RUN")
+@click.argument("words", nargs=-1, metavar="")
 @click.option("-p", "--prompt", multiple=True, help="Ask this and end. Repeatable.")
 @click.option("--compare", is_flag=True, help="Base and tuned side by side.")
 @click.option("--system", default="", help="System prompt (none).")
@@ -60,6 +62,7 @@ def chat(
     console: Console,
     /,
     run: Path,
+    words: tuple[str, ...],
     prompt: tuple[str, ...],
     compare: bool,
     system: str,
@@ -78,6 +81,8 @@ def chat(
     from ..runtime.talk import Talk
     from ..shipping.run import read_run
 
+    if words:
+        raise UsageError("A question is asked with -p.", f"-p {quote(' '.join(words))}")
     known = read_run(run, base, out)
     if not prompt and (console.as_json or console.quiet):
         raise UsageError("With --json or --quiet a chat shows nothing.", "Ask with -p TEXT.")

@@ -126,14 +126,14 @@ def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Resul
     from ..evaluation.heldout import open_run
     from ..evaluation.markdown import report_markdown
     from ..evaluation.report import report_html
-    from ..runtime.heldside import check_arms, check_base, side_of
+    from ..runtime.heldside import check_arms, check_base, examples_of, side_of
 
     opened = open_run(run)
     side = side_of(opened)
     arms = (*options.arms, *(f"seed={one}" for one in options.seeds))
     notes = [*check_base(opened, side), *check_arms(opened, side, arms)]
     with console.progress("evaluate") as progress:
-        result = evaluate_run(opened, options, progress, side)
+        result = evaluate_run(opened, options, progress, side, examples_of(opened, side))
     result = msgspec.structs.replace(result, notes=(*result.notes, *notes))
     folder = run / "evaluation"
     folder.mkdir(exist_ok=True)
@@ -220,10 +220,10 @@ def _more_held_out(run: Path) -> str:
     or is gone, or if no share would."""
     from ..pipeline.carrying import read_manifest
     from ..portions import made_by, share_to_propose
-    from ..runtime.trainrecord import read
+    from ..runs import read_record
     from .again import more_held_out
 
-    named = str(read(run).get("data", {}).get("dir", ""))
+    named = str(read_record(run).get("data", {}).get("dir", ""))
     folder = Path(named)
     try:
         manifest = read_manifest(folder) if named else None

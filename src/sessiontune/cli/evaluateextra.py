@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import UsageError
+from ..errors import UsageError, cannot_write
 from .again import program
 from .console import Console, print_plain
 
@@ -58,7 +58,11 @@ def make_queries(console: Console, run: Path, target: Path, starter: bool) -> No
         made = [msgspec.convert(entry, Query) for entry in questions()]
     else:
         made = made_queries(side_of(open_run(run)).rows)
-    target.write_text(queries_toml(made, _STARTER if starter else _MADE), "utf-8")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(queries_toml(made, _STARTER if starter else _MADE), "utf-8")
+    except OSError as error:
+        raise cannot_write(target, error, ", or name another file.") from error
     done = {"queries": len(made), "file": str(target)}
     again = f"{program()} evaluate {quote(str(run))} --queries {quote(str(target))}"
     said = f"{len(made)} queries: {target}\nEdit them, then: {again}"

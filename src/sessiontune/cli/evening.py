@@ -54,6 +54,14 @@ class Evening(msgspec.Struct, frozen=True):
         """A run for each data set and each set of training settings."""
         return self.folder / f"run-{self._train_key()[:8]}"
 
+    @property
+    def weights(self) -> list[Path]:
+        """The files of what was trained, of an adapter or of a whole model; none before that."""
+        from ..runs import known_record
+
+        made = self.run / str((known_record(self.run) or {}).get("adapter") or "adapter")
+        return sorted(made.glob("*.safetensors"))
+
     def after(self) -> list[tuple[str, str]]:
         """What a person may do next: a word and the command."""
         return [
@@ -72,7 +80,7 @@ class Evening(msgspec.Struct, frozen=True):
             Stage(
                 name="train",
                 fingerprint=self._train_key,
-                present=lambda: (self.run / "adapter/adapter_config.json").is_file(),
+                present=lambda: bool(self.weights),
                 run=self._train,
             ),
             Stage(
@@ -156,9 +164,9 @@ class Evening(msgspec.Struct, frozen=True):
         return f"{with_more_held_out(str(self.folder), split, share)}\n  "
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
-        from ..runtime.trainrecord import read
+        from ..runs import known_record
 
-        run = read(self.run) if (self.run / "run.json").is_file() else {}
+        run = known_record(self.run) or {}
         if run.get("status") != "done":
             resume = bool(run)
             try:
@@ -170,7 +178,8 @@ class Evening(msgspec.Struct, frozen=True):
                 made = self._trained(resume, force=True)
             run = made.run
         metrics = run.get("metrics", {})
-        said = f"adapter for {run.get('base', {}).get('id', self.spec.base)}"
+        what = "model made from" if run.get("model") else "adapter for"
+        said = f"{what} {run.get('base', {}).get('id', self.spec.base)}"
         if "eval_loss" in metrics and "base_eval_loss" in metrics:
             said += f"; held-out loss {metrics['base_eval_loss']:.2f} -> {metrics['eval_loss']:.2f}"
         return said, self._links(self.run, {"curves": "report.html"}), {"metrics": metrics}
@@ -241,10 +250,9 @@ class Evening(msgspec.Struct, frozen=True):
         return hashlib.sha256(rows.encode() + said).hexdigest()
 
     def _evaluate_key(self) -> str:
-        from ..shipping.run import file_digest
+        from ..evaluation.cache import folder_digest
 
-        weights = self.run / "adapter/adapter_model.safetensors"
-        return f"{file_digest(weights)} {self.max_cases}"
+        return f"{folder_digest(self.weights)} {self.max_cases}"
 
     def _links(self, folder: Path, names: dict[str, str]) -> dict[str, str]:
         shown = folder if self.folder.is_absolute() else Path(os.path.relpath(folder))

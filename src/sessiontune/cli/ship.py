@@ -12,6 +12,7 @@ import msgspec
 
 from ..errors import UsageError
 from ..figures import several
+from .again import program
 from .console import Console, print_plain
 from .options import PLACE
 
@@ -189,6 +190,7 @@ def draw(
     from rich.markup import escape
 
     from ..runtime.shop import SAFETENSORS
+    from ..shipping.guide import OLDER
 
     for file in shipped.files:
         again = " (was there)" if file.name in shipped.reused else ""
@@ -206,8 +208,10 @@ def draw(
         if guide.note and not guide.yours:
             line = f"the lines in {out / 'commands.md'}"
         print_plain(rich, f"Ollama:  {line}")
+        if guide.modelfile.adapter:
+            rich.print(f"         {OLDER}", markup=False)
     elsewhere = "" if out == (run / "ship").resolve() else f" --out {quote(str(out))}"
     served = any(file.type != SAFETENSORS for file in shipped.files)
     for verb, more in (("serve", ""), ("chat", "")) if served else (("serve", " --engine vllm"),):
-        line = f"{verb.title() + ':':8} sessiontune {verb} {quote(str(run))}{elsewhere}{more}"
-        print_plain(rich, line)
+        what = f"{verb} {quote(str(run))}{elsewhere}{more}"
+        print_plain(rich, f"{verb.title() + ':':8} {program()} {what}")

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from ..errors import SourceError, UsageError
+from ..runs import is_run
 from .again import program
 from .console import Console, print_plain
 from .mask import show_mask
@@ -82,7 +83,7 @@ def manifest_of(folder: Path) -> Manifest:
     try:
         manifest = read_manifest(folder)
     except OSError as error:
-        if (folder / "run.json").is_file():
+        if is_run(folder):
             raise SourceError(
                 f"{folder} is a training run, and no export.",
                 f"Look at {folder / 'report.html'}, or name what `sessiontune export` wrote.",

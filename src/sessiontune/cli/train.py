@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import click
 import msgspec
 
 from ..errors import AdviceError, UsageError
+from ..training.spec import TrainSpec
 from .again import program
 from .console import Console, print_plain
 from .options import PLACE
@@ -21,56 +22,42 @@ if TYPE_CHECKING:
     from ..runtime.train import Outcome
     from ..training.checks import Check
     from ..training.planner import Plan
-    from ..training.spec import TrainSpec
 
-#: flag, type or words to choose from, help; each is a field of the spec, and of the recipe's
-#: [train] table.
-FIELDS: tuple[tuple[str, Any, str], ...] = (
-    ("--base", str, "The model to tune: local folder, hub id, or 'tiny'."),
-    ("--trainer", ("trl", "llamafactory", "axolotl", "unsloth"), "Which program trains (trl)."),
-    ("--task", ("sft", "kto", "dpo"), "Train on examples (sft, default) or preferences."),
-    (
-        "--method",
-        ("auto", "lora", "lora8", "qlora", "full"),
-        "Which weights are tuned, in how many bits (auto: what fits).",
-    ),
-    ("--template", str, "Chat template: chatml, llama3, gemma or a file (the base's own)."),
-    ("--rank", int, "LoRA rank (16)."),
-    ("--alpha", int, "LoRA alpha (32)."),
-    ("--dropout", float, "LoRA dropout (0.05)."),
-    ("--targets", str, "Adapted layers: all-linear (default), or names with commas."),
-    ("--rate", float, "Peak learning rate (2e-4; full 1e-5; kto, dpo 5e-6)."),
-    ("--epochs", float, "Passes over the data (3)."),
-    ("--max-steps", int, "End after this many steps (0, the default: all epochs)."),
-    ("--batch", int, "Examples per device and step (1)."),
-    ("--accumulation", int, "Steps summed before an update (effective batch 8)."),
-    ("--length", int, "Tokens per example (8192, less on small machines)."),
-    ("--schedule", ("cosine", "linear", "constant"), "Schedule of the learning rate (cosine)."),
-    ("--warmup", float, "Share of the steps in which the learning rate rises (0.08)."),
-    ("--weight-decay", float, "Weight decay (0.01)."),
-    ("--clip", float, "Gradient norm limit (1.0)."),
-    ("--eval-every", int, "Steps between evaluations and checkpoints (four an epoch)."),
-    ("--eval-limit", int, "Held-out examples in each evaluation (0, the default: all)."),
-    ("--patience", int, "Evaluations without gain before stopping (2; 0: never)."),
-    ("--keep", int, "Checkpoints kept (3)."),
-    ("--seed", int, "Seed (42)."),
-    (
-        "--precision",
-        ("auto", "fp32", "bf16", "fp16"),
-        "Number format (auto: what the device does well).",
-    ),
-    ("--device", ("auto", "cpu", "cuda", "mps"), "Where to train (auto: a GPU if there is one)."),
-    ("--threads", int, "CPU threads (0: as torch chooses)."),
-    ("--beta", float, "Strength of kto and dpo (0.1)."),
-    ("--python", str, "Python of another trainer's environment (found by itself)."),
-    ("--gpus", int, "GPUs per node, for the generated cluster settings (1)."),
-    ("--nodes", int, "Nodes, for the generated cluster settings (1)."),
-    (
-        "--parallel",
-        ("none", "ddp", "fsdp", "zero2", "zero3", "ray"),
-        "How to use several GPUs (none).",
-    ),
-)
+#: Flag and help; each is a field of the spec, which knows its type, and of a recipe's [train].
+FIELDS: dict[str, str] = {
+    "--base": "The model to tune: local folder, hub id, or 'tiny'.",
+    "--trainer": "Which program trains (trl).",
+    "--task": "Train on examples (sft, default) or preferences.",
+    "--method": "Which weights are tuned, in how many bits (auto: what fits).",
+    "--template": "Chat template: chatml, llama3, gemma or a file (the base's own).",
+    "--rank": "LoRA rank (16).",
+    "--alpha": "LoRA alpha (32).",
+    "--dropout": "LoRA dropout (0.05).",
+    "--targets": "Adapted layers: all-linear (default), or names with commas.",
+    "--rate": "Peak learning rate (2e-4; full 1e-5; kto, dpo 5e-6).",
+    "--epochs": "Passes over the data (3).",
+    "--max-steps": "End after this many steps (0, the default: all epochs).",
+    "--batch": "Examples per device and step (1).",
+    "--accumulation": "Steps summed before an update (effective batch 8).",
+    "--length": "Tokens per example (8192, less on small machines).",
+    "--schedule": "Schedule of the learning rate (cosine).",
+    "--warmup": "Share of the steps in which the learning rate rises (0.08).",
+    "--weight-decay": "Weight decay (0.01).",
+    "--clip": "Gradient norm limit (1.0).",
+    "--eval-every": "Steps between evaluations and checkpoints (four an epoch).",
+    "--eval-limit": "Held-out examples in each evaluation (0, the default: all).",
+    "--patience": "Evaluations without gain before stopping (2; 0: never).",
+    "--keep": "Checkpoints kept (3).",
+    "--seed": "Seed (42).",
+    "--precision": "Number format (auto: what the device does well).",
+    "--device": "Where to train (auto: a GPU if there is one).",
+    "--threads": "CPU threads (0: as torch chooses).",
+    "--beta": "Strength of kto and dpo (0.1).",
+    "--python": "Python of another trainer's environment (found by itself).",
+    "--gpus": "GPUs per node, for the generated cluster settings (1).",
+    "--nodes": "Nodes, for the generated cluster settings (1).",
+    "--parallel": "How to use several GPUs (none).",
+}
 
 
 def option_name(flag: str) -> str:
@@ -82,9 +69,11 @@ def train_options(*only: str) -> Callable[[Any], Any]:
     """The settings of a run as options, all or those named; not given means None."""
 
     def add(command: Any) -> Any:
-        for flag, kind, text in reversed(FIELDS):
+        types = get_type_hints(TrainSpec)
+        for flag, text in reversed(FIELDS.items()):
             if not only or flag in only:
-                given = click.Choice(kind) if isinstance(kind, tuple) else kind
+                kind = types[option_name(flag)]
+                given = click.Choice(get_args(kind)) if get_args(kind) else kind
                 command = click.option(flag, type=given, default=None, help=text)(command)
         return command
 
@@ -177,9 +166,9 @@ def recipe_table(path: Path | None) -> dict[str, Any]:
 
 def settings_of(run: Path) -> dict[str, Any]:
     """The settings that a run was begun with, so that --resume needs no more than the folder."""
-    from ..runtime.trainrecord import read
+    from ..runtime.trainrecord import to_resume
 
-    return dict(read(run).get("spec", {}))
+    return dict(to_resume(run).get("spec", {}))
 
 
 def default_run(data: Path, resume: bool) -> Path:
@@ -273,14 +262,12 @@ def draw(rich: RichConsole, outcome: Outcome, data: Path, dry_run: bool) -> None
 def before(folder: Path, run: dict[str, Any]) -> Path | None:
     """The run before DIR-run-N, where both are of one base: whether the new one is better than it
     is the question then."""
-    from ..runtime.trainrecord import read
+    from ..runs import known_record
 
     name, _, number = folder.name.rpartition("-run-")
     if not number.isdecimal():
         return None
     former = folder.with_name(f"{name}-run" if number == "2" else f"{name}-run-{int(number) - 1}")
-    if not (former / "run.json").is_file():
-        return None
-    known = read(former)
+    known = known_record(former) or {}
     same = known.get("base", {}).get("sha256") == run.get("base", {}).get("sha256")
     return former if same and known.get("status") == "done" else None

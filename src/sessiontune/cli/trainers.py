@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..training.spec import TRAINERS
+from .again import program
 from .console import Console, print_plain
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def list_trainers(console: Console) -> None:
         for one in found:
             name, place = one["name"], one["place"]
             if name in NAMES and one["state"] == "not installed":
-                place = f"sessiontune trainers install {name}"
+                place = f"{program()} trainers install {name}"
             line = f"{name:14}{one['state']:16}{place}".rstrip()
             print_plain(rich, line)
 
@@ -60,6 +61,6 @@ def install(console: Console, name: str, force: bool) -> None:
         place = make(name, force, line)
 
     def draw(rich: RichConsole) -> None:
-        rich.print(f"{name} is ready: sessiontune train DIR --trainer {name}", markup=False)
+        print_plain(rich, f"{name} is ready: {program()} train DIR --trainer {name}")
 
     console.emit({"name": name, "place": str(place)}, draw)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-import orjson
 
 from ..errors import UsageError
+from ..runs import is_run, known_record, read_record, settled
 from .cache import digest, folder_digest
 from .endpoint import address
 from .heldout import Run
@@ -89,20 +89,19 @@ def seed_arm(run: Run, number: int, path: str) -> Arm:
     return read_arm(run, f"seed{number}={path}")
 
 
-#: Settings that change no step of a training, or are compared by other means.
-_PASSING = {"seed", "base", "python", "log_to", "keep", "threads", "preset"}
+#: Settings that are compared by other means, or change no more than the order of sums.
+_PASSING = {"seed", "base", "threads", "preset", "checkpointing"}
 
 
 def unlike(run: Run, path: str) -> str:
     """In what a seed run differs from this one besides its seed; "" if in nothing that is known."""
-    folder = Path(path)
-    record = _record(folder) if (folder / "run.json").is_file() else {}
-    mine, other = run.record.get("spec") or {}, record.get("spec")
+    record = known_record(Path(path)) or {}
+    mine, other = settled(run.record), settled(record)
     if not other:
         return ""
     found = sorted(k for k in mine.keys() & other.keys() - _PASSING if mine[k] != other[k])
     found += ["the same seed"] if mine.get("seed") == other.get("seed") else []
-    rows = {(r.get("data") or {}).get("tokens") for r in (run.record, record)} - {None}
+    rows = {(r.get("data") or {}).get("digest") for r in (run.record, record)} - {None}
     found += ["other rows"] if len(rows) > 1 else []
     return ", ".join(found)
 
@@ -110,8 +109,8 @@ def unlike(run: Run, path: str) -> str:
 def _local(run: Run, name: str, path: Path) -> Arm:
     if path.is_file() and path.suffix == ".gguf":
         return Arm(name=name, kind="gguf", digest=folder_digest([path]), path=str(path.resolve()))
-    if (path / "run.json").is_file():
-        path = path / str(_record(path).get("adapter") or "adapter")
+    if is_run(path):
+        path = path / str(read_record(path).get("adapter") or "adapter")
     arm = _trained(run, name, path)
     if arm.kind == "adapter":
         _same_base(run, name, path)
@@ -122,8 +121,8 @@ def _same_base(run: Run, name: str, adapter: Path) -> None:
     """Refuse an adapter of another base: it may fit, but means nothing there. An adapter that no
     run made does not tell its base."""
     here = adapter.resolve()
-    maker = next((one for one in here.parents if (one / "run.json").is_file()), None)
-    base = _record(maker).get("base") if maker else None
+    maker = next(filter(is_run, here.parents), None)
+    base = read_record(maker).get("base") if maker else None
     if maker is None or not isinstance(base, dict) or not base.get("sha256"):
         return  # or the file is another program's
     if base["sha256"] == base_digest(run):
@@ -139,13 +138,6 @@ def _same_base(run: Run, name: str, adapter: Path) -> None:
         "Evaluate that run by itself; or serve its model, and name the URL: answers are compared as"
         " text.",
     )
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    try:
-        return dict(orjson.loads((folder / "run.json").read_bytes()))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{folder / 'run.json'} is damaged.") from error
 
 
 def _trained(run: Run, name: str, folder: Path) -> Arm:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ..figures import several
 from .cache import Table, digest
 from .callforms import without_thoughts
 from .result import Judged, Result, tally
-from .statistics import Case
+from .statistics import Case, Verdict
 
 
 class Blind(msgspec.Struct, frozen=True):
@@ -55,12 +56,18 @@ def put(table: Table, pair: Blind, key: str) -> None:
 
 
 def outcome(table: Table, pairs: Sequence[Blind], unit: str = "lineages") -> Judged:
-    """Who won, over the pairs decided so far."""
+    """Who won, over the pairs decided so far. The verdict waits for the last one: with a look after
+    each of 40 pairs, two equal models were told apart in a fifth of 400 simulated comparisons, at
+    the end in a twentieth."""
     share = {"tuned": 1.0, "base": 0.0, "tie": 0.5}
     cases = [
         Case(p.key, p.cluster, 0.5, share[table.get(p.key)]) for p in pairs if decided(table, p)
     ]
-    return tally(
+    found = tally(
         cases, arm="tuned", against="base", judge="you", unit=unit,
-        what="your blind comparison", none="nothing was decided.",
+        what="your blind comparison", none="",
     )  # fmt: skip
+    if left := len(pairs) - len(cases):
+        waits = f"No verdict yet: {several(left, 'pair')} left. It is given once all are decided."
+        found = msgspec.structs.replace(found, verdict=Verdict("unclear", waits))
+    return found

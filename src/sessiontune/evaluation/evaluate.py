@@ -62,10 +62,16 @@ class EvaluationOptions(msgspec.Struct, frozen=True):
     probe: str = ""
 
 
-def evaluate(run: Run, options: EvaluationOptions, progress: Progress, side: HeldSide) -> Result:
-    """Score all arms on a held-out side. Raises UsageError, ToolError, StoreError; a second call
-    resumes."""
-    bench = Bench(run, options, progress, side)
+def evaluate(
+    run: Run,
+    options: EvaluationOptions,
+    progress: Progress,
+    side: HeldSide,
+    held: Sequence[HeldExample],
+) -> Result:
+    """Score all arms on a held-out side; `held`: its rows in tokens. Raises UsageError, ToolError,
+    StoreError; a second call resumes."""
+    bench = Bench(run, options, progress, side, held)
     bench.lose()
     bench.act()
     verdict = conclude(bench.tuned)
@@ -104,10 +110,10 @@ class Bench:
         options: EvaluationOptions,
         progress: Progress,
         side: HeldSide,
+        held: Sequence[HeldExample],
     ) -> None:
         self.run, self.options, self.progress = run, options, progress
-        self.side = side
-        self.rows = self.side.rows
+        self.side, self.held = side, held
         self.template = Template.load(run.base, str(run.template))
         self.probe: list[HeldExample] = []
         self.unprobed: list[int] = []
@@ -129,9 +135,8 @@ class Bench:
             judge_at(options.judge)  # a wrong address is refused before anything is computed
         self.cache = Cache(run.folder / "evaluation" / "cache")
         self.lab = Lab(run)
-        self.held = self.side.examples(run, self.template)
-        self.examples = _sampled(self.held, options)
-        self.cases = action_cases(self.rows, options.max_cases, options.seed)
+        self.examples = _sampled(held, options)
+        self.cases = action_cases(side.rows, options.max_cases, options.seed)
         self.losses: dict[str, list[Loss]] = {}
         self.probed: dict[str, list[Loss]] = {}
         self.answers: dict[str, list[Answer]] = {}
@@ -333,7 +338,7 @@ def _context_text(case: ActionCase) -> str:
     return "\n".join(parts)
 
 
-def _sampled(examples: list[HeldExample], options: EvaluationOptions) -> list[HeldExample]:
+def _sampled(examples: Sequence[HeldExample], options: EvaluationOptions) -> Sequence[HeldExample]:
     if not options.max_examples or len(examples) <= options.max_examples:
         return examples
     groups: dict[str, list[HeldExample]] = {}

@@ -14,6 +14,7 @@ import orjson
 from ..errors import PreflightError, UsageError, no_run
 from ..general import read_rows
 from ..rows.columns import tags_in
+from ..runs import TEMPLATE, read_record
 from ..templating import IGNORED, Encoded, Template, TemplateRefused
 from .cache import folder_digest
 
@@ -57,15 +58,15 @@ class Run(msgspec.Struct, frozen=True):
     @property
     def template(self) -> Path:
         """File of the chat template that it was trained with."""
-        return self.folder / str(self.record.get("template", "template.jinja"))
+        return self.folder / TEMPLATE
 
 
 def open_run(folder: Path) -> Run:
     """Read a finished run. Raises UsageError for anything else."""
+    record = read_record(folder)
     try:
-        record = orjson.loads((folder / "run.json").read_bytes())
         _ = record["base"]["path"], record["data"]["dir"]
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (LookupError, TypeError) as error:
         raise no_run(folder) from error
     run = Run(folder, record)
     if record.get("status") != "done" or not run.adapter.is_dir():

@@ -3,23 +3,13 @@ now, or the run's own copy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ..errors import UsageError
-from ..templating import Template
-from .heldout import (
-    HeldExample,
-    Run,
-    cluster_of,
-    held_digest,
-    held_examples,
-    numbered,
-    with_long,
-)
+from .heldout import Run, cluster_of, held_digest, numbered, with_long
 from .rules import mined_rules
 
 #: In RUN/data: the held-out rows, and the mined rules, as they were when the run was trained.
@@ -32,14 +22,12 @@ class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
 
     then    they are those of the training: RUN/data/eval.parquet names their lines
     note    what the reader must know of the choice; "" if there was none
-    fitted  the rows as examples no longer than the run's length, where the trainer left none
     """
 
     root: Path
     rows: dict[str, dict[str, Any]]
     then: bool = True
     note: str = ""
-    fitted: Callable[[Template], list[HeldExample]] | None = None
 
     @property
     def digest(self) -> str:
@@ -50,15 +38,6 @@ class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
     def everything(self) -> dict[str, dict[str, Any]]:
         """All that is scored: the rows, and the answers that no row could hold."""
         return with_long(self.root, self.rows)
-
-    def examples(self, run: Run, template: Template) -> list[HeldExample]:
-        """The rows as tokens."""
-        left = run.folder / "data" / "eval.parquet"
-        if self.then and left.is_file():
-            return held_examples(left, self.everything)
-        if self.fitted is None:
-            raise UsageError(f"The trainer left no held-out examples in {left}.", "Train again.")
-        return self.fitted(template)
 
 
 def kept_folder(run: Run) -> Path | None:

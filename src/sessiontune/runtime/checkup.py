@@ -77,7 +77,8 @@ METHODS = ("full", "lora", "lora8", "qlora")
 
 
 def _gpu(here: Machine) -> Gpu | None:
-    return max(here.gpus, key=lambda gpu: gpu.memory, default=None)
+    """The one that a run would take: the first that torch lists, be another one larger."""
+    return next(iter(here.gpus), None)
 
 
 def _room(here: Machine) -> float:
@@ -234,6 +235,13 @@ def _warnings(here: Machine) -> list[str]:
     claude = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
     out = [_claude_cleanup(claude)] if claude.is_dir() else []
     out += [] if has_hyperscan() else [SLOW]
+    largest = max(here.gpus, key=lambda card: card.memory, default=None)
+    if gpu and largest and largest.memory > gpu.memory:
+        number = here.gpus.index(largest)
+        out.append(
+            f"A run takes the first GPU ({gpu.name}), and what fits is said for it. Set"
+            f" CUDA_VISIBLE_DEVICES={number} to take the larger one ({largest.name})."
+        )
     if gpu is None and not here.torch:
         out.append(
             "torch is missing, so no GPU can be seen, and what fits is said for the CPU. First: "

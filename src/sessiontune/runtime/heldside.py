@@ -10,11 +10,9 @@ run's own copy of its held-out side is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import orjson
 
 from ..errors import UsageError
@@ -22,11 +20,13 @@ from ..evaluation.heldout import (
     HeldExample,
     Run,
     held_digest,
+    held_examples,
     numbered_examples,
     template_examples,
     with_long,
 )
 from ..evaluation.side import KEPT, HeldSide, groups_of, held_rows, kept_folder, side_of_then
+from ..runs import known_record
 from ..templating import Template
 from ..training.data import Row
 from ..training.prepare import prepare, spread
@@ -36,11 +36,6 @@ from .trained import UNSEEN, Trained, keyed, lineages_of, makers, run_of, seen_i
 def side_of(run: Run) -> HeldSide:
     """The present held-out side of the export if that is an honest test, else the one at the time
     of training. Raises UsageError if there is neither."""
-    side = _side_of(run)
-    return msgspec.structs.replace(side, fitted=partial(_fitted, run, side.everything))
-
-
-def _side_of(run: Run) -> HeldSide:
     trained, kept = trained_on(run.folder), kept_folder(run)
     now = held_digest(run.data)
     if now == run.record["data"].get("held", now):
@@ -66,6 +61,21 @@ def _side_of(run: Run) -> HeldSide:
         "run was trained. None of it was trained on."
     )
     return HeldSide(root=run.data, rows=rows, then=False, note=note)
+
+
+def examples_of(run: Run, side: HeldSide) -> list[HeldExample]:
+    """The held-out rows in tokens: as the trainer left them, else as it would cut them, in windows
+    no longer than the run's length. Rows that the template refuses are none: no preflight has seen
+    these."""
+    left, every = run.folder / "data" / "eval.parquet", side.everything
+    if side.then and left.is_file():
+        return held_examples(left, every)
+    template = Template.load(run.base, str(run.template))
+    taken = (w for w, body in every.items() if template_examples(template, body, w))
+    listed = [Row(where, every[where]) for where in taken]
+    limit = int((run.record.get("spec") or {}).get("eval_limit") or 0)
+    made = spread(prepare(listed, template, run.length), limit)
+    return numbered_examples([(e.where, e.ids, e.labels) for e in made.examples], every)
 
 
 def check_base(run: Run, side: HeldSide) -> list[str]:
@@ -128,7 +138,8 @@ def _seen(
     """How many of the rows a run was trained on, or why that is not known."""
     trained = trained_on(folder)
     if isinstance(trained, str):
-        return 0, "" if _held_of(folder) == side.digest else trained
+        held = (known_record(folder) or {}).get("data") or {}
+        return 0, "" if held.get("held") == side.digest else trained
     seen = seen_in(trained, rows.values())
     if not seen and known.isdisjoint(keyed(trained.lineages) | _kept_names(folder)):
         return 0, "its export was made with another private state, or of other sessions"
@@ -176,27 +187,9 @@ def _trained_names(export: Path) -> set[str]:
         return lineages_of(orjson.loads(line) for line in lines)
 
 
-def _fitted(run: Run, every: dict[str, dict[str, Any]], template: Template) -> list[HeldExample]:
-    """The rows as the trainer would cut them: windows no longer than the run's length. Rows that
-    the template refuses are none: no preflight has seen these."""
-    taken = (w for w, body in every.items() if template_examples(template, body, w))
-    listed = [Row(where, every[where]) for where in taken]
-    limit = int((run.record.get("spec") or {}).get("eval_limit") or 0)
-    made = spread(prepare(listed, template, run.length), limit)
-    return numbered_examples([(e.where, e.ids, e.labels) for e in made.examples], every)
-
-
 def _kept_names(folder: Path) -> set[str]:
     """The lineages that a run kept as its held-out side."""
     root = folder / "data" / KEPT
     if not (root / "eval" / "openai.jsonl").is_file():
         return set()
     return lineages_of(with_long(root, held_rows(root)).values())
-
-
-def _held_of(folder: Path) -> str:
-    try:
-        record = orjson.loads((folder / "run.json").read_bytes())
-        return str((record.get("data") or {}).get("held") or "")
-    except (OSError, orjson.JSONDecodeError):
-        return ""

@@ -12,6 +12,7 @@ import msgspec
 from ..errors import ToolError, UsageError
 from ..privacy.files import scan_files
 from ..privacy.options import PrivacyOptions
+from ..runs import is_run
 from ..shipping.hub import Published, put
 from ..shipping.publish import (
     Parcel,
@@ -41,7 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def must_be_ours(folder: Path) -> None:
     """UsageError for a folder that no command of ours wrote."""
-    if not any((folder / name).is_file() for name in ("manifest.json", "run.json")):
+    if not (is_run(folder) or (folder / "manifest.json").is_file()):
         raise UsageError(
             f"{folder} is neither an export nor a run.",
             "Name a folder that `sessiontune export` or `sessiontune train` made.",

@@ -30,7 +30,7 @@ from ..training import cluster, planner, worker
 from ..training.checks import Check, stop_on
 from ..training.hardware import machine
 from ..training.preflight import check_loss
-from ..training.spec import TrainSpec
+from ..training.spec import GIVEN, TrainSpec
 from . import trainothers as others
 from . import trainrecord as record
 from .checkup import need_trainer
@@ -131,10 +131,16 @@ def _claimed(folder: Path, held: contextlib.ExitStack) -> Path:
 
 
 def _as_begun(ready: Ready, folder: Path) -> None:
-    """UsageError, naming what differs, unless the run would go on as it was begun."""
-    known = record.read(folder)
+    """UsageError, naming what differs, unless the run would go on as it was begun. Its plan then
+    says so: what the machine decided at that time was not given."""
+    known = record.to_resume(folder)
     if known.get("data", {}).get("tokens") != ready.fingerprint:
         raise record.another(known, record.start(ready, folder, ""))
+    begun = [
+        msgspec.structs.replace(line, reason="as begun") if line.reason == GIVEN else line
+        for line in ready.plan.lines
+    ]
+    ready.plan = msgspec.structs.replace(ready.plan, lines=tuple(begun))
 
 
 def _write(ready: Ready, job: Job, beside: Path, folder: Path, on_event: OnEvent) -> None:

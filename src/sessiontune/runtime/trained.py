@@ -22,9 +22,12 @@ from ..evaluation.side import KEPT, RULES
 from ..marks import Mark, look, packed, sketch
 from ..model import Split
 from ..rows.decode import messages_of
+from ..runs import is_run, known_record
 from ..steps.leakage import leakage
 
 FILE = "trained.msgpack"
+#: Begins the lineage of a row that was mixed in.
+GENERAL = "general-"
 #: What to do if a base was trained on what is held out.
 UNSEEN = (
     "Export with that run's private state and split (what is once held out stays so) and train on"
@@ -49,18 +52,25 @@ def keep(
     called on the way: a hundred thousand rows take minutes."""
     own = run / "data"
     own.mkdir(exist_ok=True)
-    names = frozenset(_lineage(row) for row in rows) - {""}
-    noted = []
-    for mark in _marks(rows, "trained"):
-        noted.append(mark)
-        if step:
-            step(len(noted), len(rows))
-    (own / FILE).write_bytes(msgspec.msgpack.encode(Trained(names, noted), order="deterministic"))
+    noted = marked(rows, step)
+    (own / FILE).write_bytes(msgspec.msgpack.encode(noted, order="deterministic"))
     (own / RULES).write_text(mined_rules(export), "utf-8", "replace")
     for name in HELD_FILES:
         if (export / name).is_file():
             (own / KEPT / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(export / name, own / KEPT / name)  # keeps its date and mode
+
+
+def marked(
+    rows: Sequence[Mapping[str, Any]], step: Callable[[int, int], None] | None = None
+) -> Trained:
+    """What is remembered of rows that are trained on."""
+    noted = []
+    for mark in _marks(rows, "trained"):
+        noted.append(mark)
+        if step:
+            step(len(noted), len(rows))
+    return Trained(frozenset(_lineage(row) for row in rows) - {""}, noted)
 
 
 def trained_on(run: Path) -> Trained | str:
@@ -84,13 +94,10 @@ def run_of(path: Path) -> Path | None:
 
 def _is_run(folder: Path) -> bool:
     """Whether a folder holds a run, and not another program's file of that name."""
-    try:
-        record = msgspec.json.decode((folder / "run.json").read_bytes())
-    except OSError:
+    if not is_run(folder):
         return False
-    except msgspec.DecodeError:
-        return True  # damaged: what it was trained on is noted beside it
-    return isinstance(record, dict) and isinstance(record.get("data"), dict)
+    record = known_record(folder)  # damaged: what it was trained on is noted beside it
+    return record is None or isinstance(record.get("data"), dict)
 
 
 def makers(base: Path) -> list[Path]:
@@ -103,9 +110,8 @@ def makers(base: Path) -> list[Path]:
             break
         found.append(former)
         try:
-            record = msgspec.json.decode((former / "run.json").read_bytes())
-            base = former / str(record["base"]["path"])
-        except (OSError, msgspec.DecodeError, LookupError, TypeError):
+            base = former / str((known_record(former) or {})["base"]["path"])
+        except (LookupError, TypeError):
             break
         former = run_of(base)
     return found
@@ -133,7 +139,12 @@ def keyed(lineages: Iterable[str]) -> set[str]:
     """Those of the lineages whose names are keyed with the secret of a private state: exports that
     share one were made with the same state. General rows and canaries have the same names
     everywhere."""
-    return {name for name in lineages if name and not name.startswith(("general-", "canary-"))}
+    return {name for name in lineages if name and not name.startswith((GENERAL, "canary-"))}
+
+
+def is_general(row: Mapping[str, Any]) -> bool:
+    """Whether a row was mixed in by --mix."""
+    return _lineage(row).startswith(GENERAL)
 
 
 def _lineage(row: Mapping[str, Any]) -> str:

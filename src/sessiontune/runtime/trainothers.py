@@ -69,7 +69,6 @@ def given_of(ready: Ready) -> Given:
         base=base,
         train=ready.train,
         held=ready.held,
-        template="template.jinja",
         python=python_of(ready.spec.trainer, ready.spec.python),
     )
 

@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 
 from ..errors import ToolError, UsageError, cannot_write
+from ..figures import several
 from ..ports import Job
+from ..runs import PASSING, TEMPLATE
 from ..shipping.convert import not_known
 from ..shipping.converter import find_converter
 from ..shipping.weights import disk_trouble
@@ -32,13 +34,9 @@ from ..training.shortage import crowded
 from ..training.spec import TrainSpec, to_dict
 from ..training.tiny import make_tiny
 from . import trainothers as others
-from .trained import UNSEEN, keep, makers, seen_in, trained_on
+from .trained import UNSEEN, is_general, keep, makers, marked, seen_in, trained_on
 
 OnEvent = Callable[[dict[str, Any]], None]
-
-
-#: Settings that change no step, or that the plan decides.
-PASSING = ("python", "log_to", "keep", "method", "precision", "length")
 
 
 def counter(on_event: OnEvent) -> Callable[[int, int], None]:
@@ -67,7 +65,7 @@ class Ready(msgspec.Struct, kw_only=True):
         if self.spec.trainer == "trl":
             held = bool(self.held.examples or self.pairs[1].rows)
             stop = self.template.stops[0]
-            job = trl.job(self.spec, self.plan, self.base_path, held, "template.jinja", stop)
+            job = trl.job(self.spec, self.plan, self.base_path, held, stop)
         else:
             job = others.plan_job(self)
         extra = cluster.files(self.spec, self.plan, job, self.base_path)
@@ -75,7 +73,7 @@ class Ready(msgspec.Struct, kw_only=True):
 
     def write(self, folder: Path, on_event: OnEvent) -> None:
         """Write what the job reads."""
-        (folder / "template.jinja").write_text(self.template.source, encoding="utf-8")
+        (folder / TEMPLATE).write_text(self.template.source, encoding="utf-8")
         plan = {
             "version": 1,
             "spec": to_dict(self.spec),
@@ -165,10 +163,12 @@ def make_ready(
     held = prepare(data.eval, template, settings.length, None, apart)
     looked = spread(held, spec.eval_limit)
     count = _examples(spec, train, settings.length)
-    plan = planner.plan(spec, base, here, settings, lines, train, held, count)
+    judged = bool(held.examples)
+    plan = planner.plan(spec, base, here, settings, lines, train, held, count, judged)
     epochs = plan.steps / plan.steps_per_epoch
     checks = check_data(data, train, held, template, base.rows, epochs)
-    checks = [*checks, *_unseen(base, data), *_extra_checks(template), *_can_ship(base)]
+    checks = [*_mixed_in(data), *checks, *_unseen(base, data), *_extra_checks(template)]
+    checks += _can_ship(base)
     return ready(
         train=train,
         held=looked,
@@ -206,7 +206,8 @@ def _preferences(
     held = prepare_preferences(data.eval, template, settings.length, spec.task)
     if spec.task == "kto":
         lines = [*lines, _sides(train)]
-    plan = planner.plan(spec, base, here, settings, lines, None, None, max(1, len(train.rows)))
+    count, judged = max(1, len(train.rows)), bool(held.rows)
+    plan = planner.plan(spec, base, here, settings, lines, None, None, count, judged)
     total = hashlib.sha256(jsonl((*train.rows, *held.rows)).encode())
     total.update(_what_is_done(base, spec, plan))
     return ready(
@@ -260,6 +261,19 @@ def _extra_checks(template: Template) -> list[Check]:
     return [Check("template", "good", "prefix-stable: one example for each row or window")]
 
 
+def _mixed_in(data: DataSet) -> list[Check]:
+    """Whether general rows are copies of what is held out, or nearly so: an export splits its own
+    sessions, and takes the rows of --mix as they are."""
+    rows = [row.body for row in data.train if is_general(row.body)]
+    if not rows:
+        return []
+    name, held = "general rows apart from the test", [row.body for row in data.eval]
+    if seen := seen_in(marked(rows), held):
+        said = f"they repeat {seen:,} of {several(len(held), 'held-out row')}, or nearly so."
+        return [Check(name, "soft", said, "Export with other rows in --mix.")]
+    return [Check(name, "good", f"{several(len(rows), 'row')}, none a copy of a held-out one")]
+
+
 def _unseen(base: Base, data: DataSet) -> list[Check]:
     """Whether a base that is another run's model was trained on what is held out here: better known
     before the training than from `evaluate`."""
@@ -307,7 +321,7 @@ def _what_is_done(base: Base, spec: TrainSpec, plan: planner.Plan) -> bytes:
     """Base, settings and steps. What the plan decides counts as decided there, whether it was given
     or left open."""
     kept = {k: v for k, v in to_dict(spec).items() if k not in PASSING}
-    settled = msgspec.to_builtins(plan.settings)
-    settled = {k: v for k, v in settled.items() if k not in ("room", "memory")}
-    steps = [plan.steps, plan.warmup_steps, plan.eval_every, settled]
+    chosen = msgspec.to_builtins(plan.settings)
+    chosen = {k: v for k, v in chosen.items() if k not in ("room", "memory")}
+    steps = [plan.steps, plan.warmup_steps, plan.eval_every, chosen]
     return json.dumps([base.sha256, kept, steps], sort_keys=True).encode()

@@ -13,14 +13,15 @@ import msgspec
 import orjson
 
 from .. import __version__
-from ..errors import StoreError, UsageError, cannot_write, no_run
+from ..errors import StoreError, UsageError, cannot_write
 from ..evaluation.heldout import held_digest
+from ..runs import RECORD, TEMPLATE, known_record, read_record, settled
 from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
 from ..training.spec import TrainSpec, to_dict
 from ..training.trl import saved_in
 from ..whole import write_whole
-from .trainprep import PASSING, Ready
+from .trainprep import Ready
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers")
 #: What run.json says of a run that ended early.
@@ -32,20 +33,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """run.json of a run; UsageError when there is none."""
-    try:
-        run = msgspec.convert(orjson.loads((folder / "run.json").read_bytes()), dict[str, Any])
-    except (OSError, ValueError) as error:
-        raise no_run(folder, "Start one without --resume.") from error
-    return run
+def to_resume(folder: Path) -> dict[str, Any]:
+    """The record of a run that is to go on. UsageError where there is none."""
+    return read_record(folder, "Start one without --resume.")
 
 
 def spent(folder: Path) -> bool:
     """Whether a run ended before it had trained a step, or is only a plan (`--dry-run`)."""
-    if not (folder / "run.json").is_file():
-        return False
-    if read(folder).get("status") not in (*STOPPED, "planned"):
+    if (known_record(folder) or {}).get("status") not in (*STOPPED, "planned"):
         return False
     trained = any(m["kind"] == "train" for m in read_metrics(folder / "metrics.jsonl"))
     return not (trained or any((folder / "checkpoints").glob("checkpoint-*")))
@@ -67,8 +62,7 @@ def set_aside(folder: Path) -> Path:
 
 def must_be_resumable(folder: Path) -> None:
     """UsageError unless the folder is a run that can go on."""
-    run = read(folder)
-    if run.get("status") == "done":
+    if to_resume(folder).get("status") == "done":
         raise UsageError(
             f"{folder} is done: nothing is left to resume.",
             "For a new run leave --resume out, and -o, or name another folder with -o.",
@@ -79,9 +73,10 @@ def must_be_free(folder: Path) -> None:
     """UsageError where something stands in the way of a new run: what, and whether it can go on."""
     if (folder.is_dir() and not any(folder.iterdir())) or not folder.exists():
         return
-    if not (folder / "run.json").is_file():
+    run = known_record(folder)
+    if run is None:
         raise UsageError(f"{folder} is no run.", "Name another folder with -o.")
-    if read(folder).get("status") == "done":
+    if run.get("status") == "done":
         raise UsageError(
             f"{folder} is a run that is done.", "Name another folder with -o, or leave -o out."
         )
@@ -95,8 +90,8 @@ OPEN: dict[str, Any] = {"method": "auto", "precision": "auto", "length": 0}
 def as_begun(folder: Path, spec: TrainSpec) -> TrainSpec:
     """What the plan of an interrupted run settled stays settled, even if the GPU is fuller now, or
     another one."""
-    settled = read(folder).get("settings") or {}
-    left = {k: settled[k] for k, v in OPEN.items() if getattr(spec, k) == v and k in settled}
+    chosen = to_resume(folder).get("settings") or {}
+    left = {k: chosen[k] for k, v in OPEN.items() if getattr(spec, k) == v and k in chosen}
     return msgspec.structs.replace(spec, **left)
 
 
@@ -108,7 +103,7 @@ def another(known: dict[str, Any], now: dict[str, Any]) -> UsageError:
         differs.append(f"the base ({now['base']['id']}, was {known.get('base', {}).get('id')})")
     if known.get("data", {}).get("digest") != data["digest"]:
         differs.append(f"the rows of {data['dir']}")
-    was, wanted = _settled(known), _settled(now)
+    was, wanted = settled(known), settled(now)
     flags = [
         f"{_option(name)} ({wanted[name]}, was {was[name]})"
         for name in wanted
@@ -126,13 +121,6 @@ def another(known: dict[str, Any], now: dict[str, Any]) -> UsageError:
         f"The run cannot be resumed, since this differs: {'; '.join(differs)}.",
         f"{hint}tart a new run with -o.",
     )
-
-
-def _settled(run: dict[str, Any]) -> dict[str, Any]:
-    """What decides the steps of a run, as options: the given ones, and the values chosen for the
-    others."""
-    settled = {k: v for k, v in run.get("settings", {}).items() if k not in ("room", "memory")}
-    return {k: v for k, v in run.get("spec", {}).items() if k not in PASSING} | settled
 
 
 def _option(name: str) -> str:
@@ -172,7 +160,7 @@ def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:
         # The folder of what was trained; for a full run that is a whole model.
         "adapter": saved_in(plan.settings.method),
         "model": saved_in("full") if plan.settings.method == "full" else None,
-        "template": "template.jinja",
+        "template": TEMPLATE,
         "tokenizer": "tokenizer",
         "adds_bos": ready.template.adds_bos,
         "stop": ready.template.stops,
@@ -241,7 +229,7 @@ def finish(ready: Ready, folder: Path, run: dict[str, Any], status: str) -> dict
 
 def write(folder: Path, run: dict[str, Any]) -> None:
     """Write run.json, whole or not at all. Raises StoreError."""
-    _put(folder / "run.json", json.dumps(run, indent=2) + "\n")
+    _put(folder / RECORD, json.dumps(run, indent=2) + "\n")
 
 
 def _put(path: Path, text: str) -> None:

@@ -6,11 +6,15 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..runs import TEMPLATE
 from ..templating import Template, TemplateRefused, load_tokenizer
 from .engine import command_line
 from .families import Turns, family_of
 from .ollama import DEFAULT_URL
 from .run import Run, adapter_config
+
+#: What is said of a Modelfile with an adapter.
+OLDER = "Ollama takes adapters up to 0.34.0; a newer one needs a merged model."
 
 
 def go_template(run: Run) -> str:
@@ -61,7 +65,7 @@ def _ollama(run: Run, folder: str, adapter: str, blobs: Mapping[Path, str]) -> s
     if blobs:
         text = _by_http(run, folder, blobs)
     if adapter:
-        text += "\n\nOllama takes adapters up to 0.34.0; a newer one needs a merged model."
+        text += f"\n\n{OLDER}"
     return text
 
 
@@ -109,4 +113,4 @@ def vllm_argv(run: Run, out: Path) -> list[str]:
         argv += ["--enable-lora", "--lora-modules", f"{run.slug}={run.adapter}"]
         room = next((rank for rank in _VLLM_RANKS if rank >= max(ranks)), max(ranks))
         argv += ["--max-lora-rank", str(room)]
-    return [*argv, "--chat-template", str(run.folder / "template.jinja")]
+    return [*argv, "--chat-template", str(run.folder / TEMPLATE)]

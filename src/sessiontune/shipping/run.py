@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from ..errors import PreflightError, UsageError, no_run
+from ..errors import PreflightError, UsageError
+from ..runs import RECORD, TEMPLATE, read_record
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,21 +66,18 @@ def read_run(folder: Path, base: Path | None = None, shipped: Path | None = None
 
     UsageError says what is missing.
     """
-    note = folder / "run.json"
-    if not note.is_file():
-        raise no_run(folder)
+    raw = read_record(folder)
     try:
-        raw = json.loads(note.read_text(encoding="utf-8"))
         run = _run(folder.resolve(), raw, base)
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-        raise UsageError(f"{note} is damaged: {wrong!r}.", "Train again.") from wrong
+        raise UsageError(f"{folder / RECORD} is damaged: {wrong!r}.", "Train again.") from wrong
     _complete(run, str(raw.get("status", "")))
     return msgspec.structs.replace(run, shipped=shipped.resolve()) if shipped else run
 
 
 def _run(folder: Path, raw: dict[str, Any], base: Path | None) -> Run:
     said = raw["base"]
-    template = folder / str(raw.get("template") or "template.jinja")
+    template = folder / TEMPLATE
     trained = folder / str(raw.get("adapter") or "adapter")
     full = (trained / "config.json").is_file() and not (trained / "adapter_config.json").is_file()
     return Run(

@@ -1,4 +1,4 @@
-"""Fields of transformers' TrainingArguments, which TRL, Unsloth and LLaMA-Factory all take."""
+"""Fields of TrainingArguments, which all trainers take, Axolotl under some names of its own."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from .planner import Plan
 from .spec import TrainSpec
 
 
-def schedule(spec: TrainSpec) -> str:
-    """The schedule as transformers calls it: its "constant" has no warm-up."""
-    return "constant_with_warmup" if spec.schedule == "constant" else spec.schedule
-
-
 def arguments(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
     """The arguments for the plan's steps and checkpoints."""
     chosen = plan.settings
+    # transformers' "constant" has no warm-up
+    schedule = "constant_with_warmup" if spec.schedule == "constant" else spec.schedule
     return {
         "per_device_train_batch_size": chosen.batch,
         "per_device_eval_batch_size": chosen.batch,
         "gradient_accumulation_steps": chosen.accumulation,
         "max_steps": plan.steps,
         "learning_rate": chosen.rate,
-        "lr_scheduler_type": schedule(spec),
+        "lr_scheduler_type": schedule,
         "warmup_steps": plan.warmup_steps,
         "weight_decay": spec.weight_decay,
         "max_grad_norm": spec.clip,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..ports import Job
-from .arguments import evaluated, schedule
+from ..runs import TEMPLATE
+from .arguments import arguments, evaluated
 from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
 from .planner import Plan
 from .prepare import Prepared
@@ -108,7 +109,7 @@ def settings(given: Given) -> dict[str, Any]:
     out: dict[str, Any] = {"base_model": given.base, "trust_remote_code": False}
     out |= _adapter(spec, plan.settings) | {
         "chat_template": "jinja",
-        "chat_template_jinja": "template.jinja",
+        "chat_template_jinja": TEMPLATE,
         "datasets": datasets("train", given.train),
         "dataset_prepared_path": "trainer/prepared",
         "dataset_num_proc": 1,
@@ -127,31 +128,26 @@ def settings(given: Given) -> dict[str, Any]:
     return out | parallel(given)
 
 
+#: Arguments of transformers that have another name in Axolotl, and those that it does not take.
+_WORDS = {
+    "per_device_train_batch_size": "micro_batch_size",
+    "per_device_eval_batch_size": "eval_batch_size",
+    "lr_scheduler_type": "lr_scheduler",
+}
+_NOT_TAKEN = ("report_to", "data_seed", "use_cpu")
+
+
 def _steps(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
-    """The settings for the plan's steps and checkpoints, in Axolotl's words."""
-    chosen = plan.settings
-    return {
-        "micro_batch_size": chosen.batch,
-        "eval_batch_size": chosen.batch,
-        "gradient_accumulation_steps": chosen.accumulation,
-        "max_steps": plan.steps,
+    """The arguments for the plan's steps and checkpoints, in Axolotl's words."""
+    told = {_WORDS.get(name, name): value for name, value in arguments(spec, plan).items()}
+    for name in _NOT_TAKEN:
+        del told[name]
+    return told | {
         "num_epochs": max(1, round(spec.epochs)),
         "optimizer": "adamw_torch",
-        "learning_rate": chosen.rate,
-        "lr_scheduler": schedule(spec),
-        "warmup_steps": plan.warmup_steps,
-        "weight_decay": spec.weight_decay,
-        "max_grad_norm": spec.clip,
-        "bf16": chosen.precision == "bf16",
-        "fp16": chosen.precision == "fp16",
         "tf32": False,
-        "gradient_checkpointing": chosen.checkpointing,
+        "gradient_checkpointing": plan.settings.checkpointing,
         "flash_attention": False,
-        "logging_steps": 1,
-        "save_strategy": "steps",
-        "save_steps": plan.eval_every,
-        "save_total_limit": spec.keep,
-        "seed": spec.seed,
         "use_tensorboard": "tensorboard" in spec.log_to,
     }
 

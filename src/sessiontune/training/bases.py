@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ToolError, UsageError
+from ..runs import is_run
 from .memory import EAGER, Shape, typical
 
 #: Families whose experts "all linear layers" leaves out: PEFT does not see them as linear layers.
@@ -122,7 +123,8 @@ def describe(path: Path, name: str) -> Base:
     weights = sorted(path.glob("*.safetensors"))
     older = sorted(path.glob("pytorch_model*.bin"))
     if not weights and not older:
-        raise UsageError(f"{path} holds no weights.", "Download the model again, completely.")
+        raise UsageError(f"{path} holds no weights.", _AGAIN)
+    _must_be_whole(path, weights or older)
     inner = config.get("text_config") or config
     tensors = [tensor for file in weights for tensor in _tensors(file)]
     embedding = next((t.shape for t in tensors if t.name.endswith("embed_tokens.weight")), None)
@@ -154,6 +156,27 @@ def describe(path: Path, name: str) -> Base:
     )
 
 
+_AGAIN = "Download the model again, completely: `hf download`, or --download of `train` or `tune`."
+
+
+def _must_be_whole(path: Path, weights: list[Path]) -> None:
+    """UsageError where a download was broken off: transformers would say so late, and at length."""
+    whole = "model.safetensors" if weights[0].suffix == ".safetensors" else "pytorch_model.bin"
+    index, there = path / f"{whole}.index.json", {file.name for file in weights}
+    if whole in there or not index.is_file():
+        return
+    try:
+        wanted = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(f"{index} cannot be read: {error!r}", _AGAIN) from error
+    if missing := sorted(wanted - there):
+        raise UsageError(
+            f"{path} is not whole: {len(missing)} of {len(wanted)} files with weights are not there"
+            f" (first: {missing[0]}).",
+            _AGAIN,
+        )
+
+
 def _config(path: Path) -> dict[str, Any]:
     """config.json. Raises UsageError, saying what the folder is instead of a base."""
     try:
@@ -162,7 +185,7 @@ def _config(path: Path) -> dict[str, Any]:
         hint = "It should hold config.json, tokenizer.json and *.safetensors."
         if (path / "adapter_config.json").is_file():
             hint = "It is a LoRA adapter; name the base model that it was trained on."
-        elif (path / "run.json").is_file():
+        elif is_run(path):
             hint = (
                 "It is a training run: `sessiontune ship RUN -t safetensors` makes a model of it "
                 "that can be trained on."

@@ -13,6 +13,7 @@ import msgspec
 import orjson
 
 from ..errors import PreflightError, StoreError, UsageError
+from ..runs import is_run, known_record
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -78,16 +79,16 @@ def _must_be_export(folder: Path) -> None:
     """UsageError, with the next step, for what is clearly something else."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.", "Name what `sessiontune export` wrote.")
-    if not (folder / "run.json").is_file() or (folder / "manifest.json").is_file():
+    if not is_run(folder) or (folder / "manifest.json").is_file():
         return
-    data, done = "DIR", False
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a note that is damaged
-        run = orjson.loads((folder / "run.json").read_bytes())
-        data, done = quote(str(run["data"]["dir"])), run.get("status") == "done"
+    run, data = known_record(folder) or {}, "DIR"
+    with contextlib.suppress(LookupError, TypeError):  # damaged, or another program's
+        data = quote(str(run["data"]["dir"]))
     go_on = f"To go on with it: sessiontune train {data} -o {quote(str(folder))} --resume. "
     raise UsageError(
         f"{folder} is a training run, and no export.",
-        f"{'' if done else go_on}For a new run: sessiontune train {data} --base MODEL",
+        f"{'' if run.get('status') == 'done' else go_on}For a new run: sessiontune train {data}"
+        " --base MODEL",
     )
 
 

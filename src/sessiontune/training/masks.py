@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..rows.columns import tags_in
+from ..runs import TEMPLATE, is_run
 from ..templating import Template, example_view, mask_view
 from ..templating.view import MaskSpan
 from .bases import resolve
@@ -25,8 +26,8 @@ def mask_template(base: str | None) -> Template:
             " --base tiny --dry-run -o try` makes a tiny one in try/base.",
         )
     folder = Path(base)
-    if (folder / "run.json").is_file():  # whatever has become of its base
-        return Template.load(folder / "tokenizer", str(folder / "template.jinja"))
+    if is_run(folder):  # whatever has become of its base
+        return Template.load(folder / "tokenizer", str(folder / TEMPLATE))
     return Template.load(base if folder.is_dir() else resolve(base).path)
 
 

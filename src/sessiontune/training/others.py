@@ -55,7 +55,6 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     base: str
     train: Prepared
     held: Prepared
-    template: str
     python: str
 
 

@@ -38,9 +38,11 @@ def plan(
     train: Prepared | None,
     held: Prepared | None,
     examples: int,
+    judged: bool,
 ) -> Plan:
     """Steps, checkpoints, time and disk, for `examples` training examples; `lines` are those of the
-    settings. `held`: all that is held out; of that `spec.eval_limit` are looked at each time."""
+    settings. `held`: all that is held out; of that `spec.eval_limit` are looked at each time.
+    `judged`: whether anything is."""
     course = _course(spec, settings, examples)
     rows = examples if train is None or spec.packing else len(train.examples)
     mean = train.tokens / max(1, rows) if train else settings.length / 2
@@ -55,7 +57,7 @@ def plan(
     if train is not None:
         lines.append(_data_line(train, held, watched, examples if spec.packing else 0))
         lines += [Line("note", f"{n} rows", text) for text, n in sorted(train.changes.items())]
-    lines += _course_lines(spec, course)
+    lines += _course_lines(spec, course, judged)
     lines += [
         Line("time", span(seconds), _time_why(settings, machine)),
         Line("disk", f"about {max(disk, 0.01):.2g} GB", "an estimate"),
@@ -106,16 +108,17 @@ def _disk(spec: TrainSpec, base: Base, settings: Settings) -> float:
     return base.billions * 0.09 * spec.rank / 16 * (spec.keep + 1) + 0.01
 
 
-def _course_lines(spec: TrainSpec, course: _Course) -> list[Line]:
+def _course_lines(spec: TrainSpec, course: _Course, judged: bool) -> list[Line]:
     every = f"every {course.every} steps, {spec.keep} kept"
     steps = f"{course.steps} ({course.steps / course.per_epoch:.3g} epochs)"
-    patience = ("off", from_where(spec, "patience"))
-    if spec.patience:
+    patience = ("off", from_where(spec, "patience") if judged else "nothing is held out")
+    if spec.patience and judged:
         patience = (f"patience {spec.patience}", "small sets overfit")
+    used = "the best by evaluation is used" if judged else "the last is used: nothing is held out"
     return [
         Line("steps", steps, _steps_why(spec)),
         Line("schedule", f"{spec.schedule}, {course.warmup} warm-up steps", _warmup_why(spec)),
-        Line("checkpoints", every, "the best by evaluation is used"),
+        Line("checkpoints", every, used),
         Line("early stop", *patience),
     ]
 

@@ -272,11 +272,20 @@ def _trained(labels: Sequence[int]) -> set[int]:
     return {place for place, label in enumerate(labels) if label != IGNORED}
 
 
+#: Tokens by which examples are told apart before they are compared as a whole: at the beginning no
+#: more than the shortest example has up to its target.
+_FIRST, _LAST = 8, 24
+
+
 def _same_ids(example: Encoded, ids: Sequence[int]) -> bool:
-    """Whether their ids are the example's, at least up to its last target."""
-    same = min(len(ids), len(example.ids))
-    return same >= example.ends[-1] and list(ids[:same]) == list(example.ids[:same])
+    """Whether their ids are the example's, at least up to its last target. All windows of a session
+    begin alike, so the end tells most of them apart, and sooner."""
+    same, end = min(len(ids), len(example.ids)), example.ends[-1]
+    last = slice(max(0, end - _LAST), end)
+    if same < end or list(ids[last]) != example.ids[last]:
+        return False
+    return list(ids[:same]) == example.ids[:same]
 
 
 def _start(ids: Sequence[int]) -> bytes:
-    return ",".join(map(str, ids[:24])).encode()
+    return ",".join(map(str, ids[:_FIRST])).encode()

@@ -10,9 +10,10 @@ def warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:
     """What the machine has too little of. `disk`: GB that the run takes."""
     out = []
     if settings.memory > settings.room:
+        fewer = "" if settings.method == "qlora" else "use --method qlora on an NVIDIA GPU, "
         out.append(
             f"Memory: about {settings.memory:g} GB needed, {settings.room:g} GB there. "
-            "Lower --length, use --method qlora on an NVIDIA GPU, or take a smaller base."
+            f"Lower --length, {fewer}or take a smaller base."
         )
     out += crowded(settings, machine)
     if disk > machine.disk:

@@ -128,10 +128,14 @@ def preset_of(base: str, task: str, preset: str) -> str:
     return preset or ("demo" if base == "tiny" and task == "sft" else "")
 
 
+#: The reason for a setting that whoever started the run chose.
+GIVEN = "given"
+
+
 def from_where(spec: TrainSpec, field: str) -> str:
     """Who chose a setting: whoever gave it, or the preset."""
     preset = PRESETS.get(spec.preset, {})
-    return f"preset {spec.preset}" if preset.get(field) == getattr(spec, field) else "given"
+    return f"preset {spec.preset}" if preset.get(field) == getattr(spec, field) else GIVEN
 
 
 def make_spec(

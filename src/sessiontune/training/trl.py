@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from ..ports import Job
+from ..runs import TEMPLATE
 from .arguments import arguments, evaluated
 from .planner import Plan
 from .spec import TrainSpec, named_targets
@@ -22,9 +23,7 @@ def saved_in(method: str) -> str:
     return "model" if method == "full" else "adapter"
 
 
-def orders(
-    spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop: str = ""
-) -> dict[str, Any]:
+def orders(spec: TrainSpec, plan: Plan, base: str, held: bool, stop: str = "") -> dict[str, Any]:
     """Everything the worker needs to know. Paths are relative to the run, except the base's."""
     settings = plan.settings
     return {
@@ -40,7 +39,7 @@ def orders(
         "beta": spec.beta,
         "train": "data/train.parquet" if spec.task == "sft" else "data/train.jsonl",
         "eval": ("data/eval.parquet" if spec.task == "sft" else "data/eval.jsonl") if held else "",
-        "template": template,
+        "template": TEMPLATE,
         "stop": stop,
         "length": settings.length,
         "adapter": {
@@ -73,9 +72,9 @@ def _arguments(spec: TrainSpec, plan: Plan, held: bool) -> dict[str, Any]:
     return out | evaluated(plan) if held else out
 
 
-def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop: str = "") -> Job:
+def job(spec: TrainSpec, plan: Plan, base: str, held: bool, stop: str = "") -> Job:
     """The worker as a job, to be run in the run's folder."""
-    text = json.dumps(orders(spec, plan, base, held, template, stop), indent=2) + "\n"
+    text = json.dumps(orders(spec, plan, base, held, stop), indent=2) + "\n"
     program: tuple[str, ...] = (sys.executable, "-m", "sessiontune.training.worker", ORDERS)
     if spec.parallel != "none":
         launch = ("-m", "accelerate.commands.launch", "--config_file", "trainer/accelerate.yaml")
