@@ -14,7 +14,7 @@ import re2
 from .checks import is_placeholder, is_small_word
 from .judge import judge
 from .looks import field_follows, key_or_password_follows
-from .rules import Check, Near, Rule, quick, secret_rule
+from .rules import NL, Check, Near, Rule, quick, secret_rule
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
 
@@ -74,6 +74,8 @@ def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
         after == b" " and value.rstrip(b",.:;").isalpha()
     ):
         return None  # the first word of a text
+    if value[:2] == b"--":
+        return None  # the next option
     listed = data[match.end(1) : start].find(b",") >= 0
     if listed and _NEXT_KEY.match(data, end, end + 6):
         return None  # the next field's name: `"kind": "api-key", "V": ...`
@@ -110,7 +112,8 @@ def _named(
 
 _BREAK = r"(?:\s|\\+[nrt]){0,40}"
 _SIGNS, _FIELD = r"[^\s\"'<>\\]{4,900}", rf"{QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?"
-_VALUE_OF = rf"{QUOTE}?[,;]?(?:\s|\\+n){{0,40}}{QUOTE}?(?i:(?:parameter)?value){_FIELD}"
+_FOLDED = rf"(?:[|>][+-]?{NL}[ \t]{{1,40}})?"
+_VALUE_OF = rf"{QUOTE}?[,;]?(?:\s|\\+n){{0,40}}{QUOTE}?(?i:(?:parameter)?value){_FIELD}{_FOLDED}"
 _RANDOM = r"[A-Za-z0-9_+/=.~-]{12,900}"
 
 RULES: tuple[Rule, ...] = (
@@ -142,10 +145,10 @@ RULES: tuple[Rule, ...] = (
         option,
     ),
     _named(
-        rf"\bvariable[ \t]+\"({WORDS})\"[ \t]*\{{[^{{}}]{{0,400}}default[ \t]*=[ \t]*\"",
-        r"[^\s\"$]{4,900}",
+        rf"\bvariable[ \t]+\\*\"({WORDS})\\*\"[ \t]*\{{[^{{}}]{{0,400}}default[ \t]*=[ \t]*\\*\"",
+        r"[^\s\"\\$]{4,900}",
         option,
-        '"',
+        r"\\*\"",
         before=520,
     ),
     secret_rule(
