@@ -59,6 +59,9 @@ TAKEN = [
     ("sentinel auth-pass mymaster {}", TYPED),
     ('echo "{}" | vncpasswd -f > ~/.vnc/passwd', SIGNED),
     ("serial={}", "[A-Z][0-9][A-Z]{3}-[0-9]{2}[A-Z]{3}-[A-Z]{2}[0-9]{3}"),
+    ("curl -uada:{} https://acme.io", TYPED),
+    ("curl -sSLu ada:{} https://acme.io", TYPED),
+    ("Driver={{ODBC Driver 18}};Server=db1;UID=ada;PWD={{{}}};", TYPED),
     # notes
     ("{} is the root password", SIGNED),
     ("Try {} \u2014 that's the password for the NAS.", SIGNED),
@@ -85,6 +88,9 @@ TAKEN = [
 ]  # fmt: skip
 
 LEFT = [
+    "docker run --rm -u node:node web npm test",
+    "docker compose exec -itu www-data:www-data web ls",
+    "acme/model.py,sha256=" + "bg-l7nJUv5IclikKx0" + "PjB5xfYdP0Bvzgj7twn-rrjNI,8631",
     "REDIS_AUTH_MODE=acl-v2",
     "redis_auth: enabled",
     "SECRET_BACKEND=aws-secretsmanager-v2",

@@ -59,9 +59,9 @@ RULES: tuple[Rule, ...] = (
     ),
     secret_rule(
         "connection-secret",
-        r"(?i:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=",
+        r"(?i:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=\{?",
         r"[^;\s\"'<>{}$%&]{4,400}",
         _connection,
-        r"[;\"']",
+        r"\}?[;\"']",
     ),
 )

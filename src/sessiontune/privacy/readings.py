@@ -135,7 +135,12 @@ _SHELL_QUOTE = r"'\\+''|'\\*\"'\\*\"'"
 _ENTITY = r"&(?:amp;)*(?:quot|apos|#0?3[49]|#[xX]0?2[27]);"
 _OPENS = r"[\s(=:,>@{]"
 _DOUBLED = r"(?<=[\s(=:,>@{])(?:''|\\*\"\\*\")(?=[^\s\"',;:)\]}])|(?<=[^\s\"'(=:,>@{\[])(?:''|\\*\"\\*\")(?![\"'])"
-_QUOTE_ANCHOR = rf"{_SHELL_QUOTE}|{_ENTITY}|{_OPENS}''[A-Za-z0-9]|{_OPENS}\\*\"\\*\"[A-Za-z0-9]"
+_IN_ROW = (rf"{_OPENS}''[A-Za-z0-9]", rf"{_OPENS}\\*\"\\*\"[A-Za-z0-9]")
+#: Apart, because each has fixed bytes of its own.
+_QUOTES = (
+    *(r"'\\+''", r"'\\*\"'\\*\"'", r"[&;](?:quot|apos);", r"[&;]#0?3[49];", r"[&;]#[xX]0?2[27];"),
+    *_IN_ROW,
+)
 
 
 def _quote(match: Any) -> bytes:
@@ -155,21 +160,25 @@ _LISTING = quick(
     rf"(?:(?<=\n)|(?<=\\n)){_BEFORE_LINE}|(?<=\")[ ]{{2,8}}\d{{1,6}}(?:\xe2\x86\x92|\\+u2192|\\+t)"
 )
 _BEFORE_NEXT = quick(_BEFORE_LINE)
-_WORD = r"(?i:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|credentials?|users)"
-#: A line whose value stands on the next line: `- name: DB_PASSWORD`, `password: |`, `kind: Secret`,
-#: `use this password:`, `variable "db_password" {`.
-_LAST_IN_LINE = (
-    r"(?:"
-    rf"(?i:name|key|kind|id)\\*[\"']?[:=][ ]?\\*[\"']?[\w.-]*{_WORD}[\w.-]*\\*[\"']?|"
-    rf"{_WORD}[\w.-]*\\*[\"']?:[ ]?[|>]?[+-]?|stringData:|"
-    r"(?i:password|passphrase)[ ][^\n\x00]{0,60}:|"
-    rf"variable[ ]\\*\"\w*{_WORD}\w*\\*\"[ ]\{{"
-    rf")[ ]?{NL}"
+_WORD = r"(?i:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|credentials?|users|stringdata)"
+_ENDS_LINE = rf"[\w.-]*\\*[\"']?(?::[ ]?[|>]?[+-]?|[ ]\{{)?[ ]?{NL}"
+_SENTENCE = rf"(?i:password|passphrase)[ ][^\n\x00]{{0,60}}:[ ]?{NL}"
+#: A line whose value stands on the next one: `- name: DB_PASSWORD`, `password: |`, `kind: Secret`, `use
+#: this password:`, `variable "db_password" {`.
+_LAST_IN_LINE = quick(
+    rf"(?:(?i:name|key|kind|id)\\*[\"']?[:=][ ]?\\*[\"']?[\w.-]*{_WORD}[\w.-]*\\*[\"']?|"
+    rf"{_WORD}[\w.-]*\\*[\"']?:[ ]?[|>]?[+-]?|"
+    rf"(?i:password|passphrase)[ ][^\n\x00]{{0,60}}:|"
+    rf"variable[ ]\\*\"\w*{_WORD}\w*\\*\"[ ]\{{)[ ]?{NL}\Z"
 )
 
 
 def _in_listing(data: bytes, end: int) -> bool:
-    return _BEFORE_NEXT.match(data, end, end + 120) is not None
+    """True where a listing goes on behind such a line."""
+    return (
+        _BEFORE_NEXT.match(data, end, end + 120) is not None
+        and _LAST_IN_LINE.search(data, max(0, end - 200), end) is not None
+    )
 
 
 def _far(data: bytes, ends: list[int]) -> list[tuple[int, int]]:
@@ -219,7 +228,12 @@ RULES = (
     Rule("mark", _MARK_ANCHOR),
     Rule("quoted", _QUOTED_ANCHOR),
     Rule("letter", _LETTER_ANCHOR),
-    Rule("quote", _QUOTE_ANCHOR),
-    Rule("listing", _LAST_IN_LINE, near=_in_listing),
+    Rule("quote", "|".join((_SHELL_QUOTE, _ENTITY, *_IN_ROW)), faster=_QUOTES),
+    Rule(
+        "listing",
+        f"{_WORD}{_ENDS_LINE}|{_SENTENCE}",
+        near=_in_listing,
+        faster=(f"{_WORD}{_ENDS_LINE}", _SENTENCE),
+    ),
     Rule("argv", _ARGV_ANCHOR),
 )
