@@ -71,10 +71,10 @@ def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-#: An option for a user, perhaps the last of several letters, or glued to its value: `-sSu`, `-uada:`.
+#: An option for a user; curl's may be the last of several letters, and glued to its value: `-sSuada:`.
 _FOR_USER = (
-    r"(?:[ \t](?:-[a-zA-Z]{0,6}[uU]|--user|--proxy-user)[ =]{1,3}|"
-    r"\bcurl\b[^\n|;&]{0,120}[ \t]-[a-zA-Z]{0,6}u)"
+    r"(?:[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}|"
+    r"\bcurl\b[^\n|;&]{0,120}[ \t]-[a-zA-Z]{0,6}u[ =]{0,3})"
 )
 #: Between the words of such a file: spaces, or line ends as they are or escaped.
 _W = r"(?:[ \t\n]|\\+[nrt])+"

@@ -123,7 +123,7 @@ _USER_BEFORE = quick(
 def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool:
     """True where a plain word is a password because a user's name stands right before it."""
     if not match.group(3):
-        return operator == b":" and login_word(data, match.start(4), value)
+        return operator in (b":", b"=") and login_word(data, match.start(4), value)
     start = match.start(1)
     return (
         operator in (b":", b"=", b"=>")

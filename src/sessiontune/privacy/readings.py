@@ -135,7 +135,7 @@ _SHELL_QUOTE = r"'\\+''|'\\*\"'\\*\"'"
 _ENTITY = r"&(?:amp;)*(?:quot|apos|#0?3[49]|#[xX]0?2[27]);"
 _OPENS = r"[\s(=:,>@{]"
 _DOUBLED = r"(?<=[\s(=:,>@{])(?:''|\\*\"\\*\")(?=[^\s\"',;:)\]}])|(?<=[^\s\"'(=:,>@{\[])(?:''|\\*\"\\*\")(?![\"'])"
-_IN_ROW = (rf"{_OPENS}''[A-Za-z0-9]", rf"{_OPENS}\\*\"\\*\"[A-Za-z0-9]")
+_IN_ROW = (rf"{_OPENS}''[A-Za-z0-9]", rf"{_OPENS}\"\"[A-Za-z0-9]", r"\\\"\\+\"[A-Za-z0-9]")
 #: Apart, because each has fixed bytes of its own.
 _QUOTES = (
     *(r"'\\+''", r"'\\*\"'\\*\"'", r"[&;](?:quot|apos);", r"[&;]#0?3[49];", r"[&;]#[xX]0?2[27];"),
@@ -159,16 +159,15 @@ _BEFORE_LINE = (
 _LISTING = quick(
     rf"(?:(?<=\n)|(?<=\\n)){_BEFORE_LINE}|(?<=\")[ ]{{2,8}}\d{{1,6}}(?:\xe2\x86\x92|\\+u2192|\\+t)"
 )
-_BEFORE_NEXT = quick(_BEFORE_LINE)
+#: The next line, or, in a diff, one of those behind it.
+_BEFORE_NEXT = quick(rf"{_BEFORE_LINE}|(?:[ ][^\n\\]{{0,100}}(?:\n|\\n)){{1,8}}[+-][ ]")
 _WORD = r"(?i:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|credentials?|users|stringdata)"
 _ENDS_LINE = rf"[\w.-]*\\*[\"']?(?::[ ]?[|>]?[+-]?|[ ]\{{)?[ ]?{NL}"
-_SENTENCE = rf"(?i:password|passphrase)[ ][^\n\x00]{{0,60}}:[ ]?{NL}"
-#: A line whose value stands on the next one: `- name: DB_PASSWORD`, `password: |`, `kind: Secret`, `use
-#: this password:`, `variable "db_password" {`.
+#: A line whose value stands on the next one: `- name: DB_PASSWORD`, `password: |`, `kind: Secret`,
+#: `variable "db_password" {`.
 _LAST_IN_LINE = quick(
     rf"(?:(?i:name|key|kind|id)\\*[\"']?[:=][ ]?\\*[\"']?[\w.-]*{_WORD}[\w.-]*\\*[\"']?|"
     rf"{_WORD}[\w.-]*\\*[\"']?:[ ]?[|>]?[+-]?|"
-    rf"(?i:password|passphrase)[ ][^\n\x00]{{0,60}}:|"
     rf"variable[ ]\\*\"\w*{_WORD}\w*\\*\"[ ]\{{)[ ]?{NL}\Z"
 )
 
@@ -176,7 +175,7 @@ _LAST_IN_LINE = quick(
 def _in_listing(data: bytes, end: int) -> bool:
     """True where a listing goes on behind such a line."""
     return (
-        _BEFORE_NEXT.match(data, end, end + 120) is not None
+        _BEFORE_NEXT.match(data, end, end + 400) is not None
         and _LAST_IN_LINE.search(data, max(0, end - 200), end) is not None
     )
 
@@ -229,11 +228,6 @@ RULES = (
     Rule("quoted", _QUOTED_ANCHOR),
     Rule("letter", _LETTER_ANCHOR),
     Rule("quote", "|".join((_SHELL_QUOTE, _ENTITY, *_IN_ROW)), faster=_QUOTES),
-    Rule(
-        "listing",
-        f"{_WORD}{_ENDS_LINE}|{_SENTENCE}",
-        near=_in_listing,
-        faster=(f"{_WORD}{_ENDS_LINE}", _SENTENCE),
-    ),
+    Rule("listing", _WORD + _ENDS_LINE, near=_in_listing),
     Rule("argv", _ARGV_ANCHOR),
 )
