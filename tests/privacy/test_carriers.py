@@ -4,12 +4,15 @@ notes, calls; and the near misses that stay. Values are put together when the te
 from __future__ import annotations
 
 import pytest
-from taking import REDACTOR, TYPED, H, N, check_taken
+from taking import REDACTOR, TYPED, UUID, H, N, check_taken
 
 #: Words and a number; the same with a sign; words with dashes between.
 WORDS = "(?:Copper|Velvet|Falcon)(?:Monkey|Garden)[0-9]{4}"
 SIGNED = "(?:Copper|Velvet|Falcon)(?:19|20)[0-9]{2}[!#$*]"
 CHAIN = "(?:copper|velvet)-(?:monkey|garden)-(?:rocket|falcon)[0-9]{2}"
+
+#: A word of small letters alone.
+PLAIN = "(?:copper|velvet|falcon)(?:monkey|garden|rocket)"
 
 #: (text with {} for the value, form of the value)
 TAKEN = [
@@ -59,6 +62,20 @@ TAKEN = [
     ("sentinel auth-pass mymaster {}", TYPED),
     ('echo "{}" | vncpasswd -f > ~/.vnc/passwd', SIGNED),
     ("serial={}", "[A-Z][0-9][A-Z]{3}-[0-9]{2}[A-Z]{3}-[A-Z]{2}[0-9]{3}"),
+    ("login --user ada --password {} acme.io", PLAIN),
+    ("docker-compose:\n  MYSQL_ROOT_PASSWORD: {}\n", PLAIN),
+    ("spring.datasource.password={}\n", PLAIN),
+    ("define( 'DB_PASSWORD', '{}' );", PLAIN),
+    # cookies that a browser or a recorder kept
+    ('[{{"name": "sid", "value": "{}", "domain": ".acme.io", "httpOnly": true}}]', f"{H}{{32}}"),
+    ('{{"name": "Cookie", "value": "sid={}; lang=en"}}', f"{H}{{32}}"),
+    # keys
+    ("the storage account key is {}, use it", "[A-Za-z0-9]{12}[+][A-Za-z0-9]{10}/[A-Za-z0-9]{19}="),
+    ("use token {} for this", "[A-Za-z0-9]{12}[+][A-Za-z0-9]{10}/[A-Za-z0-9]{19}="),
+    ('"exa": {{"key": "{}"}}', UUID),
+    ("curl -u" + "ada:{} https://acme.io", TYPED),
+    ("curl -sSLu " + "ada:{} https://acme.io", TYPED),
+    ("Driver={{ODBC Driver 18}};Server=db1;UID=ada;PWD" + "={{{}}};", TYPED),
     # notes
     ("{} is the root password", SIGNED),
     ("Try {} \u2014 that's the password for the NAS.", SIGNED),
@@ -85,6 +102,17 @@ TAKEN = [
 ]  # fmt: skip
 
 LEFT = [
+    "docker run --rm -u node:node web npm test",
+    "login --user ada --password prompt",
+    "login [--user NAME] [--password plaintext]",
+    "DB_PASSWORD: string\n",
+    "user=user\npassword=password\n",
+    "connect(\n    user=ada,\n    password=given,\n)",
+    "the key of ../../node_modules/acme/dist/esm/index2/helpers/from/strings==",
+    '[{"name": "theme", "value": "dark-blue-with-contrast-2", "httpOnly": false}]',
+    '{"name": "list", "value": "exactly-what-it-says", "sameSite": true}',
+    "docker compose exec -itu www-data:www-data web ls",
+    "acme/model.py,sha256=" + "bg-l7nJUv5IclikKx0" + "PjB5xfYdP0Bvzgj7twn-rrjNI,8631",
     "REDIS_AUTH_MODE=acl-v2",
     "redis_auth: enabled",
     "SECRET_BACKEND=aws-secretsmanager-v2",
@@ -128,6 +156,11 @@ def test_taken(text: str, form: str) -> None:
 @pytest.mark.parametrize("text", LEFT)
 def test_left_alone(text: str) -> None:
     assert text.rpartition("@acme.io")[2] in REDACTOR.text(text)
+
+
+def test_a_word_is_a_password_below_its_user() -> None:
+    word = "copper" + "garden"
+    assert word not in REDACTOR.text(f"username=ada\npassword={word}\nport=22\n")
 
 
 def test_the_first_group_of_a_person_bears_their_name() -> None:

@@ -13,11 +13,12 @@ from taking import AUDITOR, REDACTOR
 
 from sessiontune.privacy import blocks, processes, tables
 from sessiontune.privacy.audit import Auditor
-from sessiontune.privacy.decoders import RULES, lettered, lettered_view
+from sessiontune.privacy.decoders import RULES
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.joined import LONG
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.prefilter import has_hyperscan
+from sessiontune.privacy.readings import BY_KIND
 from sessiontune.privacy.vocabulary import Vocabulary
 
 #: Text that almost is something, over and over.
@@ -99,7 +100,8 @@ def test_letters_that_json_escaped_are_one_hit_a_run_and_hide_nothing() -> None:
 )
 def test_escaped_letters_read_the_same_with_the_way_back(text: str) -> None:
     data = text.encode()
-    assert lettered(data, 0, len(data)) == lettered_view(data, 0, len(data)).data
+    letter = BY_KIND["letter"]
+    assert letter.plain(data, 0, len(data)) == letter.view(data, 0, len(data)).data
 
 
 @pytest.mark.parametrize("before", ["", "x ", '"', "\\n", "%20", "\x1b[31m", "=", "\\u003d", "é"])

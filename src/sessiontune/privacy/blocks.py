@@ -122,7 +122,7 @@ def _set_by_somebody(value: bytes, told: bool) -> bool:
 RULES: tuple[Rule, ...] = (
     Rule(
         "kubernetes-secret",
-        r"(?i)(?:^|[\n\x00]|\\n)[ \t]*[\\\"']*kind[\\\"']*:[ \t]*[\\\"']*secret[\"']*[ \t]*(?:[\r\n\\\x00]|$)",
+        r"(?i)(?:^|[\n\x00\"]|\\n)[ \t]*[\\\"']*kind[\\\"']*:[ \t]*[\\\"']*secret[\"']*[ \t]*(?:[\r\n\\\x00]|$)",
         direct=_kube,
         rank=3,
     ),

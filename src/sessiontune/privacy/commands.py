@@ -8,7 +8,7 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random
 from .looks import key_or_password_follows
-from .rules import Rule, secret_rule
+from .rules import Rule, quick, secret_rule
 from .structured import QUOTE, WORDS, option, whole
 from .values import typed
 
@@ -19,12 +19,19 @@ _FILLED = (b"$(", b"${", b"`", b"**", b"{{", b"%(", b"<", b">", b"[", b"]")
 def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
     raw = match.group(1)
     user, _, password = raw.strip(b"\"'").partition(b":")
+    if _OF_CONTAINER.search(data, max(0, match.start() - 200), match.start() + 1):
+        return None  # a user and a group: `docker run -u node:node`
     if raw[:1] == b"$" or password[:1] == b"$" or any(sign in raw for sign in _FILLED):
         return None
     if is_placeholder(password) and (is_placeholder(user) or not password):
         return None
     low = password.lower()
     return None if b"xxx" in low or b"yyy" in low else match.span(1)
+
+
+_OF_CONTAINER = quick(
+    r"\b(?:docker|podman|nerdctl|kubectl|compose)\b(?:(?!curl|wget)[^\n|;&]){0,190}\Z"
+)
 
 
 def _only_user(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -64,6 +71,11 @@ def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+#: An option for a user; curl's may be the last of several letters, and glued to its value: `-sSuada:`.
+_FOR_USER = (
+    r"(?:[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}|"
+    r"\bcurl\b[^\n|;&]{0,120}[ \t]-[a-zA-Z]{0,6}u[ =]{0,3})"
+)
 #: Between the words of such a file: spaces, or line ends as they are or escaped.
 _W = r"(?:[ \t\n]|\\+[nrt])+"
 _WHO = r"\S{1,60}?"
@@ -83,8 +95,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "curl-password",
-        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}\\*[\"']?[^\s\"'\\:]{0,80}[\"']?:[\"']?[^\s\"':/]{3}",
-        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}\\*[\"']?([^\s\"'\\:`]{0,80}[\"']?:[\"']?[^\s\"'\\`]{3,120})",
+        rf"{_FOR_USER}\\*[\"']?[^\s\"'\\:]{{0,80}}[\"']?:[\"']?[^\s\"':/]{{3}}",
+        rf"{_FOR_USER}\\*[\"']?([^\s\"'\\:`]{{0,80}}[\"']?:[\"']?[^\s\"'\\`]{{3,120}})",
         _curl_user,
         window=(200, 200),
         rank=3,

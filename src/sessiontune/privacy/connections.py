@@ -19,10 +19,10 @@ def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
     """The password of a connection string. Code (`password=dict(type='str')`, a bare name) is none; a
     plain word counts only behind other parts of such a string."""
     start = match.start(1)
-    value = put_there(data, match.start(), match.group(1))
+    value = put_there(data, match.start(), _LINE_END.split(match.group(1))[0])
     if is_sought(data, start):
         return None
-    words = value.rstrip(b"|&").replace(b"_", b"").replace(b".", b"").isalpha()
+    words = value.rstrip(b"|&,").replace(b"_", b"").replace(b".", b"").isalpha()
     if any(c in b"()[]" for c in value) or (words and not is_gibberish(value)):
         before = data[max(0, match.start() - 300) : match.start()]
         if not words or not (_PARTS.search(before) or _WORDS_OF_IT.search(before)):
@@ -30,6 +30,8 @@ def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
     return None if is_placeholder(value) else (start, start + len(value))
 
 
+#: The line end of a JSON string.
+_LINE_END = re2.compile(rb"\\+[nr]")
 #: Two other parts or more (`Server=...;User ID=...;`), also as literals that code joins with `&` or `+`.
 _PARTS = re2.compile(
     rb"(?i)(?:(?:server|data source|host(?:name)?|database|initial catalog|user(?: ?id| ?name)?|uid|"
@@ -59,9 +61,9 @@ RULES: tuple[Rule, ...] = (
     ),
     secret_rule(
         "connection-secret",
-        r"(?i:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=",
+        r"(?i:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=\{?",
         r"[^;\s\"'<>{}$%&]{4,400}",
         _connection,
-        r"[;\"']",
+        r"\}?[;\"']",
     ),
 )

@@ -31,7 +31,7 @@ from .looks import (
     vendor_value_follows,
 )
 from .owners import vendor_around
-from .rules import Rule, quick
+from .rules import NL, Rule, quick
 from .values import TYPES, in_other_letters, is_package, like_password, typed, with_sign
 
 _SP = r"(?:[ \t]|%20|\\*u0020)"
@@ -44,9 +44,8 @@ _TYPE = (
     r"\{[^{}\n]{1,24}\}[ \t]*)"
 )
 _RUN = r"(?:[^\s\"'`\\<>;]|\\+[^\"'`\\nrt\s]|<[\w -]{1,30}>)"
-#: A line break between name and value: a block of YAML, an open bracket or a backslash in code. The
-#: next line may begin with its number or the sign of a diff.
-_FOLD = r"(?: ?[|>][+-]?\d?|[ ]?\(|[ ]?\\+)[ ]*(?:(?:\\+r)?\\+n|\r?\n)(?:[ ]{0,8}\d{1,6}(?:\xe2\x86\x92|\\+u2192|\t|\\+t|[:|-][ ]?)|[+-])?[ \t]+"
+#: A line break between name and value: a block of YAML, an open bracket or a backslash in code.
+_FOLD = rf"(?: ?[|>][+-]?\d?|[ ]?\(|[ ]?\\+)[ ]*{NL}[ \t]+"
 _NAME = r"([\w.-]*(?:WORDS)[\w.-]*)"
 
 
@@ -64,13 +63,12 @@ def _anchor(words: str, size: int = 4) -> str:
     """A looser pattern for the prefilter, up to `size` bytes into the value."""
     return (
         rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:\[?\d*[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
-        rf"{_OPA}(?: ?[|>][+-]?{_NLA}|[(\\](?:\r?\n|\\+n)|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{\x00][^\s\"'`<>,;{{\x00]{{{size - 1}}}"
+        rf"{_OPA}(?: ?[|>][+-]?{NL}|[(\\](?:\r?\n|\\+n)|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{\x00][^\s\"'`<>,;{{\x00]{{{size - 1}}}"
     )
 
 
 #: Looser forms of the above for the prefilter, which pays for every choice.
 _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
-_NLA = r"(?:\s|\\+n)(?:[+-]|[ ]*\d+(?:\xe2\x86\x92|[:|\t-]|\\+t))?"
 _OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|<-|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d]|\xe2\x94\x82|;s:\d+:)"
 
 
@@ -125,7 +123,7 @@ _USER_BEFORE = quick(
 def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool:
     """True where a plain word is a password because a user's name stands right before it."""
     if not match.group(3):
-        return operator == b":" and login_word(data, match.start(4), value)
+        return operator in (b":", b"=") and login_word(data, match.start(4), value)
     start = match.start(1)
     return (
         operator in (b":", b"=", b"=>")

@@ -1,8 +1,8 @@
-"""Text inside text: base64, hex, percent and backslash escapes, colours, zero-width characters.
+"""Text inside text: base64, hex, percent and backslash escapes, keys broken over lines.
 
 Hidden text is found in two ways. A *region* (base64, hex) is decoded, redacted and encoded again. A
-*view* (`views`) is a copy of the text with escapes resolved or marks taken out, which leads back to
-the places in the original.
+*view* (`views`) is a copy of the text with escapes resolved or breaks taken out, which leads back to
+the places in the original; `readings` has those that only swap marks.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 import re2
 
+from . import readings
 from .prefixes import prefixes
 from .rules import Near, Rule, ends_with, left_edge, pattern, quick
 from .vendors import formats
@@ -37,19 +36,6 @@ ESCAPE_ANCHOR = (
     r"(?:%[2-7][0-9A-Fa-f]){5}|(?:\\+u00[2-7][0-9A-Fa-f]){5}|(?:\\+x[2-7][0-9A-Fa-f]){5}|"
     r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{1,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
 )
-#: Quoted-printable: an encoded equals or at sign. (A line that ends in `=` proves nothing: it may be
-#: an empty setting.)
-QUOTED_ANCHOR = r"=3D[^\s=]|=40[A-Za-z]"
-#: Letters outside ASCII as `\uXXXX`. Only the last of each run is looked for, because a hit for every
-#: letter costs ten times the pass. A run may be cut off inside a letter.
-LETTER_ANCHOR = (
-    r"\\u(?:00[c-fC-F]|0[1-9a-fA-F][0-9a-fA-F]|(?:[3-9a-dA-D][0-9a-fA-F]|[fF]{2})[0-9a-fA-F])[0-9a-fA-F]"
-    r"(?:[^\\]|\\+(?:[^\\u]|u(?:[^03-9a-dA-D]|00[^c-fC-F]|[0-9a-fA-F]{0,3}(?:[^0-9a-fA-F]|$))|$)|$)"
-)
-MARK_ANCHOR = (
-    r"\x1b\[|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|\\u001[bB]\[|\\x1b\[|\\033\[|"
-    r"\\u200[b-f]|\\ufeff"
-)
 
 _LINE_END = r"(?:\\r)?\\n[ \t]*|\r?\n[ \t]*"
 _ESCAPES = (
@@ -59,11 +45,6 @@ _ESCAPES = (
 _ESCAPED_RUN = (
     r"(?:%[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|\\+x[0-9A-Fa-f]{2}|&#x?[0-9A-Fa-f]{1,5};|"
     r"0x[0-9A-Fa-f]{2},? ?|[A-Za-z0-9._~+/@:=?&!$*,;()-])*"
-)
-#: Each choice begins with a fixed byte, so that the standard library searches for it fast.
-_MARKS = (
-    r"\x1b\[[0-9;?]{0,20}[A-Za-z]|\\(?:u001[bB]|x1b|033)\[[0-9;?]{0,20}[A-Za-z]|\xe2\x80[\x8b-\x8f]|"
-    r"\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|\\ufeff"
 )
 #: What may break a key: a line end with the marks of shells, mail, quotes, tables and numbered lines;
 #: the end of a string in code and the beginning of the next; a break in HTML.
@@ -218,57 +199,6 @@ def escaped_views(data: bytes, hit: int, floor: int) -> tuple[list[View], int]:
     return views, done
 
 
-#: Up to 32 backslashes, as a text has that was escaped five times.
-_SLASHES = r"\\{1,32}"
-#: An escaped letter, perhaps of two surrogates.
-_LETTERS = rf"{_SLASHES}u[dD][89abAB][0-9a-fA-F]{{2}}{_SLASHES}u[dD][c-fC-F][0-9a-fA-F]{{2}}|{_SLASHES}u[0-9a-fA-F]{{4}}"
-#: A run of such letters. A pattern that begins with a fixed byte is searched many times as fast.
-_LETTER_RUN = quick(rf"\\\\{{0,31}}+u[0-9a-fA-F]{{4}}(?:{_SLASHES}u[0-9a-fA-F]{{4}})*")
-
-
-_OF_LETTERS = b"\\u0123456789abcdefABCDEF"
-
-
-def along_runs(data: bytes, ends: list[int], step: int) -> list[int]:
-    """The ends of runs of escaped letters, and a place every `step` bytes inside longer runs."""
-    places: list[int] = []
-    before = 0
-    for end in ends:
-        within = []
-        at = end - step
-        while at > before and not data[max(0, at - 8) : at].translate(None, _OF_LETTERS):
-            within.append(at)
-            at -= step
-        places += reversed(within)
-        places.append(end)
-        before = end
-    return places
-
-
-def lettered(data: bytes, start: int, end: int) -> bytes:
-    """A stretch of text with its escaped letters resolved."""
-    return _LETTER_RUN.sub(_letters, data[start:end])
-
-
-def lettered_view(data: bytes, start: int, end: int) -> View:
-    """The same, with the way back."""
-    return replaced(data, start, end, pattern(_LETTERS), _letters)
-
-
-def _letters(match: Any) -> bytes:
-    run: bytes = match.group(0)
-    return _few_letters(run) if len(run) <= 120 else _read_letters(run)
-
-
-def _read_letters(run: bytes) -> bytes:
-    """The letters of a run of escapes, however many backslashes each has."""
-    text: str = json.loads(b'"' + b"\\u".join(run.translate(None, b"\\").split(b"u")) + b'"')
-    return text.encode("utf-8", "replace")
-
-
-_few_letters = lru_cache(maxsize=4096)(_read_letters)
-
-
 def _resolve(match: Any) -> bytes:
     groups = match.groups()
     index = next(i for i, g in enumerate(groups) if g is not None)
@@ -276,24 +206,6 @@ def _resolve(match: Any) -> bytes:
         return b" "
     number = int(groups[index], 10 if index == 4 else 16)
     return bytes((number,)) if number < 256 else chr(number).encode("utf-8", "replace")
-
-
-def unmarked(data: bytes, start: int, end: int) -> bytes:
-    """The text without colours and zero-width characters."""
-    return quick(_MARKS).sub(b"", data[start:end])
-
-
-def unmarked_view(data: bytes, start: int, end: int) -> View:
-    """The same, with the way back."""
-    return replaced(data, start, end, quick(_MARKS), lambda match: b"")
-
-
-def quoted_view(data: bytes, start: int, end: int) -> View:
-    """A stretch of text with quoted-printable resolved."""
-    marks = quick(r"=\r?\n|=([0-9A-F]{2})")
-    return replaced(
-        data, start, end, marks, lambda match: bytes.fromhex((match[1] or b"").decode())
-    )
 
 
 def joined_views(data: bytes, start: int, end: int) -> Iterator[View]:
@@ -336,9 +248,7 @@ RULES = (
         faster=(RUN_ANCHOR,),
     ),
     Rule("escape", ESCAPE_ANCHOR),
-    Rule("mark", MARK_ANCHOR),
-    Rule("quoted", QUOTED_ANCHOR),
-    Rule("letter", LETTER_ANCHOR),
+    *readings.RULES,
     Rule(
         "wrap",
         _any(_BEGINNINGS),

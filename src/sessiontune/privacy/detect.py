@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from . import decoders
+from . import decoders, readings
 from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
@@ -23,12 +23,6 @@ Named = Callable[[bytes], list[Span]]
 
 
 _DECODERS = decoders.RULES
-#: Two readings of a stretch of text: as bytes, and as a view that leads back to the places in the
-#: original. The second takes longer and is made only where the first shows something.
-_READ_AS = {
-    "mark": (decoders.unmarked, decoders.unmarked_view),
-    "letter": (decoders.lettered, decoders.lettered_view),
-}
 
 
 class Detector:
@@ -166,18 +160,11 @@ class Detector:
     def _decode(
         self, kind: str, data: bytes, ends: list[int], depth: int, spans: list[Span]
     ) -> None:
-        if kind in ("mark", "letter"):
-            plain_of, view_of = _READ_AS[kind]
-            if kind == "letter":
-                ends = decoders.along_runs(data, ends, 300)
-            for start, end in windows(ends, data):
-                plain = plain_of(data, start, end)
+        if reading := readings.BY_KIND.get(kind):
+            for start, end in reading.stretches(data, ends):
+                plain = reading.plain(data, start, end)
                 if len(plain) < end - start and (found := self.find(plain, None, depth + 1)):
-                    self._report(found, view_of(data, start, end), spans)
-            return
-        if kind == "quoted":
-            for start, end in windows(ends, data):
-                self._through(decoders.quoted_view(data, start, end), depth, spans)
+                    self._report(found, reading.view(data, start, end), spans)
             return
         if kind == "wrap":
             for start, end in windows(ends, data, 700):

@@ -131,7 +131,7 @@ FEWER_USE = (
 
 #: Services whose names are not looked for: they tell more of a name or a block that was found.
 ALSO = (
-    r"adyen|airwallex|anyscale|appsignal|attio|baseten|better_?stack|better_?uptime|binaryedge|"
+    r"exa|bfl|nylas|serper|zep|minimax|siliconflow|scrapingbee|adyen|airwallex|anyscale|appsignal|attio|baseten|better_?stack|better_?uptime|binaryedge|"
     r"brevo|browserbase|browserless|buildbuddy|bunny_?(?:net|cdn)|cartesia|cerebras|chargebee|"
     r"cloudconvert|codesandbox|composio|contentstack|coralogix|criminalip|datocms|daytona|"
     r"deep_?infra|deepl|deepseek|dify|directus|doppler|dynatrace|e2b|equinix|fal_?ai|firecrawl|"

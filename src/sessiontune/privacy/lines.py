@@ -32,9 +32,11 @@ def around(data: bytes, at: int, reach: int) -> tuple[int, int, bytes]:
     return low, high, b"\\" * slashes + b"n"
 
 
-_LISTED = quick(
-    r"[ ]{0,8}\d{1,6}(?:\xe2\x86\x92|\t|\\+t|[:-])|[+-](?![ +-])|[\w./-]{1,80}:\d{1,6}:|> "
+#: What a listing puts before a line: its number, the sign of a diff, its file, the mark of a quote.
+LISTED = (
+    r"[ ]{0,8}\d{1,6}(?:\xe2\x86\x92|\\+u2192|\t|\\+t|[:-])|[+-](?![ +-])|[\w./-]{1,80}:\d{1,6}:|> "
 )
+_LISTED = quick(LISTED)
 
 
 def unlisted(data: bytes, low: int, high: int) -> int:

@@ -85,24 +85,32 @@ def password_follows(data: bytes, end: int) -> bool:
 
 
 #: A line of settings that often stands beside a password (`username: ada`, `host: db`).
-_LOGIN = r"[ \t-]{0,40}(?:[A-Za-z]{1,12}[_-])?(?:user(?:name)?|login|host(?:name)?|port|database|db(?:name)?):[ \t]{1,8}[^\s,;{}()]{1,80}[ \t\r]{0,4}"
+_LOGIN = r"[ \t-]{0,40}(?:[A-Za-z]{1,12}[_-])?(?:user(?:name)?|login|host(?:name)?|port|database|db(?:name)?)(?::[ \t]{1,8}|=)[^\s,;{}()]{1,80}[ \t\r]{0,4}"
 _LOGIN_LINE = quick(rf"(?i){_LOGIN}\Z")
 _LOGIN_BELOW = quick(rf"(?i)[ \t]{{0,8}}\r?\n{_LOGIN}(?:\n|\Z)")
 _LOWER_WORD = quick(r"[a-z]{5,24}\Z")
+#: A name that only settings have: `MYSQL_PASSWORD: `, `spring.datasource.password=`.
+_SETTING = quick(
+    r"(?:(?:\A|[\s\"'-])(?:[A-Z][A-Z0-9]*_)+PASS(?:WORD|WD|PHRASE)?\\*[\"']?:[ ]{1,4}|"
+    r"(?:\A|[\s\"]|\\n)[a-z][\w-]*(?:\.[\w-]+)+[.-]password=)\Z"
+)
 
 
 def login_word(data: bytes, start: int, value: bytes) -> bool:
-    """True where a plain word is a password in a settings file: it ends its line, and the line above
-    or below names a user, a host, a port or a database. Elsewhere it is a type, a verb, a name."""
+    """True where a plain word is a password in a settings file: it ends its line, and its name is one
+    of settings, or the line above or below names a user, a host, a port or a database. Elsewhere it is
+    a type, a verb, a name."""
     end = start + len(value)
     if (
         not _LOWER_WORD.match(value, 0, len(value))
-        or data[end : end + 1] not in (b"\n", b"\r", b"")
+        or (data[end : end + 1] not in (b"\n", b"\r", b"") and data[end : end + 2] != b"\\n")
         or is_placeholder(value)
         or value in TYPES
         or says_password(value)
     ):
         return False
+    if _SETTING.search(data, max(0, start - 90), start):
+        return True
     line = data.rfind(b"\n", max(0, start - 200), start)
     above = max(data.rfind(b"\n", 0, max(0, line)) + 1, line - 200)
     return (line > 0 and _LOGIN_LINE.match(data, above, line) is not None) or (

@@ -238,7 +238,17 @@ def _option(data: bytes, end: int) -> list[tuple[int, int]]:
 _MARKS = r"(?:is |as |for |\| |> |\()"
 _ENDS = "(?i:key|token|secret|credential|login)"
 
+#: A key in base64, whose signs part it into runs that are too short: it must end as base64 does.
+_BASE64 = quick(r"[A-Za-z0-9+/]{38,170}={1,2}(?![A-Za-z0-9+/=])")
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "secret",
+        rf"(?i:key|token|secret)s?[^\w\n\x00](?:[^\n\x00]{{0,30}}[^A-Za-z0-9_.+/\x00-])?[A-Za-z0-9+/]{{{SIZE}}}",
+        near=lambda data, end: _BASE64.match(data, end - SIZE, end + 180) is not None,
+        direct=_behind,
+        rank=1,
+    ),
     *(
         Rule("secret", anchor, near=no_name, direct=_behind, rank=1)
         for anchor in (

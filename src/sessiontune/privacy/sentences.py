@@ -74,8 +74,9 @@ def told_value(data: bytes, match: Any) -> tuple[int, bytes] | None:
     value = match.group(1)
     escaped = _ESCAPED_END.search(value)
     value = value[: escaped.start() if escaped else None].rstrip(b".,;:!?)`'\"*\\")
-    if data[match.start(1) - 1 : match.start(1)] == b"\\" and _LETTER.fullmatch(value):
-        return None  # a word whose first letter is an escape: `\u0434...`
+    escape = data[match.start(1) - 1 : match.start(1)] == b"\\"
+    if escape and (value[:1] in b"nrt" or _LETTER.fullmatch(value)):
+        return None  # a word behind an escape, or that begins with one: `\nweb-1`, `\u0434...`
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)

@@ -13,8 +13,10 @@ import re2
 
 from .checks import is_placeholder, is_small_word
 from .judge import judge
+from .keynames import dull, says_password
 from .looks import field_follows, key_or_password_follows
 from .rules import Check, Near, Rule, quick, secret_rule
+from .values import TYPES
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
 
@@ -25,8 +27,28 @@ def option(data: bytes, match: Any) -> tuple[int, int] | None:
     if value[:2] == b"--" or is_small_word(value):
         return None  # the next option, or the next word of a sentence
     quoted = data[start - 1 : start] in (b'"', b"'", b"`", b">")
-    judged = judge(match.group(1), value, quoted, b"=")
+    judged = judge(match.group(1), value, quoted, b"=") or _word_of_user(data, match, value)
     return (start, start + len(value)) if judged else None
+
+
+#: The option for a user in the same command.
+_USER = quick(
+    r"[ \t](?:-[uU]|--(?:user(?:name)?|login|email))[ =]\\*[\"']?[^\s\"'|;<>\[]{2,60}[ \t\"'\\][^\n|;&]{0,80}\Z"
+)
+_WORD = quick(r"[a-z]{5,24}\Z")
+
+
+def _word_of_user(data: bytes, match: Any, value: bytes) -> bool:
+    """True where a plain word is a password because the command names a user before it."""
+    begin = match.start(1)
+    return (
+        says_password(match.group(1))
+        and not dull(match.group(1))
+        and _WORD.match(value, 0, len(value)) is not None
+        and value not in TYPES
+        and not is_placeholder(value)
+        and _USER.search(data, max(0, begin - 160), begin) is not None
+    )
 
 
 def _tag(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -62,6 +84,8 @@ _NAME_LIKE = re2.compile(
 )
 
 
+#: A constant of PHP's: `define('DB_PASSWORD', 'V')`.
+_DEFINES = quick(r"(?i)\bdefine\([ ]?\Z")
 _NEXT_KEY = quick(r"\\{0,3}[\"'][ ]?:")
 
 
@@ -74,10 +98,17 @@ def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
         after == b" " and value.rstrip(b",.:;").isalpha()
     ):
         return None  # the first word of a text
+    if value[:2] == b"--":
+        return None  # the next option
     listed = data[match.end(1) : start].find(b",") >= 0
     if listed and _NEXT_KEY.match(data, end, end + 6):
         return None  # the next field's name: `"kind": "api-key", "V": ...`
-    if listed and (_NAME_LIKE.fullmatch(value) or not _KEY_LAST.search(match.group(1))):
+    defined = _DEFINES.search(data, max(0, match.start() - 10), match.start())
+    if (
+        listed
+        and not defined
+        and (_NAME_LIKE.fullmatch(value) or not _KEY_LAST.search(match.group(1)))
+    ):
         return None
     return (start, end) if judge(match.group(1), value, True, b",") else None
 
@@ -142,10 +173,10 @@ RULES: tuple[Rule, ...] = (
         option,
     ),
     _named(
-        rf"\bvariable[ \t]+\"({WORDS})\"[ \t]*\{{[^{{}}]{{0,400}}default[ \t]*=[ \t]*\"",
-        r"[^\s\"$]{4,900}",
+        rf"\bvariable[ \t]+\\*\"({WORDS})\\*\"[ \t]*\{{[^{{}}]{{0,400}}default[ \t]*=[ \t]*\\*\"",
+        r"[^\s\"\\$]{4,900}",
         option,
-        '"',
+        r"\\*\"",
         before=520,
     ),
     secret_rule(

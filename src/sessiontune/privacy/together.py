@@ -1,8 +1,8 @@
 """Strings of a JSON value that must be read together: `["--token", "V"]`.
 
 The strings of a value are redacted one by one, each under its key. Where one of them is a name that
-announces a secret, or such a name is the key of a list or an object, the whole list or object is
-also read as JSON text.
+announces a secret or an option of a command, or such a name is the key of a list or an object, the
+whole list or object is also read as JSON text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .pseudonym import is_pseudonym
 from .rules import Span
 
 _NAMES = re.compile(
-    r"(?i)-{0,2}[a-z0-9_.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth)[a-z0-9_.-]{0,60}"
+    r"(?i)[a-z0-9_.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth)[a-z0-9_.-]{0,60}|-[a-z]\S*"
 )
 #: How calls name the field of a form for passwords: `Password field`, `input[type="password"]`.
 _FIELD = re.compile(r"(?i)(?:passw(?:or)?d|pwd|passphrase|passcode)[\w \]\"'-]{0,24}\Z")

@@ -34,6 +34,9 @@ _SINGLE = quick(r"[A-Za-z0-9]*")
 #: What follows the name of a file, a host, a call or a member.
 _GOES_ON = quick(r"\.\.|\.[A-Za-z]|[@(#]|::")
 
+#: Before a digest, which a mark in it may make look like a token: `sha256=ab-...`.
+_DIGEST = quick(r"(?i)(?:sha\d{1,3}|md5)[=:-]\Z")
+
 #: Words before a run that say it is a key.
 _TELLING = frozenset(
     """
@@ -73,6 +76,8 @@ def _values(data: bytes, end: int) -> list[tuple[int, int]]:
     if data[start - 1 : start] == b"\\" and data[start : start + 1] in b"nrt":
         start += 1
     if data[start - 1 : start] in (b".", b"#", b"@") or not left_edge(data, start):
+        return []
+    if _DIGEST.search(data, max(0, start - 8), start):
         return []
     words = data[start:run_start]
     if not _WORDS.fullmatch(words):

@@ -68,6 +68,21 @@ def _pairs(data: bytes, end: int) -> list[tuple[int, int]]:
     return found
 
 
+_VALUE = quick(r"\\*[\"']value\\*[\"']:[ ]?\\*[\"']([^\s\"'\\;]{16,3000})\\*[\"']")
+_NAME = quick(r"\\*[\"']name\\*[\"']:[ ]?\\*[\"']([\w.%$-]{1,120})")
+
+
+def _kept(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The value in an object that says how a cookie is kept, as browsers write them."""
+    low, high = data.rfind(b"{", max(0, end - 3500), end), data.find(b"}", end, end + 3500)
+    if low < 0 or high < 0:
+        return []
+    value, name = _VALUE.search(data, low, high), _NAME.search(data, low, high)
+    if not value or not name or _COUNTS.match(name[1]):
+        return []
+    return [value.span(1)] if any(map(_is_session, _PARTS.split(value[1]))) else []
+
+
 def _is_session(part: bytes) -> bool:
     return judged_random(part, 20) and not is_placeholder(part)
 
@@ -79,6 +94,13 @@ RULES: tuple[Rule, ...] = (
         direct=_pairs,
         rank=2,
     ),
+    Rule(
+        "cookie",
+        r"(?i:cookie)\\*[\"'],\s{0,40}\\*[\"']value\\*[\"']:[ ]?\\*[\"'][\w.%$-]{1,80}=",
+        direct=_pairs,
+        rank=2,
+    ),
+    Rule("cookie", r"\"(?:httpOnly|sameSite)\\*\":", direct=_kept, rank=2),
     secret_rule(
         "cookie", rf"(?:^|[^A-Za-z0-9_-])(?:{_COOKIES})=", r"[A-Za-z0-9_%.|:~+/-]{16,900}", _random
     ),
