@@ -42,7 +42,9 @@ def written(source: Path, target: Path) -> tuple[bytes, File]:
     return target.read_bytes(), file
 
 
-@pytest.mark.parametrize("how", ["as it is", "no such flag", "refused", "refused when used"])
+@pytest.mark.parametrize(
+    "how", ["as it is", "no such flag", "refused", "refused when used", "no preadv"]
+)
 def test_the_bytes_are_the_same_whatever_the_file_system_can(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -51,6 +53,8 @@ def test_the_bytes_are_the_same_whatever_the_file_system_can(
     wanted += b"tail" * 300_000
     if how == "no such flag":
         monkeypatch.setattr(direct, "_DIRECT", 0)
+    if how == "no preadv":
+        monkeypatch.delattr(direct.os, "preadv")
     if how == "refused":
         monkeypatch.setattr(direct, "_past", lambda fd, on: False)
     if how == "refused when used":
@@ -74,6 +78,18 @@ def once(function):  # type: ignore[no-untyped-def]
         return function(fd, data, *more)
 
     return call
+
+
+def test_other_systems_are_not_asked_to_share_blocks(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of Linux' request may be another one there."""
+    monkeypatch.setattr(direct.sys, "platform", "darwin")
+    monkeypatch.setattr(direct.fcntl, "ioctl", None)
+    out = direct.Out(tmp_path / "target")
+    module._copy(str(source), out, 4096, memoryview(direct.block_buffer(1 << 20)))
+    out.close()
+    assert (tmp_path / "target").read_bytes() == source.read_bytes()[:4096]
 
 
 def test_a_file_begins_as_another_where_no_block_can_be_shared(

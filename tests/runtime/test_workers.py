@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from sessiontune.errors import StoreError
+from sessiontune.privacy import compiled
 from sessiontune.runtime.local import LocalRunner
 from sessiontune.runtime.workers import Nursery
 
@@ -161,6 +162,61 @@ def test_workers_begin_with_what_was_asked_for(
     assert set(first.values()) == {(7,)}
     assert set(second.values()) == {(7, 8)}
     assert _known == []
+
+
+def _cannot(_: int) -> None:
+    raise StoreError("no rules", "because")
+
+
+@pytest.mark.parametrize("system", ["Linux", "Other"])
+def test_what_workers_cannot_begin_with_is_said(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.uname", lambda: type("Any", (), {"sysname": system}))
+    with LocalRunner(2) as runner:
+        runner.begin_with(_cannot, 7)
+        with pytest.raises(StoreError, match="no rules"):
+            list(runner.map(_knows, range(4), lambda _: 5_000_000))
+
+
+def _rules(_: int) -> Path | None:
+    return compiled.folder()
+
+
+@pytest.mark.parametrize("system", ["Linux", "Other"])
+def test_workers_keep_compiled_rules_where_the_command_does(
+    system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.uname", lambda: type("Any", (), {"sysname": system}))
+    monkeypatch.setattr(compiled, "_where", lambda: tmp_path)
+    with LocalRunner(2) as runner:
+        found = dict(runner.map(_rules, range(4), lambda _: 5_000_000))
+    assert set(found.values()) == {tmp_path}
+
+
+INTERRUPTED = """
+import os, signal
+from sessiontune.runtime import local
+
+if __name__ != "__main__":  # a worker that still imports what it needs
+    os.kill(os.getpid(), signal.SIGINT)
+
+if __name__ == "__main__":
+    local.os.uname = lambda: type("Other", (), {"sysname": "Other"})
+    with local.LocalRunner(2) as runner:
+        print(dict(runner.map(abs, [-1, -2], lambda task: 20_000_000)))
+    os.kill(os.getpid(), signal.SIGINT)
+    print("not interrupted")
+"""
+
+
+def test_an_interrupt_while_workers_start_is_left_to_the_command(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(INTERRUPTED)
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True)
+    assert done.stdout in ("{0: 1, 1: 2}\n", "{1: 2, 0: 1}\n")
+    assert done.stderr.count("Traceback") == 1
+    assert done.returncode == -signal.SIGINT
 
 
 def test_an_error_in_a_worker_is_raised_here_with_what_led_to_it() -> None:

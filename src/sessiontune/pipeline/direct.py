@@ -1,4 +1,4 @@
-"""Large files are written and copied past the system's page cache (O_DIRECT).
+"""Large files are written and copied past the system's page cache (O_DIRECT), where it can be.
 
 What is published is synced before it is swapped in, so every byte goes to the disk anyway, and is
 read only later. Filling gigabytes of the cache with it would cost more than all the rest of
@@ -13,6 +13,7 @@ import fcntl
 import mmap
 import os
 import struct
+import sys
 from pathlib import Path
 
 #: Reads and writes past the cache begin and end at multiples of this, in memory and in the file.
@@ -84,6 +85,8 @@ class Out:
     def share(self, source: int, length: int) -> bool:
         """Begin with the same bytes as another file, where two files can share blocks. Returns
         whether they do."""
+        if sys.platform != "linux":  # there the number may mean something else
+            return False
         try:
             fcntl.ioctl(self.fd, _CLONE_RANGE, struct.pack("qQQQ", source, 0, length, 0))
         except OSError:
@@ -118,7 +121,7 @@ class In:
     def read(self, room: memoryview, at: int) -> int:
         """Fill `room`, or part of it, from offset `at`. Returns the bytes read: 0 at the end."""
         if self.window is None:
-            return os.preadv(self.fd, [room], at)
+            return _read(self.fd, room, at)
         if len(room) >= _WHOLE and len(room) % BLOCK == at % BLOCK == 0:
             return self._fill(room, at)
         if not self.start <= at < self.stop:
@@ -131,12 +134,21 @@ class In:
 
     def _fill(self, room: memoryview, at: int) -> int:
         try:
-            return os.preadv(self.fd, [room], at)
+            return _read(self.fd, room, at)
         except OSError as error:
             if not self._direct or error.errno != errno.EINVAL:
                 raise
             self._direct = not _past(self.fd, False)
-            return os.preadv(self.fd, [room], at)
+            return _read(self.fd, room, at)
+
+
+def _read(fd: int, room: memoryview, at: int) -> int:
+    """Fill `room`, or part of it. Pythons that were built for macOS before 11 have no `preadv`."""
+    if hasattr(os, "preadv"):
+        return os.preadv(fd, [room], at)
+    data = os.pread(fd, len(room), at)
+    room[: len(data)] = data
+    return len(data)
 
 
 def _past(fd: int, direct: bool) -> bool:

@@ -29,6 +29,11 @@ def use(folder: Callable[[], Path] | None) -> None:
     _where = folder
 
 
+def folder() -> Path | None:
+    """The folder that was named, for a process that begins anew."""
+    return _where() if _where is not None else None
+
+
 def name_of(engine: str, patterns: Sequence[str]) -> str:
     """The file's name for patterns as this engine compiles them on this kind of machine."""
     digest = hashlib.blake2b(digest_size=16)
@@ -58,14 +63,14 @@ def keep(name: str, content: bytes) -> None:
     if _where is None:
         return
     with contextlib.suppress(OSError):
-        folder = _where()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = folder / f"{name}.{os.getpid()}.part"
+        place = _where()
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = place / f"{name}.{os.getpid()}.part"
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "wb") as stream:
             stream.write(_mark(name, content) + content)
-        os.replace(part, folder / name)
-        files = [path for path in folder.iterdir() if path.name.endswith((_ENDING, ".part"))]
+        os.replace(part, place / name)
+        files = [path for path in place.iterdir() if path.name.endswith((_ENDING, ".part"))]
         for path in sorted(files, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
             path.unlink()
 

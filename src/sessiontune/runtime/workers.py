@@ -18,13 +18,15 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from ..errors import StoreError
+from ..privacy import compiled
 
 #: A function and what to call it with.
 Call = tuple[Callable[..., object], tuple[object, ...]]
@@ -159,12 +161,30 @@ class Spawner:
     def start(self, calls: Sequence[Call]) -> Worker:
         mine, other = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
-        context.Process(target=_spawned, args=(other, list(calls)), daemon=True).start()
+        worker = context.Process(
+            target=_spawned, args=(other, list(calls), compiled.folder()), daemon=True
+        )
+        with _interrupts_wait():
+            worker.start()
         other.close()
         return Worker(mine)
 
     def end(self, *, wait: bool) -> None:
         """Nothing to do: workers end by themselves."""
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """A program that is started within begins with Ctrl-C blocked: while it imports, it could
+    leave it to the command in no other way. Here it comes a moment later."""
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # when it starts, it unblocks the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 #: Makes workers that have made the given calls before.
@@ -228,12 +248,12 @@ def _wait_for_ended(how: int = os.WNOHANG) -> None:
 # ------------------------------------------------------------------ in a worker
 
 
-def _spawned(connection: Connection, calls: Sequence[Call]) -> None:
+def _spawned(connection: Connection, calls: Sequence[Call], rules: Path | None) -> None:
+    """What a new program does. `rules`: where the command keeps compiled rules."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(*RARELY)
-    for function, arguments in calls:
-        function(*arguments)
-    work(connection)
+    compiled.use(None if rules is None else lambda: rules)
+    work(connection, calls)
 
 
 def _alone(parent: int) -> None:
@@ -246,12 +266,15 @@ def _alone(parent: int) -> None:
     gc.set_threshold(*RARELY)
 
 
-def work(connection: Connection) -> None:
-    """Answer one group of tasks after another, until nobody takes the answer."""
+def work(connection: Connection, calls: Sequence[Call] = ()) -> None:
+    """Make calls, then answer one group of tasks after another, until nobody takes the answer. A
+    call that fails is the answer to the first."""
     waiting: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, waiting), daemon=True).start()
     worked = 0
     with suppress(ConnectionError):
+        for failure in filter(None, map(_made, calls)):
+            connection.send(([], failure))
         while True:
             answer, size = _answer(waiting.get())
             connection.send_bytes(answer)
