@@ -23,6 +23,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 $(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or \
+	sys.exit("Python 3.11 or newer is needed, this is %d.%d. For example: make $(MAKECMDGOALS) PYTHON=python3.13" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed-base: $(VENV)/bin/python pyproject.toml

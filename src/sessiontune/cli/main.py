@@ -229,6 +229,8 @@ def run(argv: list[str] | None = None) -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (to the end)
     _write_what_the_terminal_can("--json" in sys.argv)
+    # What torch cannot do on Apple's GPU it does on the CPU; it looks when it is imported.
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     code = main(argv)
     if code == Interrupted.code:  # all is tidied up but threads that wait for stopped workers
         for stream in (sys.stdout, sys.stderr):

@@ -6,6 +6,7 @@ import ctypes
 import os
 import platform
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -83,18 +84,32 @@ def _memory() -> tuple[float, float]:
         table = {line.split(":")[0]: int(line.split()[1]) * 1024 / 1e9 for line in lines}
         return table["MemTotal"], table["MemAvailable"]
     except OSError:
-        pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-        return pages * size / 1e9, pages * size / 1e9
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+        # macOS: the percentage that `memory_pressure` prints
+        free = int.from_bytes(_sysctl("kern.memorystatus_level"), sys.byteorder)
+        return total, total * (free or 100) / 100
 
 
 def _cpu() -> str:
+    named = _sysctl("machdep.cpu.brand_string").rstrip(b"\0").decode("utf-8", "replace")
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+                named = line.split(":", 1)[1].strip()
+                break
     except OSError:
-        return platform.processor() or platform.machine()
-    return platform.processor() or platform.machine()
+        pass
+    return named or platform.processor() or platform.machine()
+
+
+def _sysctl(name: str) -> bytes:
+    """What macOS says of itself under this name; nothing elsewhere."""
+    ask = getattr(ctypes.CDLL(None), "sysctlbyname", None) if sys.platform == "darwin" else None
+    room = ctypes.create_string_buffer(256)
+    size = ctypes.c_size_t(len(room))
+    if ask is None or ask(name.encode(), room, ctypes.byref(size), None, ctypes.c_size_t(0)):
+        return b""
+    return room.raw[: size.value]
 
 
 #: Compute capability -> 16-bit matrix operations of one multiprocessor per clock tick, summed in 32
@@ -150,7 +165,9 @@ def _gpus() -> tuple[tuple[Gpu, ...], str]:
             )
         return tuple(found), str(torch.__version__)
     if torch.backends.mps.is_available():
-        # Apple's GPU shares the machine's memory; macOS lets it use about three quarters.
+        # Apple's GPU shares the machine's memory; macOS lets it use two thirds, or three quarters.
+        most = torch.mps.recommended_max_memory() / 1e9
         bf16 = torch.backends.mps.is_macos_or_newer(14, 0)
-        return (Gpu("Apple", _memory()[0] * 0.75, "mps", bf16),), str(torch.__version__)
+        card = Gpu(_cpu(), most, "mps", bf16, min(most, _memory()[1]))
+        return (card,), str(torch.__version__)
     return (), str(torch.__version__)
