@@ -145,6 +145,13 @@ def test_every_number_goes_and_the_gate_sees_each_at_a_lines_beginning(text: str
         ("ssh -l tkowal§czyk nas", "tkowalczyk"),
         ("ssh:/§/tkowal§czyk@nas.lan:2222/x.git", "tkowalczyk"),
         ("smb:/§/tkowal§czyk@nas/x", "tkowalczyk"),
+        ("tkowal§czyk@Tkowal§czyks-MacBook-Pro dev % ls", "tkowalczyk Tkowalczyk"),
+        ("tkowal§czyk@Tkowal§czyks-Air dev % ls", "tkowalczyk"),
+        ("Tkowal§czyks-iMac:~ tkowal§czyk$ ls", "tkowalczyk Tkowalczyk"),
+        ("MacBook-Pro-von-Tkowal§czyk:dev tkowal§czyk$ ls", "tkowalczyk Tkowalczyk"),
+        ("LocalHostName: tkowal§czyks-macbook-air-2", "tkowalczyk"),
+        ("C--Us§ers-J-rgen§sen-code-ledg§erly", "rgensen ledgerly"),
+        ("'-Us§ers-m-ll§erstein-ledg§erly'", "llerstein ledgerly"),
         ("COMPUTER§NAME=berg§werk", "bergwerk"),
         ("ping berg§werk.fritz§.box", "bergwerk"),
         ("origin\thttps:/§/git.acme.io:8443/tkowal§czyk/ledg§erly.git (fetch)", "tkowalczyk ledgerly"),
@@ -183,6 +190,7 @@ def test_places_go_and_the_gate_sees_each(text: str, values: str, before: str) -
         '[submodule "x"]\n\turl = https://github.com/google/googletest.git',
         "see https://example.com/home/index and //cdn.example.com/users/list.js",
         "git@host MINGW64 ~/code; account_id = 123456789012",
+        "'-Users-x-code' on a MacBook-Pro: 50 % done, see all MacBooks-in-use.md",
     ],
 )
 def test_public_places_stay(text: str) -> None:

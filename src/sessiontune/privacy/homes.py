@@ -23,7 +23,11 @@ _SLUG_ROOT = (
     r"[ \t]-(?:mnt-[a-z]-)?Users|[A-Z]--Users)-"
 )
 _SLUG_HEAD = _SLUG_ROOT + "[A-Za-z0-9]"
-_SLUG = _SLUG_ROOT + r"([A-Za-z0-9][A-Za-z0-9_.]{1,31}(?:-[A-Za-z0-9_.-]{0,160}[A-Za-z0-9])?)"
+#: Of `müller` it makes `m-ller`: a single letter is a name where more follows.
+_SLUG = _SLUG_ROOT + (
+    r"([A-Za-z0-9](?:[A-Za-z0-9_.]{1,31}(?:-[A-Za-z0-9_.-]{0,160}[A-Za-z0-9])?|"
+    r"-[A-Za-z0-9_.-]{0,160}[A-Za-z0-9]))"
+)
 
 #: The beginning of a user name, less those of our own pseudonyms (`userbcdf...`).
 _NOT_MADE_USER = (
@@ -113,7 +117,8 @@ def _slug(data: bytes, match: Any) -> tuple[int, int] | None:
     """`USER-code-app` of `-home-USER-code-app`: the user and the project."""
     start, end = match.span(1)
     user = match.group(1).split(b"-", 1)[0]
-    return None if is_generic(user.decode("latin-1")) or is_pseudonym(user) else (start, end)
+    placeholder = is_generic(user.decode("latin-1")) if len(user) > 1 else user in b"xX"
+    return None if placeholder or is_pseudonym(user) else (start, end)
 
 
 def _named(data: bytes, match: Any) -> tuple[int, int] | None:

@@ -35,6 +35,10 @@ def is_machine(name: bytes) -> bool:
 #: Names that Windows gives a machine when it is set up.
 _MACHINE = r"(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11}"
 
+#: Names that macOS gives a machine: its owner's, with a number where another one has it.
+_MAC = r"(?i:macbook)(?:-(?i:pro|air))?|iMac(?:-Pro)?|Mac-(?:mini|Studio|Pro)|MBP"
+_OF = r"(?:von|van|de|di|do|da|du|af)"
+
 #: A user and a machine, and the beginning of a path, as prompts of shells have them.
 _USER, _HOST = r"[a-z_][a-z0-9_.-]{1,31}", r"[A-Za-z0-9][A-Za-z0-9.-]{1,60}"
 _PROMPT = rf"@{_HOST}:[~/]"
@@ -83,10 +87,37 @@ RULES: tuple[Rule, ...] = (
     ),
     name_rule(
         "user",
-        r"@(?:[A-Za-z0-9]{1,24}s-)?(?:MacBook|iMac|Mac)[A-Za-z0-9-]{0,30}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
+        r"@(?:[A-Za-z0-9]{1,24}s-)?(?:MacBook|iMac|Mac|MBP|Air)[A-Za-z0-9-]{0,30}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
         rf"\b({_USER})@[A-Za-z0-9-]{{3,60}}(?:\.[a-z]{{2,8}})? [^\s]{{1,60}} %",
         prompt_user,
         4,
         160,
+    ),
+    # the prompt of bash on a Mac
+    name_rule(
+        "user",
+        rf"(?:MacBook|iMac|Mac-|MBP)[A-Za-z0-9-]{{0,40}}:[^\s:]{{1,60}} {_USER}\$ ",
+        rf"[A-Za-z0-9-]:[^\s:]{{1,60}} ({_USER})\$ ",
+        prompt_user,
+        4,
+        160,
+    ),
+    Rule(
+        "host",
+        r"[A-Za-z]s-(?:(?i:macbook)|iMac|Mac-|MBP)",
+        rf"\b([A-Za-z]{{2,25}}s-(?:{_MAC})(?:-\d{{1,3}})?)\b",
+        host_name,
+        "host",
+        window=(40, 24),
+        rank=2,
+    ),
+    Rule(
+        "host",
+        rf"(?:MacBook|iMac|Mac-mini)(?:-Pro|-Air)?-{_OF}-[A-Za-z]",
+        rf"\b((?:{_MAC})-{_OF}-[A-Za-z][A-Za-z-]{{1,40}})\b",
+        host_name,
+        "host",
+        window=(40, 48),
+        rank=2,
     ),
 )
