@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -78,7 +79,7 @@ def served(
 def running(plan: Callable[[Path], Job], name: str) -> Iterator[Served]:
     """Run the server that `plan` gives for a socket in a private folder, once it has loaded
     `name`."""
-    folder = Path(tempfile.mkdtemp(prefix="sessiontune-"))  # 0700; short: socket paths are limited
+    folder = _private_folder()
     try:
         socket = folder / "engine.sock"
         with start(plan(socket), folder) as service:
@@ -88,6 +89,13 @@ def running(plan: Callable[[Path], Job], name: str) -> Iterator[Served]:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _private_folder() -> Path:
+    """A folder of ours alone, whose name is short: a socket's path has at most 103 bytes on macOS,
+    and a folder for temporary files may lie deep."""
+    deep = len(os.fsencode(tempfile.gettempdir())) > 70
+    return Path(tempfile.mkdtemp(prefix="sessiontune-", dir="/tmp" if deep else None))
 
 
 def _wait(service: Service, server: Served, name: str) -> None:
