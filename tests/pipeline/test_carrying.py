@@ -5,13 +5,23 @@ from __future__ import annotations
 import ctypes
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sessiontune.errors import StoreError
 from sessiontune.manifest import File, Manifest, dump
 from sessiontune.pipeline.carrying import MARKER, as_left
-from sessiontune.pipeline.publish import Layout, Staging, new_name, old_name, read_layout, recover
+from sessiontune.pipeline.publish import (
+    Layout,
+    Staging,
+    _exchange,
+    _swap,
+    new_name,
+    old_name,
+    read_layout,
+    recover,
+)
 
 PAGES = {"README.md": "about", "train/a.jsonl": "rows a", "train/b.jsonl": "rows b"}
 Left = dict[str, tuple[int, int]]
@@ -175,3 +185,44 @@ def test_where_no_links_can_be_a_second_name_is_a_copy(
 @pytest.mark.parametrize("noted", [None, b"", b"\x91\x01", b"\xc1"])
 def test_a_layout_that_another_version_wrote_is_none(noted: bytes | None) -> None:
     assert read_layout(noted) == Layout()
+
+
+class _Library:
+    """A system's own library that has one of the calls, or none: it is done by two renames."""
+
+    def __init__(self, call: str) -> None:
+        self.calls = {call: getattr(self, f"_{call}", None)}
+
+    def __getattr__(self, name: str) -> Any:
+        if found := self.__dict__.get("calls", {}).get(name):
+            return found
+        raise AttributeError(name)
+
+    def _renameat2(self, _: int, one: bytes, __: int, other: bytes, flags: int) -> int:
+        return self._renamex_np(one, other, flags)
+
+    def _renamex_np(self, one: bytes, other: bytes, flags: int) -> int:
+        assert flags == 2
+        os.rename(one, between := one + b"-between")
+        os.rename(other, one)
+        os.rename(between, other)
+        return 0
+
+
+@pytest.mark.parametrize("call", ["renameat2", "renamex_np", "neither"])
+def test_folders_are_exchanged_by_the_call_that_a_system_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    new, target, old = (tmp_path / name for name in ("new", "target", "old"))
+    for folder in (new, target):
+        folder.mkdir()
+        (folder / "named").write_text(folder.name)
+    library = _Library(call)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    assert _exchange(new, target) is (call != "neither")
+    if call != "neither":
+        assert _exchange(new, target)
+    _swap(new, target, old)
+    assert not new.exists()
+    assert (target / "named").read_text() == "new"
+    assert (old / "named").read_text() == "target"

@@ -31,16 +31,19 @@ def command(argv):
     except KeyboardInterrupt:
         return 130
 
-signal.signal(signal.SIGINT, signal.default_int_handler)
-main.main = command
-main.run([])
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    main.main = command
+    main.run([])
 """
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_command_that_is_interrupted_ends(times: int) -> None:
+def test_a_command_that_is_interrupted_ends(tmp_path: Path, times: int) -> None:
+    script = tmp_path / "script.py"  # where workers are programs of their own they read it too
+    script.write_text(SCRIPT)
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "busy\n"

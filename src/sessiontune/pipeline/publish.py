@@ -30,8 +30,10 @@ from .direct import drop_spare
 from .rowplaces import RowPlaces
 from .walking import utf8
 
+#: From <fcntl.h> and <stdio.h> of Linux, and <sys/stdio.h> of macOS.
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
+_RENAME_SWAP = 2
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -308,15 +310,20 @@ def _sync(path: str) -> None:
 
 
 def _swap(new: Path, target: Path, old: Path) -> None:
-    """Exchange two folders in one step (Linux), else in two renames that `recover` can finish."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    exchange = getattr(libc, "renameat2", None)
-    if exchange is not None:
-        done = exchange(
-            _AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(target), _RENAME_EXCHANGE
-        )
-        if done == 0:
-            os.rename(new, old)
-            return
+    """Exchange two folders in one step (Linux, macOS), else in two renames that `recover` can
+    finish."""
+    if _exchange(new, target):
+        os.rename(new, old)
+        return
     os.rename(target, old)
     os.rename(new, target)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Give two folders each other's names. False where the system or the file system cannot."""
+    libc, first, second = ctypes.CDLL(None), os.fsencode(one), os.fsencode(other)
+    if linux := getattr(libc, "renameat2", None):
+        return bool(linux(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE) == 0)
+    if mac := getattr(libc, "renamex_np", None):
+        return bool(mac(first, second, _RENAME_SWAP) == 0)
+    return False
