@@ -150,7 +150,7 @@ def go(folder: Path, base: Path, seed: int, salt: int, draw: int) -> Result:
     """One run, below `folder`: base, tuned and shuffled on the held-out side."""
     from sessiontune.evaluation.evaluate import EvaluationOptions, evaluate
     from sessiontune.evaluation.heldout import open_run
-    from sessiontune.runtime.heldside import side_of
+    from sessiontune.runtime.heldside import examples_of, side_of
 
     train, held = (
         [t for t in side if sum(len(m["content"] or "") for m in t["messages"]) <= SHORT]
@@ -161,7 +161,8 @@ def go(folder: Path, base: Path, seed: int, salt: int, draw: int) -> Result:
     trained(folder / "shuffled", shuffled(train, draw), held, "--eval-limit", 8, *words)
     options = EvaluationOptions(max_cases=0, rules=False, arms=(f"shuffled={folder / 'shuffled'}",))
     run = open_run(folder / "tuned")
-    return evaluate(run, options, lambda *_: None, side_of(run))
+    side = side_of(run)
+    return evaluate(run, options, lambda *_: None, side, examples_of(run, side))
 
 
 def loss_of(result: Result, arm: str, against: str) -> Measure:

@@ -203,6 +203,7 @@ if __name__ != "__main__":  # a worker that still imports what it needs
     os.kill(os.getpid(), signal.SIGINT)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts this may ignore it
     local.os.uname = lambda: type("Other", (), {"sysname": "Other"})
     with local.LocalRunner(2) as runner:
         print(dict(runner.map(abs, [-1, -2], lambda task: 20_000_000)))

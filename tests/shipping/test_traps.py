@@ -313,9 +313,12 @@ def test_what_is_missing_in_a_run_is_said(bases: Callable[[str], Path], tmp_path
     for change, error, words in (
         ({"status": "interrupted"}, UsageError, "not finished"),
         ({"stop": []}, PreflightError, "no stop token"),
-        ({"template": "gone.jinja"}, PreflightError, "no chat template"),
         ({"base": {"path": "/nowhere"}}, UsageError, "not at"),
     ):
         (folder / "run.json").write_text(json.dumps({**note, **change}), encoding="utf-8")
         with pytest.raises(error, match=words):
             read_run(folder)
+    (folder / "run.json").write_text(json.dumps(note), encoding="utf-8")
+    (folder / "template.jinja").unlink()
+    with pytest.raises(PreflightError, match="no chat template"):
+        read_run(folder)
