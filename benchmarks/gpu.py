@@ -100,8 +100,8 @@ def orders_of(
     settings, lines = settling.settle(spec, base, here)
     one = Encoded("made up", [1] * settings.length, [1] * settings.length, (1,), (1,))
     rows = Prepared(examples=(one,) * 80, rows=80, targets=80)
-    plan = planner.plan(spec, base, here, settings, lines, rows, None, 80)
-    orders = trl.orders(spec, plan, base.path, False, "template.jinja", "")
+    plan = planner.plan(spec, base, here, settings, lines, rows, None, 80, False)
+    orders = trl.orders(spec, plan, base.path, False)
     tokens = settings.length * settings.batch
     known = {
         "method": settings.method, "length": settings.length, "precision": settings.precision,

@@ -41,7 +41,7 @@ class Bench:
 
         self.torch = torch
         if chosen.precision == "fp32":
-            local.Lab._dtype = lambda _: torch.float32  # type: ignore[method-assign]
+            local.Lab._dtype = lambda _: torch.float32  # type: ignore[method-assign,assignment]
         run = open_run(chosen.run)
         cases = action_cases(held_rows(run.data), chosen.cases)
         self.asked = [Asked(c.context, c.tools, min(chosen.most, limit_of(c))) for c in cases]
@@ -55,7 +55,8 @@ class Bench:
         from sessiontune.evaluation.answering import Answerer
 
         self.lab.rows = rows
-        asker = Answerer(arm, Kept(), self.lab, self.template, self.stop, self.run.length)
+        table: Any = Kept()
+        asker = Answerer(arm, table, self.lab, self.template, self.stop, self.run.length)
         if self.cuda:
             self.torch.cuda.empty_cache()
             self.torch.cuda.reset_peak_memory_stats()
@@ -100,7 +101,7 @@ class Bench:
             tried += 1
             return before(*given)
 
-        self.lab._written = counted  # type: ignore[method-assign]
+        self.lab._written = counted  # type: ignore[method-assign,assignment]
         held = least + max(0.05 * least, (peak - least) * 0.3)
         self.torch.cuda.set_per_process_memory_fraction(held / total)
         halved, seconds, _ = self.written(arm, 16)

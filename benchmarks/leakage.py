@@ -53,7 +53,7 @@ class Log:
         return " ".join(f"{self.rng.choice(WORDS)}{self.rng.randrange(90)}" for _ in range(n))
 
     def add(self, kind: str, content: Any, parent: str | None) -> str:
-        n = len(self.records)
+        n, message = len(self.records), {"role": kind, "content": content}
         record = {
             "type": kind,
             "uuid": self.id(),
@@ -64,10 +64,10 @@ class Log:
             "isSidechain": False,
             "timestamp": f"2026-{self.day // 28 + 1:02d}-{self.day % 28 + 1:02d}"
             f"T{n // 60 % 24:02d}:{n % 60:02d}:00.000Z",
-            "message": {"role": kind, "content": content},
+            "message": message,
         }
         if kind == "assistant":
-            record["message"] |= {"id": f"msg_{record['uuid']}", "model": "claude-opus-4-5"}
+            message |= {"id": f"msg_{record['uuid']}", "model": "claude-opus-4-5"}
         self.records.append(record)
         return str(record["uuid"])
 
@@ -195,7 +195,7 @@ def main() -> int:
         root = Path(folder)
         portions = options.weeks + 1
         before: dict[str, set[str]] = {"train": set(), "eval": set()}
-        done = 0
+        done: int | None = 0
         for week in range(portions):
             until = (
                 len(logs) // 2 + len(logs) * week // (2 * options.weeks) if portions > 1 else None

@@ -149,7 +149,7 @@ def many(cases: int) -> str:
 
     from sessiontune.evaluation.report import report_html
 
-    return report_html(made(cases))
+    return report_html(made(cases), Path.cwd())
 
 
 def main() -> None:

@@ -124,7 +124,7 @@ def main() -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as place:
         for family in ("llama", "qwen2"):
-            make_tiny(Path(place) / family, ["some text"], kind=family, vocab=400)  # type: ignore[arg-type]
+            make_tiny(Path(place) / family, ["some text"], kind=family, vocab=400)
         clusters: list[Path] = []
         for trainer in TRAINERS:
             single = [one(Path(place), t, b, m) for t, b, m in COMBINATIONS if t == trainer]

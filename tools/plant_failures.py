@@ -132,7 +132,7 @@ def main() -> int:
                 export, spec, whole, whole, lambda event: None, download=False, elsewhere=False
             )
             write_files(ready.job(), whole)
-            ready.write(whole)
+            ready.write(whole, lambda event: None)
             for what, change in PLANTS[trainer].items():
                 run = place / f"{trainer}-planted"
                 shutil.copytree(whole, run)
