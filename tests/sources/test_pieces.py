@@ -10,9 +10,13 @@ from typing import Any
 from tests.sources.test_codex import row, said, write
 from tests.support import LOGS, Reading, growth, read
 
+from sessiontune.ledger import Ledger
 from sessiontune.model import Session
+from sessiontune.ports import ReadOptions
+from sessiontune.sources.codex.read import Rollout
 from sessiontune.sources.codex.source import _parents_first
 from sessiontune.sources.orders import parents_first
+from sessiontune.sources.units import Unit
 
 THREAD = "019a0000-0000-7000-8000-000000000001"
 
@@ -238,3 +242,32 @@ def test_a_circle_of_sessions_begins_with_its_first() -> None:
     assert parents_first(heads) == ["d", "a", "b", "c"]
     again = {"a": ("1", {"2"}), "b": ("2", {"3"}), "c": ("2", set()), "d": ("3", {"2"})}
     assert parents_first(again) == ["c", "a", "d", "b"]
+
+
+def test_many_sessions_in_one_file_cost_their_number(tmp_path: Path) -> None:
+    """Each is read from the file, and not through those before it."""
+    path = tmp_path / "all.jsonl"
+    path.write_text("".join(f'{{"begins": "s{n}"}}\n{{}}\n' for n in range(4)))
+    left, told = set(), []
+    with Unit("pi", ReadOptions(), Ledger(), lambda text: text) as unit:
+        for log in unit.logs(str(path), lambda record: str(record.get("begins", ""))):
+            told.append(len(list(log.records())))
+            left |= {id(log.rest[1])} if log.rest else set()
+    assert told == [2, 2, 2, 2]
+    assert len(left) == 1
+
+
+def test_many_rollouts_in_one_file_cost_their_number(tmp_path: Path) -> None:
+    rows = [(row("session_meta", n, id=f"s{n}"), said("user", f"look {n}", n)) for n in range(4)]
+    write(tmp_path, "all", [one for pair in rows for one in pair])
+    (path,) = tmp_path.iterdir()
+    left, ahead, told = set(), None, []
+    while ahead is not None or not told:
+        rollout = Rollout(0, str(path), ReadOptions(), Ledger())
+        rollout.lines = ahead
+        rollout.read()
+        told.append(len(rollout.nodes))
+        ahead = rollout.rest
+        left |= {id(ahead[1])} if ahead else set()
+    assert told == [1, 1, 1, 1]
+    assert len(left) == 1

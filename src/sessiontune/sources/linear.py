@@ -34,6 +34,10 @@ def stopped(nodes: Sequence[Node]) -> None:
             return
 
 
+#: Records of a file: those that were read ahead, and all behind them.
+Lines = tuple[list[tuple[Place, dict[str, Any]]], Iterator[tuple[Place, dict[str, Any]]]]
+
+
 class Linear:
     """One log. `session_id` names its nodes; if known, set it before the first node."""
 
@@ -53,19 +57,20 @@ class Linear:
         self.told: set[Any] = set()  # names of the records of the unit
         self.tools: dict[str, ToolDef] = {}  # definitions that the log gives
         self.begins: Callable[[dict[str, Any]], str] | None = None  # see `records`
-        self.lines: Iterator[tuple[Place, dict[str, Any]]] | None = None  # all in the file
-        self.rest: Iterator[tuple[Place, dict[str, Any]]] | None = None
+        self.lines: Lines | None = None  # what is left of the file, if it began before
+        self.rest: Lines | None = None
 
     # ------------------------------------------------------------ records
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The objects of a JSONL log; `place` is that of the current one. `begins` tells the
         session that a record begins, or "": the log ends where another one begins, in `rest`."""
-        lines, begun, more = self.lines or self._lines(), "", False
-        for place, record in lines:
+        ahead, lines = self.lines or ([], self._lines())
+        begun, more = "", False
+        for place, record in chain(ahead, lines):
             name = self.begins(record) if self.begins is not None else ""
             if more and name not in ("", begun):
-                self.rest = chain([(place, record)], lines)
+                self.rest = [(place, record)], lines
                 return
             begun, self.place = begun or name, place
             more = more or (bool(begun) and not name)  # the header and something below it

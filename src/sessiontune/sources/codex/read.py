@@ -58,23 +58,25 @@ _BOOKS = (
 
 #: A line of a file: its number, its bytes, its records and faults.
 Read = tuple[int, bytes | memoryview, list[Line | LineFault]]
+#: Those that were read ahead, and all behind them.
+Lines = tuple[list[Read], Iterator[Read]]
 
 
 class Rollout(Items):
     """Reads one session: a file, or if it holds several, from `lines` on up to the next, which is
     `next`: its lines are `rest`."""
 
-    lines: Iterator[Read] | None = None
+    lines: Lines | None = None
     next = ""
-    rest: Iterator[Read] | None = None
+    rest: Lines | None = None
 
     def read(self) -> None:
         """Read the file up to another session; what is counted goes into the ledger."""
         records = 0
-        lines = self.lines or self._lines()
-        for at, raw, found in lines:
+        ahead, lines = self.lines or ([], self._lines())
+        for at, raw, found in itertools.chain(ahead, lines):
             if self._is_other(found):
-                self.rest = itertools.chain([(at, raw, found)], lines)
+                self.rest = [(at, raw, found)], lines
                 break
             for nth, line in enumerate(found):
                 records += 1
