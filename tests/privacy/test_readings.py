@@ -55,6 +55,8 @@ TAKEN = [
     'exec.Command("sshpass", "-p", "{}", "ssh", "web1")',
     'spawn("mysql", ["-uroot", "-p{}", "shop"])',
     '"command": [\n  "redis-cli",\n  "-a",\n  "{}",\n  "ping"\n]',
+    # behind a list of sentences
+    '["git", "commit", "-m", "-x goes"]\n["curl", "-u", "ada:{}", "https://a.example"]',
     # letters that need no escape
     '"v": "mysql\\u0020-u root \\u002Dp{}"',
     'p\\u0061ssw\\u006frd: "{}"',

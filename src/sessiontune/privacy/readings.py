@@ -205,11 +205,11 @@ def _lists(data: bytes, ends: list[int]) -> list[tuple[int, int]]:
     for end in ends:
         if end <= done:
             continue
-        done = end
         for words in _OF_WORDS.finditer(data, max(0, end - _REACH), end + _REACH):
             if words.end() >= end:
-                done = words.end()
-                found += [words.span()] if words.start() < end else []
+                if words.start() < end:  # else it is a list behind this hit, with hits of its own
+                    done = words.end()
+                    found.append(words.span())
                 break
     return found
 
