@@ -115,7 +115,8 @@ def _thread(row: tuple[int, dict[str, Any]]) -> tuple[int | None, str, str]:
     """What the lines of one conversation have in common: the place of a row that is a whole one."""
     place, given = row
     if isinstance(given.get("role"), str) and "messages" not in given:
-        return None, str(given.get("session_id")), str(given.get("id"))
+        thread = given.get("id") if "message_id" in given else ""  # else `id` may be a message's
+        return None, str(given.get("session_id")), str(thread)
     return place, "", ""
 
 

@@ -72,6 +72,12 @@ def test_every_format_is_understood() -> None:
     assert text_of(made[2].messages[0]) == "Add\n\n1 and 2"
 
 
+def test_messages_with_ids_of_their_own_are_one_conversation() -> None:
+    (made, other), refused = sessions([{**row, "id": f"m{n}"} for n, row in enumerate(RAW)])
+    assert refused == {}
+    assert [text_of(m) for m in (*made.messages, *other.messages)] == [r["content"] for r in RAW]
+
+
 def test_calls_of_sharegpt_rows_are_calls_again() -> None:
     calls = '[{"name": "ls", "arguments": {"p": 1}}, {"name": "cat", "arguments": {"f": "a"}}]'
     row = {
