@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,22 @@ def test_of_a_file_that_was_shuffled_each_session_is_whole(tmp_path: Path) -> No
     assert [kind for kind, *_ in whole] == ["prompt", "answer", "results", "answer", "prompt"]
     assert len(reading.sessions) == 5
     assert reading.ledger.drops == {"link/resumed_copy": 1}
+
+
+@pytest.mark.parametrize("untimed", [(), (9, 11), range(8, 12)])
+def test_sessions_whose_rows_alternate_keep_the_order_of_the_file(
+    tmp_path: Path, untimed: Sequence[int]
+) -> None:
+    """Also where their messages have one time, or some have none."""
+    said = [row("user", f"ask {n}", f"m{n % 10}{n}") for n in range(8, 12)]
+    said = [{**one, "at": ""} if n in untimed else one for n, one in enumerate(said, 8)]
+    other = [
+        {**one, "id": "k2", "thread": "t2", "message_id": f"x{n}"} for n, one in enumerate(said)
+    ]
+    mixed = [one for pair in zip(said, other, strict=True) for one in pair]
+    reading = run("sessiontune", write(tmp_path, NAME, mixed))
+    asked = [("prompt", f"ask {n}") for n in range(8, 12)]
+    assert [[tuple(one[:2]) for one in told] for told in shape(reading)] == [asked, asked]
 
 
 @pytest.mark.parametrize(

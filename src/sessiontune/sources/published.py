@@ -205,14 +205,18 @@ def _named(one: _Placed) -> tuple[str, str, str | None]:
 
 
 def _whole(path: str, runs: list[list[_Placed]], ledger: Ledger) -> list[_Placed]:
-    """The rows of the pieces of a session, each once, in the order of their times."""
+    """The rows of the pieces of a session, each once, in the order of their times, and where those
+    are equal, or some are missing, in the file's."""
     found: dict[tuple[str, str, str | None], _Placed] = {}
     runs.sort(key=len, reverse=True)
     for one in chain.from_iterable(runs):
         found.setdefault(_named(one), one)
     if again := sum(map(len, runs)) - len(found):
         ledger.drop(Drop("link", "resumed_copy", file=path, count=again))
-    return sorted(found.values(), key=lambda one: (utc(one.row.at), one.row.message_id))
+    rows = sorted(found.values(), key=lambda one: (one.line, one.nth))
+    first = {one.row.message_id: place for place, one in reversed([*enumerate(rows)])}
+    timed = all(one.row.at for one in rows)
+    return sorted(rows, key=lambda one: (timed and utc(one.row.at), first[one.row.message_id]))
 
 
 def _rows(path: str, end: int, options: ReadOptions, ledger: Ledger) -> Iterator[_Placed]:
