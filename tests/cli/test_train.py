@@ -237,12 +237,16 @@ def test_doctor_speaks_of_the_card_that_a_run_takes(
         gpus=cards, torch="2.9", bitsandbytes=True,
     )  # fmt: skip
     monkeypatch.setattr("sessiontune.runtime.checkup.machine", lambda folder: here)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     found = checkup(tmp_path, None)
     spec = make_spec({"base": "b"})
     room = settle(spec, Base(id="b", path="b", billions=1.0), here)[0].room
     need = estimate(typical(found["fits"][1]["largest"][0]), "lora", found["lengths"][0])
     assert room * 0.9 < need <= room
     assert any("CUDA_VISIBLE_DEVICES=1" in warning for warning in found["warnings"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")  # torch sees the last two of four
+    again = checkup(tmp_path, None)["warnings"]
+    assert any("CUDA_VISIBLE_DEVICES=3" in warning for warning in again)
 
 
 def test_doctor_does_not_say_that_a_card_is_missing_that_it_cannot_see(

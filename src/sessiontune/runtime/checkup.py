@@ -237,7 +237,7 @@ def _warnings(here: Machine) -> list[str]:
     out += [] if has_hyperscan() else [SLOW]
     largest = max(here.gpus, key=lambda card: card.memory, default=None)
     if gpu and largest and largest.memory > gpu.memory:
-        number = here.gpus.index(largest)
+        number = _shown_as(here.gpus.index(largest))
         out.append(
             f"A run takes the first GPU ({gpu.name}), and what fits is said for it. Set"
             f" CUDA_VISIBLE_DEVICES={number} to take the larger one ({largest.name})."
@@ -257,6 +257,12 @@ def _warnings(here: Machine) -> list[str]:
             "bitsandbytes is missing: 4-bit bases (qlora) cannot be used. pip install bitsandbytes"
         )
     return out
+
+
+def _shown_as(number: int) -> str:
+    """What stands for a GPU of torch's list in CUDA_VISIBLE_DEVICES, which may show only some."""
+    shown = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return shown[number] if number < len(shown) else str(number)
 
 
 def _claude_cleanup(home: Path) -> str:
