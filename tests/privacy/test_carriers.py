@@ -75,6 +75,9 @@ TAKEN = [
     ('"exa": {{"key": "{}"}}', UUID),
     ("curl -u" + "ada:{} https://acme.io", TYPED),
     ("curl -sSLu " + "ada:{} https://acme.io", TYPED),
+    ("docker exec web curl -u " + "ada:{} https://acme.io", TYPED),
+    ("docker exec web curl -u " + "ada:{} https://acme.io", PLAIN),
+    ("kubectl exec web -- http --user " + "ada:{} https://acme.io", TYPED),
     ("Driver={{ODBC Driver 18}};Server=db1;UID=ada;PWD" + "={{{}}};", TYPED),
     # notes
     ("{} is the root password", SIGNED),
@@ -103,6 +106,7 @@ TAKEN = [
 
 LEFT = [
     "docker run --rm -u node:node web npm test",
+    "docker run --rm -u 1000:www-data web npm test",
     "login --user ada --password prompt",
     "login [--user NAME] [--password plaintext]",
     "DB_PASSWORD: string\n",

@@ -19,8 +19,8 @@ _FILLED = (b"$(", b"${", b"`", b"**", b"{{", b"%(", b"<", b">", b"[", b"]")
 def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
     raw = match.group(1)
     user, _, password = raw.strip(b"\"'").partition(b":")
-    if _OF_CONTAINER.search(data, max(0, match.start() - 200), match.start() + 1):
-        return None  # a user and a group: `docker run -u node:node`
+    if match.group(0)[:1] in b" \t" and _is_group(data, match.start(), password):
+        return None
     if raw[:1] == b"$" or password[:1] == b"$" or any(sign in raw for sign in _FILLED):
         return None
     if is_placeholder(password) and (is_placeholder(user) or not password):
@@ -32,6 +32,17 @@ def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
 _OF_CONTAINER = quick(
     r"\b(?:docker|podman|nerdctl|kubectl|compose)\b(?:(?!curl|wget)[^\n|;&]){0,190}\Z"
 )
+_GROUP = quick(r"(?:[a-z_][a-z0-9_-]{0,31}|\d{1,10})\Z")
+
+
+def _is_group(data: bytes, start: int, name: bytes) -> bool:
+    """Whether it is a container's, behind its user: `docker run -u node:node`."""
+    return (
+        _GROUP.match(name) is not None
+        and not typed(name)
+        and not judged_random(name, 8)
+        and _OF_CONTAINER.search(data, max(0, start - 200), start + 1) is not None
+    )
 
 
 def _only_user(data: bytes, match: Any) -> tuple[int, int] | None:
