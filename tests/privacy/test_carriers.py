@@ -3,8 +3,11 @@ notes, calls; and the near misses that stay. Values are put together when the te
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
-from taking import REDACTOR, TYPED, UUID, H, N, check_taken
+from making import made
+from taking import REDACTOR, TYPED, UUID, H, N, check_taken, gone
 
 #: Words and a number; the same with a sign; words with dashes between.
 WORDS = "(?:Copper|Velvet|Falcon)(?:Monkey|Garden)[0-9]{4}"
@@ -160,6 +163,21 @@ def test_taken(text: str, form: str) -> None:
 @pytest.mark.parametrize("text", LEFT)
 def test_left_alone(text: str) -> None:
     assert text.rpartition("@acme.io")[2] in REDACTOR.text(text)
+
+
+COMMANDS = [
+    "curl -u " + "ada:{} https://acme.io",
+    "curl -sSu " + "ada:{} https://acme.io",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("between", [" ", " and ", "\\n"])
+def test_of_two_commands_in_one_line_each_is_read(command: str, between: str) -> None:
+    for value in (made(TYPED, Random(1)), made(TYPED, Random(2))):
+        other = command.format(made(TYPED, Random(3)))
+        assert gone(f"{command.format(value)}{between}{other}", value)
+        assert gone(f"{other}{between}{command.format(value)}", value)
 
 
 def test_a_word_is_a_password_below_its_user() -> None:

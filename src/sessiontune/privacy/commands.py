@@ -85,7 +85,7 @@ def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
 #: An option for a user; curl's may be the last of several letters, and glued to its value: `-sSuada:`.
 _FOR_USER = (
     r"(?:[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}|"
-    r"\bcurl\b[^\n|;&]{0,120}[ \t]-[a-zA-Z]{0,6}u[ =]{0,3})"
+    r"\bcurl\b[^\n\x00|;&]{0,120}?[ \t]-[a-zA-Z]{0,6}u[ =]{0,3})"
 )
 #: Between the words of such a file: spaces, or line ends as they are or escaped.
 _W = r"(?:[ \t\n]|\\+[nrt])+"
