@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sessiontune.privacy.detect import _DECODERS, Detector
 from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.prefilter import SingleFilter
 from sessiontune.privacy.rules import Rule
 from sessiontune.privacy.ruleset import all_rules
 from sessiontune.privacy.vocabulary import Vocabulary
@@ -78,3 +79,13 @@ def test_nothing_is_looked_for_across_two_texts(before: str) -> None:
     after = "call" + "_l60TLUHMKhytonPFbK7eA723"
     apart = len(DETECTOR.scan(before.encode())) + len(DETECTOR.scan(after.encode()))
     assert len(DETECTOR.scan(f"{before}\x00{after}".encode())) == apart
+
+
+def test_without_hyperscan_a_text_hides_nothing_of_the_one_before() -> None:
+    """A pattern that takes as much as it can went on into the next text."""
+    value = "Ehqf616" + "PVrztfwo"
+    text = f"ldapsearch -D cn=admin,dc=a -w {value} -H ldap://h"
+    one = SingleFilter([r"ldapsearch\b[^\n]{0,200}[ ]-w[ ]"])
+    ends = [end for _, end in one.scan(text.encode())]
+    joined = [end for _, end in one.scan(f"{text}\x00{text}".encode())]
+    assert {*ends, *(len(text) + 1 + end for end in ends)} == set(joined)

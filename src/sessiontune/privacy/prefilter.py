@@ -8,7 +8,7 @@ the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -102,13 +102,22 @@ class SingleFilter:
         self._patterns = [pattern(anchor) for anchor in anchors]
 
     def scan(self, data: bytes) -> list[Hit]:
-        hits = [
-            (index, match.end())
-            for index, one in enumerate(self._patterns)
-            for match in one.finditer(data)
-        ]
-        hits.sort(key=lambda hit: hit[1])
-        return hits
+        hits: set[Hit] = set()
+        for index, one in enumerate(self._patterns):
+            for match in one.finditer(data):
+                hits.add((index, match.end()))
+                if b"\x00" in match.group():  # it began in one text and took the next one's end
+                    ends = _apart(one, data, match.start(), match.end())
+                    hits |= {(index, end) for end in ends}
+        return sorted(hits, key=lambda hit: hit[::-1])
+
+
+def _apart(one: Any, data: bytes, start: int, end: int) -> Iterator[int]:
+    """The ends of a pattern's matches in each text, by itself, that a stretch touches."""
+    low, high = data.rfind(b"\x00", 0, start) + 1, data.find(b"\x00", end)
+    for text in data[low : high if high >= 0 else len(data)].split(b"\x00"):
+        yield from (low + match.end() for match in one.finditer(text))
+        low += len(text) + 1
 
 
 @lru_cache
