@@ -26,7 +26,7 @@ FORMATS = ("raw", "openai", "sharegpt", "combined", "alpaca")
 NAMES = (
     "password", "api key", "npmkey", "Authorization: Bearer",
     "-----BEGIN RSA PRI" + "VATE KEY-----",
-    "aws_secret_access_key =", "token", "token:", "password:", "--token", "<token>", "DB_PASSWORD",
+    "aws_secret_access_key =", "token", "token:", "--token", "<token>", "DB_PASSWORD", "password:",
     '"apikey"', "secret=", "value", "name", "acme api", "stripe", "twilio sid", "ssn", "ssn:",
     "passport no", "user: ada", "$ pass show x",
 )  # fmt: skip
