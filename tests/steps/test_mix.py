@@ -127,7 +127,9 @@ def test_a_call_that_is_none_is_text(value: str) -> None:
 
 def test_threads_of_one_session_are_not_joined() -> None:
     """A sub-agent, a branch and an epoch have the session id of the thread that they come from."""
-    said = [dict(row, session_id="a", id=f"{n // 2}") for n, row in enumerate(RAW)]
+    said = [
+        dict(row, session_id="a", id=f"{n // 2}", message_id=f"m{n}") for n, row in enumerate(RAW)
+    ]
     made, _ = sessions(said)
     assert [[text_of(m) for m in s.messages] for s in made] == [
         ["First?", "Yes."],
