@@ -202,6 +202,7 @@ def test_what_is_no_task_is_left(tmp_path: Path) -> None:
         "/x/api_conversation_history.json", b'[ {"role": "user", "content": "hi"}]'
     )
     odd: list[Any] = [None, 1, "x", {}, {"role": 1}, {"role": "user", "content": 5}, said("user")]
+    odd += [said("assistant", "", isSummary=True)]
     reading = whole(task(tmp_path, [said("user", "<task>\na\n</task>"), *odd]))
     assert told(reading) == [[("prompt", "a")]]
     broken = task(tmp_path, BLOCKS, "2")
@@ -225,3 +226,13 @@ def test_where_tasks_lie(tmp_path: Path) -> None:
 def test_a_picture_alone_is_a_prompt(tmp_path: Path) -> None:
     reading = whole(task(tmp_path, [said("user", PNG, NOTES)]))
     assert isinstance(reading.sessions[0].messages[0].parts[0], Image)
+
+
+def test_a_message_nested_too_deep_is_a_fault_and_nothing_else(tmp_path: Path) -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    rows = [BLOCKS[0], said("assistant", use("t", "run", given=deep)), said("user", "y")]
+    reading = whole(task(tmp_path, rows))
+    assert told(reading) == [[("prompt", "List it."), ("prompt", "y")]]
+    assert [fault.reason for fault in reading.ledger.faults] == ["too_deep"]

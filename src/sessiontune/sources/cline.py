@@ -164,7 +164,7 @@ class _Task:
         if not blocks:
             self.log.drop("no_message" if not role else "empty")
         elif message.get("isSummary") is True:
-            self.log.node("summary", texts(*map(_text, blocks)), at)
+            self.log.say("summary", texts(*map(_text, blocks)), at)
         elif role == "assistant":
             self._answer(message, blocks, at)
         elif role == "user":
