@@ -339,3 +339,9 @@ def test_each_message_of_a_deleted_chat_is_counted(tmp_path: Path) -> None:
     told = read("cursor", tmp_path, [str(path)])
     assert told.unbalanced() == {}
     assert told.ledger.drops["read/not_listed"] == 3
+
+
+def test_a_call_without_arguments_has_none(tmp_path: Path) -> None:
+    call = called("a", {"output": "o"}, rawArgs="{}", params="{}")
+    told = run("cursor", database(tmp_path, chat("c", said(1, "x"), call)))
+    assert shape(told)[0][1] == ("answer", (SHELL, {}))

@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex
@@ -30,10 +29,10 @@ from .databases import (
 )
 from .folders import data_home
 from .linear import Linear
-from .mending import single, values
 from .orders import depths
 from .pictures import picture, picture_of_url
 from .shapes import (
+    decoded,
     inside,
     moment,
     objects,
@@ -221,10 +220,8 @@ def _answer(
         return
     node = log.new_answer(said, at, words(message.get("model")), name)
     for call in calls:
-        told = call.get("input")
-        found = single(values(words(told).encode("utf-8", "surrogatepass"), Ledger()))
-        given = found if isinstance(found, dict) else told
-        log.call(node, words(call["id"]), words(call.get("name")), given or {})
+        given = decoded(call.get("input")) or {}
+        log.call(node, words(call["id"]), words(call.get("name")), given)
     if "canceled" in ends:
         node.flags.append("interrupted")
 

@@ -49,6 +49,12 @@ def value_of(stored: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def decoded(given: Any) -> Any:
+    """The object in JSON text; what was given if it holds none."""
+    value = value_of(given)
+    return given if value is None else value
+
+
 def unwrapped(given: Any) -> Any:
     """The value of JSON text, or the text if it is not JSON; any other value unchanged."""
     try:
