@@ -196,7 +196,7 @@ class _Task:
         for step in steps:
             if isinstance(step, Call):
                 name = step.id or f"{node.id}:{len(self.waiting)}"
-                self.log.call(node, name, step.name, step.arguments)
+                name = self.log.call(node, name, step.name, step.arguments)
                 self.waiting.append((name, step.name))
             else:
                 node.parts.append(step)

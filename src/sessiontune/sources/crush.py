@@ -17,9 +17,8 @@ from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex
 from .databases import (
-    MAGIC,
-    columns,
     faults_of,
+    holds,
     if_readable,
     index_of,
     journal,
@@ -69,11 +68,7 @@ class CrushSource(UnitSource):
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is its database."""
-        return (
-            path.endswith(".db")
-            and head.startswith(MAGIC)
-            and columns(path, "sessions", "messages") >= _NEEDED
-        )
+        return path.endswith(".db") and holds(path, head, _NEEDED)
 
     @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:

@@ -16,7 +16,7 @@ from typing import Any
 from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text
 from ..ports import FileIndex
-from .databases import MAGIC, faults_of, if_readable, index_of, journal, opened
+from .databases import ERRORS, MAGIC, faults_of, if_readable, index_of, journal, opened
 from .linear import Linear
 from .pictures import picture, picture_of_url
 from .shapes import (
@@ -65,7 +65,7 @@ class CursorAgentSource(UnitSource):
         try:
             with opened(path) as base:
                 return bool(_meta(base).get("agentId") or _Store(base).messages)
-        except (sqlite3.Error, OSError):
+        except ERRORS:
             return False
 
     @if_readable

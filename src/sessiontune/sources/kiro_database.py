@@ -8,7 +8,6 @@ answer; here each of the two is a record. Amazon Q keeps one conversation for ea
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -19,10 +18,11 @@ import msgspec
 from ..linking import Frame, Node
 from ..model import Fault, ResultStatus, Session, Text
 from ..ports import FileIndex
-from .databases import MAGIC, columns, faults_of, if_readable, index_of, opened, rows
+from .databases import faults_of, holds, if_readable, index_of, opened, rows
 from .linear import Linear
 from .lines import open_log, stem
 from .shapes import (
+    as_json,
     digest_of,
     elements,
     inside,
@@ -64,8 +64,7 @@ def recognise(path: str, head: bytes) -> bool:
     """Whether a file is such a database, or a conversation that was saved."""
     if path.endswith(".json"):
         return _SAVED.match(head) is not None
-    found = columns(path, *_TABLES) if head.startswith(MAGIC) else set()
-    return any(found >= needed for needed in _NEEDED)
+    return holds(path, head, *_NEEDED)
 
 
 @if_readable
@@ -199,9 +198,9 @@ def _result(log: Linear, result: dict[str, Any], at: str) -> bool:
         if isinstance(block.get("Text"), str):
             told.append(block["Text"])
         elif block.get("Json") is not None:
-            told.append(json.dumps(block["Json"], ensure_ascii=False, separators=(",", ":")))
+            told.append(as_json(block["Json"]))
             code = inside(block["Json"], "exit_status")
-            failed = failed or (code is not None and str(code) not in ("0", "exit status: 0"))
+            failed = failed or code not in (None, 0, "0", "exit status: 0")
     text = "\n".join(told)
     status: ResultStatus = "error" if failed else "ok"
     if text.startswith(_DENIED):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from ..model import Image, Part, ResultStatus, Session, Text
 from .pictures import picture
 from .shapes import (
     Call,
+    as_json,
     elements,
     images_of,
     inside,
@@ -235,7 +235,7 @@ def _parts(content: Any) -> list[Part]:
         elif isinstance(held, str):
             parts += texts(held)
         elif held is not None and kind == "json":
-            parts.append(Text(json.dumps(held, ensure_ascii=False, separators=(",", ":"))))
+            parts += texts(as_json(held))
     return parts
 
 

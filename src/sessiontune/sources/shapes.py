@@ -64,10 +64,12 @@ def unwrapped(given: Any) -> Any:
 
 
 def as_json(value: Any) -> str:
-    """The value as JSON, or in Python's form if JSON has none."""
+    """The value as JSON, or in Python's form if JSON has none; nothing if it is nested too deep."""
     try:
         return msgspec.json.encode(value).decode()
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
+    except RecursionError:
+        return ""
+    except (msgspec.MsgspecError, UnicodeEncodeError, ValueError):
         return str(value)
 
 

@@ -16,9 +16,8 @@ from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex
 from .databases import (
-    MAGIC,
-    columns,
     faults_of,
+    holds,
     if_readable,
     index_of,
     journal,
@@ -72,12 +71,8 @@ class ZedSource(UnitSource):
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is its database."""
-        return (
-            path.endswith(".db")
-            and head.startswith(MAGIC)
-            and b"data_type" in head  # so that no other database is opened
-            and columns(path, "threads") >= _NEEDED
-        )
+        # Its name is in the head: no other database is opened.
+        return path.endswith(".db") and b"data_type" in head and holds(path, head, _NEEDED)
 
     @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:

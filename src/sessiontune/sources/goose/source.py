@@ -15,7 +15,7 @@ import msgspec
 from ...linking import Frame
 from ...model import Session
 from ...ports import FileIndex
-from ..databases import MAGIC, faults_of, journal, opened
+from ..databases import faults_of, journal, opened
 from ..folders import data_home
 from ..indexing import Seen, scan
 from ..lines import any_begins, size_of, stem
@@ -65,7 +65,7 @@ class GooseSource(UnitSource):
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is its database, or one of its first lines is of a session."""
         if path.endswith(".db"):
-            return head.startswith(MAGIC) and is_database(path)
+            return is_database(path, head)
         return path.endswith(".jsonl") and any_begins(_RECORD, head)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
