@@ -168,3 +168,13 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
             (changed,) = put([whole], at, odd)
             path = store(tmp_path, changed)
             assert read("kiro", tmp_path, [str(path)]).unbalanced() == {}, at
+
+
+def test_two_saved_states_that_differ_from_one_entry_on(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        last = pair(asked(f"rather {name}"), said("Fine."))
+        (tmp_path / f"{name}.json").write_text(json.dumps(state([*HISTORY[:1], last])))
+    told = read("kiro", tmp_path)
+    assert told.unbalanced() == {}
+    ids = [message.id for session in told.sessions for message in session.messages]
+    assert len(set(ids)) == len(ids)

@@ -75,8 +75,9 @@ def index(path: str) -> FileIndex:
     return index_of(path, (one.name for one in found), (one.folder for one in found), count, "", "")
 
 
-def sessions(path: str, unit: Unit, known: set[str]) -> Iterator[Session]:
-    """The conversations of a database. `known`: those that newer versions took over into logs.
+def sessions(path: str, again: str, unit: Unit, known: set[str]) -> Iterator[Session]:
+    """The conversations of a database. `known`: those that newer versions took over into logs;
+    `again` distinguishes messages from those of other databases.
     Entries that other databases held (Kiro took over Amazon Q's) are known by conversation, digest,
     and how often they were there."""
     number = 0
@@ -90,10 +91,11 @@ def sessions(path: str, unit: Unit, known: set[str]) -> Iterator[Session]:
                 log.part(number)
                 unit.ledger.fault(Fault("bad_json", path, number))
                 continue
-            log.session_id = name if name not in seen else f"{name}/{number}"
+            session_id = name if name not in seen else f"{name}/{number}"
+            log.session_id = session_id + again
             number = _read(log, one, number, one.again or name in known, unit.owner, mine)
             seen.add(name)
-            yield from unit.sessions(log, Frame(session_id=log.session_id, cwd=one.folder))
+            yield from unit.sessions(log, Frame(session_id=session_id, cwd=one.folder))
     unit.owner |= mine
 
 

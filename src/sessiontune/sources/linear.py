@@ -291,6 +291,8 @@ class Linear:
     ) -> bool:
         """Add a tool result. If no call waits for it, drop it and return False."""
         node = self.calls.get(call_id)
+        if node is not None and node.file != self.file:  # a node has results of its own file only
+            node = None
         if node is None or call_id in node.results:
             self.drop("result_without_call" if node is None else "second_result")
             return False

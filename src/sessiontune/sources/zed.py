@@ -27,7 +27,7 @@ from .databases import (
 )
 from .folders import data_home
 from .linear import Linear
-from .orders import longest_first
+from .orders import depths, longest_first
 from .pictures import picture
 from .shapes import (
     Call,
@@ -91,12 +91,13 @@ class ZedSource(UnitSource):
 
     def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The threads of one unit, parents before their sub-agents."""
-        for path, _ in longest_first(files):
+        for path, again in longest_first(files):
             threads: list[_Thread] = []
             with faults_of(path, unit.ledger), opened(path) as base:
-                threads = sorted(_threads(base), key=lambda t: (bool(t.parent), t.line))
-            for thread in threads:
-                yield from _session(unit, path, thread)
+                threads = list(_threads(base))
+            deep = depths({thread.name: thread.parent for thread in threads})
+            for thread in sorted(threads, key=lambda t: (deep[t.name], t.line)):
+                yield from _session(unit, path, thread, again)
 
 
 SOURCE = ZedSource()
@@ -130,9 +131,9 @@ def _threads(base: sqlite3.Connection) -> Iterator[_Thread]:
         yield _Thread(row["rowid"], row)
 
 
-def _session(unit: Unit, path: str, thread: _Thread) -> Iterator[Session]:
+def _session(unit: Unit, path: str, thread: _Thread, again: str) -> Iterator[Session]:
     """The session of a thread. Messages of the unit are known by thread, place and content."""
-    log = unit.log(path, thread.name)
+    log = unit.log(path, thread.name + again)
     if not thread.document:
         log.part(thread.line)
         log.drop("no_message")
