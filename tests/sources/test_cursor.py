@@ -345,3 +345,13 @@ def test_a_call_without_arguments_has_none(tmp_path: Path) -> None:
     call = called("a", {"output": "o"}, rawArgs="{}", params="{}")
     told = run("cursor", database(tmp_path, chat("c", said(1, "x"), call)))
     assert shape(told)[0][1] == ("answer", (SHELL, {}))
+
+
+def test_calls_and_messages_without_ids(tmp_path: Path) -> None:
+    calls = [called("", {"output": words}, modelCallId="m") for words in ("one", "two")]
+    path = database(tmp_path, chat("c", conversation=[said(1, "x"), *calls, said(2, "y")]))
+    given = (SHELL, {"command": ""})
+    results = ("results", ("one", "ok"), ("two", "ok"))
+    assert shape(run("cursor", path)) == [
+        [("prompt", "x"), ("answer", given, given), results, ("answer", "y")]
+    ]

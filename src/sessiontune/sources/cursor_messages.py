@@ -20,10 +20,10 @@ _TOLD = ("modelVisibleErrorMessage", "clientVisibleErrorMessage")
 class Result(msgspec.Struct):
     """The result of a call."""
 
-    call: str
     text: str
     status: ResultStatus
     place: tuple[int, int]
+    call: str = ""
 
 
 class Answering(msgspec.Struct):
@@ -149,14 +149,16 @@ def _answer(log: Linear, state: Answering, message: dict[str, Any], own: str, pl
         state.flush(log)
     call = words(tool.get("toolCallId"))
     call = own if not call or call in log.calls else call
-    result = _result(call, tool, log.place) if tool else None
+    result = _result(tool, log.place) if tool else None
     node = log.answer(_at(message), "" if state.model == "default" else state.model, own)
     node.parts += said
     if tool:
         state.request, state.called = request, True
         name = words(tool.get("name")) or f"tool_{number(tool.get('tool'))}"
-        log.call(node, call, name, _given(tool))
-        state.waiting += [result] if result else []
+        call = log.call(node, call, name, _given(tool))
+        if result is not None:
+            result.call = call
+            state.waiting.append(result)
     used = message.get("tokenCount")
     if isinstance(used, dict) and number(used.get("outputTokens")):
         tokens = number(used.get("inputTokens")), number(used.get("outputTokens"))
@@ -169,7 +171,7 @@ def _given(tool: dict[str, Any]) -> Any:
     return next((given for given in told if isinstance(given, dict) and given), told[0] or {})
 
 
-def _result(call: str, tool: dict[str, Any], place: tuple[int, int]) -> Result | None:
+def _result(tool: dict[str, Any], place: tuple[int, int]) -> Result | None:
     """What came of a call; None where it was still running. Raises LineFault for what is nested
     too deep."""
     status, told = words(tool.get("status")), decoded(tool.get("result"))
@@ -189,4 +191,4 @@ def _result(call: str, tool: dict[str, Any], place: tuple[int, int]) -> Result |
     if status == "error" and not text:
         why = mapping(decoded(tool.get("error")))
         text = next(filter(None, (words(why.get(f)) for f in _TOLD)), words(tool.get("error")))
-    return Result(call, text, found, place)
+    return Result(text, found, place)
