@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.sources.test_codex_shapes import told
-from tests.support import Reading, read
+from tests.support import Reading, growth, read
 
 from sessiontune import registry
 from sessiontune.model import Image
+from sessiontune.sources.cline_text import said as said_in
+from sessiontune.sources.cline_text import without_notes, written
 
 NOTES = """<environment_details>
 # Current Time
@@ -236,3 +239,24 @@ def test_a_message_nested_too_deep_is_a_fault_and_nothing_else(tmp_path: Path) -
     reading = whole(task(tmp_path, rows))
     assert told(reading) == [[("prompt", "List it."), ("prompt", "y")]]
     assert [fault.reason for fault in reading.ledger.faults] == ["too_deep"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "take"),
+    [
+        ("<read_file> x\n", written),
+        ("\n<environment_details>\n", without_notes),
+        (":\n<user_message>\n", lambda text: said_in(text, "")),
+        ("<feedback>x" + " " * 9, lambda text: said_in(text, "")),
+        ("<answer>x" + " " * 9, lambda text: said_in(text, "run")),
+    ],
+    ids=["call", "notes", "words", "blanks", "answer"],
+)
+def test_tags_that_are_never_closed_cost_the_length_of_the_text(
+    tag: str, take: Callable[[str], object]
+) -> None:
+    def prepare(count: int) -> Callable[[], object]:
+        text = tag + tag.replace("x", "") * count
+        return lambda: take(text)
+
+    assert growth(prepare, 500) < 24

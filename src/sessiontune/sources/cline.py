@@ -21,7 +21,7 @@ from ..linking import Frame
 from ..model import Image, Part, Session, Text
 from ..ports import FileIndex
 from .cline_sessions import END, about, is_agent, is_session, read_session, session_of
-from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
+from .cline_text import RESULT, SUMMARY, Call, added, said, status_of, without_notes, written
 from .folders import user_folders
 from .indexing import Seen, scan
 from .linear import Linear
@@ -282,7 +282,7 @@ class _Task:
         folder, model = _FOLDER.search(text), _MODEL.search(text)
         self.cwd = self.cwd or (folder[1] if folder else "")
         self.model = model[1] if model else self.model
-        return NOTES.sub("", text)
+        return without_notes(text)
 
 
 def _text(block: dict[str, Any]) -> str:

@@ -27,6 +27,7 @@ from .shapes import (
     pictures,
     read_json,
     safe_name,
+    tagged,
     texts,
     usage_of,
     words,
@@ -122,8 +123,8 @@ def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: Any, agent: b
         elif image is not None:
             typed.append(image)
         elif text.strip():
-            asked = _INPUT.findall(text)
-            rest = _INPUT.sub("", text).strip() if asked else text
+            asked, rest = tagged(_INPUT, "</user_input>", text)
+            rest = rest.strip() if asked else rest
             typed += texts(*asked)
             if rest.strip():
                 (shown if asked or _WRITTEN.match(rest) else typed).append(Text(rest))

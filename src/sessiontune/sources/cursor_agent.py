@@ -32,6 +32,7 @@ from .shapes import (
     pictures,
     raw_of,
     safe_name,
+    tagged,
     texts,
     thoughts,
     value_of,
@@ -231,8 +232,8 @@ def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: object) -> No
     shown: list[Part] = []
     for block in blocks:
         text, image = words(block.get("text")), _image(block)
-        queries = _QUERY.findall(text)
-        rest = _QUERY.sub("", text).strip() if queries else text
+        queries, rest = tagged(_QUERY, "</user_query>", text)
+        rest = rest.strip() if queries else rest
         typed += texts(*queries)
         if image is not None:
             typed.append(image)

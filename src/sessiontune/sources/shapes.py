@@ -164,6 +164,13 @@ def text_of(parts: Iterable[Part]) -> str:
     return "\n".join(part.text for part in parts if isinstance(part, Text))
 
 
+def tagged(form: re.Pattern[str], close: str, text: str) -> tuple[list[str], str]:
+    """What stands between tags of this form, and the text without it. Nothing is looked for after
+    the last closing tag: the search for an end that is missing would go through all the rest."""
+    end = text.rfind(close) + len(close) if close in text else 0
+    return form.findall(text, 0, end), form.sub("", text[:end]) + text[end:]
+
+
 def words_of(content: Any) -> str:
     """The text of a content: words, or those of its blocks."""
     if isinstance(content, list):
