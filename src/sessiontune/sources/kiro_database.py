@@ -15,12 +15,13 @@ from typing import Any
 
 import msgspec
 
+from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Fault, ResultStatus, Session, Text
-from ..ports import FileIndex
+from ..ports import FileIndex, ReadOptions
 from .databases import faults_of, holds, if_readable, index_of, opened, rows
 from .linear import Linear
-from .lines import open_log, stem
+from .lines import stem
 from .shapes import (
     as_json,
     digest_of,
@@ -70,7 +71,7 @@ def recognise(path: str, head: bytes) -> bool:
 @if_readable
 def index(path: str) -> FileIndex:
     """The conversations; a database is always indexed whole."""
-    found = list(_conversations(path))
+    found = list(_conversations(Linear(path, ReadOptions(), Ledger())))
     count = sum(1 if one.state is None else 2 * len(_history(one.state)) for one in found)
     return index_of(path, (one.name for one in found), (one.folder for one in found), count, "", "")
 
@@ -84,7 +85,7 @@ def sessions(path: str, again: str, unit: Unit, known: set[str]) -> Iterator[Ses
     mine: Entries = {}
     with faults_of(path, unit.ledger):
         seen: set[str] = set()
-        for one in _conversations(path):
+        for one in _conversations(unit.log(path)):
             log, name = unit.log(path), one.name
             if one.state is None:
                 number += 1
@@ -131,12 +132,13 @@ def _read(log: Linear, one: Told, number: int, again: bool, told: Entries, mine:
     return number
 
 
-def _conversations(path: str) -> Iterator[Told]:
+def _conversations(log: Linear) -> Iterator[Told]:
     """The conversations of a file, those of the newer table first."""
+    path = log.path
     if path.endswith(".json"):
-        with open_log(path) as stream:
-            state = value_of(stream.read())
-        yield Told(words(inside(state, "conversation_id")) or stem(path), _place(state), state)
+        state = log.document()
+        if state is not None:
+            yield Told(words(state.get("conversation_id")) or stem(path), _place(state), state)
         return
     with opened(path) as base:
         known = {name for (name,) in base.execute("SELECT name FROM sqlite_master")}
