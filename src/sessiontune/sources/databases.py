@@ -113,8 +113,11 @@ def holds(path: str, head: bytes, *kinds: set[tuple[str, str]]) -> bool:
     tables = {table for kind in kinds for table, _ in kind}
     try:
         with opened(path) as base:
-            asked = ((table, base.execute(f"PRAGMA table_info({table})")) for table in tables)
-            found = {(table, row[1]) for table, rows in asked for row in rows}
+            found = {
+                (table, row[1])
+                for table in tables
+                for row in base.execute(f"PRAGMA table_info({table})")
+            }
     except ERRORS:
         return False
     return any(found >= kind for kind in kinds)

@@ -109,9 +109,8 @@ class _Thread:
     def __init__(self, line: int, row: dict[str, Any]) -> None:
         self.line = line
         self.name = words(row.get("id")) or str(line)
-        raw = raw_of(row.get("data"))
-        packed = row.get("data_type") == "zstd" and raw is not None
-        self.document = value_of(unpacked(raw or b"") if packed else raw) or {}
+        raw = raw_of(row.get("data")) or b""
+        self.document = value_of(unpacked(raw) if row.get("data_type") == "zstd" else raw) or {}
         self.messages = elements(self.document.get("messages"))
         told = inside(self.document, "subagent_context", "parent_thread_id")
         self.parent = words(row.get("parent_id")) or words(told)
