@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.sources.test_codex_shapes import told
-from tests.support import Reading, read
+from tests.support import Reading, growth, read
 
 from sessiontune import registry
 from sessiontune.model import Image
+from sessiontune.sources.cline_text import said as said_in
+from sessiontune.sources.cline_text import without_notes, written
 
 NOTES = """<environment_details>
 # Current Time
@@ -202,6 +205,7 @@ def test_what_is_no_task_is_left(tmp_path: Path) -> None:
         "/x/api_conversation_history.json", b'[ {"role": "user", "content": "hi"}]'
     )
     odd: list[Any] = [None, 1, "x", {}, {"role": 1}, {"role": "user", "content": 5}, said("user")]
+    odd += [said("assistant", "", isSummary=True)]
     reading = whole(task(tmp_path, [said("user", "<task>\na\n</task>"), *odd]))
     assert told(reading) == [[("prompt", "a")]]
     broken = task(tmp_path, BLOCKS, "2")
@@ -225,3 +229,34 @@ def test_where_tasks_lie(tmp_path: Path) -> None:
 def test_a_picture_alone_is_a_prompt(tmp_path: Path) -> None:
     reading = whole(task(tmp_path, [said("user", PNG, NOTES)]))
     assert isinstance(reading.sessions[0].messages[0].parts[0], Image)
+
+
+def test_a_message_nested_too_deep_is_a_fault_and_nothing_else(tmp_path: Path) -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    rows = [BLOCKS[0], said("assistant", use("t", "run", given=deep)), said("user", "y")]
+    reading = whole(task(tmp_path, rows))
+    assert told(reading) == [[("prompt", "List it."), ("prompt", "y")]]
+    assert [fault.reason for fault in reading.ledger.faults] == ["too_deep"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "take"),
+    [
+        ("<read_file> x\n", written),
+        ("\n<environment_details>\n", without_notes),
+        (":\n<user_message>\n", lambda text: said_in(text, "")),
+        ("<feedback>x" + " " * 9, lambda text: said_in(text, "")),
+        ("<answer>x" + " " * 9, lambda text: said_in(text, "run")),
+    ],
+    ids=["call", "notes", "words", "blanks", "answer"],
+)
+def test_tags_that_are_never_closed_cost_the_length_of_the_text(
+    tag: str, take: Callable[[str], object]
+) -> None:
+    def prepare(count: int) -> Callable[[], object]:
+        text = tag + tag.replace("x", "") * count
+        return lambda: take(text)
+
+    assert growth(prepare, 500) < 24

@@ -92,6 +92,13 @@ def test_messages_with_equal_ids_and_other_words_are_no_copies(tmp_path: Path) -
     assert shape(told) == [TOLD, [("task", "look"), ("answer", "Seen.")]]
 
 
+def test_a_sub_agent_that_was_shown_more_than_its_task(tmp_path: Path) -> None:
+    seen = [user(text("<user_input>look</user_input>\n<notes>x</notes>")), agent(text("Seen."))]
+    paths = [keep(tmp_path, *MAIN), keep(tmp_path, *seen, stem="agent_1")]
+    main, sub = read("cline", tmp_path, [str(p) for p in paths]).sessions
+    assert (sub.parent_session, sub.parent_call) == (main.key, "c")
+
+
 def test_what_a_message_holds(tmp_path: Path) -> None:
     files = '<file_content path="a.py">\nx = 1\n</file_content>'
     told = run(

@@ -184,3 +184,15 @@ def test_the_projects_that_it_lists(tmp_path: Path) -> None:
     (tmp_path / "crush").mkdir()
     (tmp_path / "crush" / "projects.json").write_text(json.dumps(listed))
     assert roots({"XDG_DATA_HOME": str(tmp_path)}, "/h") == ["/w/.crush"]
+
+
+def test_a_database_whose_tables_are_damaged_is_none(tmp_path: Path) -> None:
+    path = database(tmp_path, *ROWS)
+    path.write_bytes(
+        path.read_bytes().replace(b"CREATE TABLE sessions", b"CR\xffATE TABLE sessions")
+    )
+    source = registry.source("crush")
+    assert not source.recognise(str(path), path.read_bytes())
+    assert source.index(str(path)).lines == 0
+    told = read("crush", tmp_path, [str(path)])
+    assert [fault.reason for fault in told.ledger.faults] == ["unreadable_file"]

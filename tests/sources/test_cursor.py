@@ -339,3 +339,19 @@ def test_each_message_of_a_deleted_chat_is_counted(tmp_path: Path) -> None:
     told = read("cursor", tmp_path, [str(path)])
     assert told.unbalanced() == {}
     assert told.ledger.drops["read/not_listed"] == 3
+
+
+def test_a_call_without_arguments_has_none(tmp_path: Path) -> None:
+    call = called("a", {"output": "o"}, rawArgs="{}", params="{}")
+    told = run("cursor", database(tmp_path, chat("c", said(1, "x"), call)))
+    assert shape(told)[0][1] == ("answer", (SHELL, {}))
+
+
+def test_calls_and_messages_without_ids(tmp_path: Path) -> None:
+    calls = [called("", {"output": words}, modelCallId="m") for words in ("one", "two")]
+    path = database(tmp_path, chat("c", conversation=[said(1, "x"), *calls, said(2, "y")]))
+    given = (SHELL, {"command": ""})
+    results = ("results", ("one", "ok"), ("two", "ok"))
+    assert shape(run("cursor", path)) == [
+        [("prompt", "x"), ("answer", given, given), results, ("answer", "y")]
+    ]

@@ -6,15 +6,18 @@ import hashlib
 import json
 import sqlite3
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.sources.test_odd_fields import places, put
 from tests.sources.test_other_agents import run, shape
-from tests.support import read
+from tests.support import growth, read
 
 from sessiontune import registry
+from sessiontune.sources.cursor_agent import _QUERY
+from sessiontune.sources.shapes import tagged
 
 Message = dict[str, Any]
 
@@ -216,3 +219,11 @@ def test_lists_of_many_steps_share_their_names(tmp_path: Path) -> None:
         tracemalloc.stop()
     assert len(told.sessions[0].messages) == 300
     assert peak < 4 << 20  # 45,000 names of their own are more
+
+
+def test_a_query_that_is_never_closed_costs_the_length_of_the_text() -> None:
+    def prepare(count: int) -> Callable[[], object]:
+        text = "<user_query>x</user_query>" + "<user_query>\n" * count
+        return lambda: tagged(_QUERY, "</user_query>", text)
+
+    assert growth(prepare, 500) < 24

@@ -265,11 +265,13 @@ def test_a_saved_history_is_read_where_no_chats_are(tmp_path: Path, newer: bool)
     assert not registry.source("gemini").recognise(str(path), path.read_bytes())
 
 
-def test_a_torn_saved_history_is_one_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize("newer", [False, True])
+def test_what_is_whole_of_a_torn_saved_history_is_read(tmp_path: Path, newer: bool) -> None:
     path = tmp_path / "checkpoint-a.json"
-    path.write_text(json.dumps(SAVED, indent=2)[:-20])
+    path.write_text(json.dumps({"history": SAVED} if newer else SAVED, indent=2)[:-20])
     told = run("gemini", path)
-    assert (told.sessions, len(told.ledger.faults)) == ([], 1)
+    assert [kind for kind, *_ in shape(told)[0]] == ["prompt", "answer", "results"]
+    assert len(told.ledger.faults) == 1
 
 
 def test_what_hooks_and_the_program_add(tmp_path: Path) -> None:

@@ -191,3 +191,13 @@ def test_where_it_lies() -> None:
     roots = registry.source("goose").roots
     assert roots({"GOOSE_PATH_ROOT": "/g"}, "/home/u") == ["/g/data/sessions"]
     assert roots({"XDG_DATA_HOME": "/d"}, "/home/u")[0] == "/d/goose/sessions"
+
+
+def test_what_two_programs_went_on_with_has_ids_and_files_of_its_own(tmp_path: Path) -> None:
+    begun = [said("user", "go"), said("assistant", call("c1", command="ls"), at=1768000001)]
+    rest = [said("user", back("c1", text("out")), at=1768000002), said("user", "a", at=1768000003)]
+    base = database(tmp_path / "sessions.db", *begun, *[said("user", "b", at=1768000004)] * 2)
+    told = read("goose", tmp_path, [str(base), str(old_file(tmp_path, *begun, *rest))])
+    assert told.unbalanced() == {}
+    ids = [message.id for session in told.sessions for message in session.messages]
+    assert len(set(ids)) == len(ids)

@@ -176,6 +176,8 @@ def test_times_become_utc() -> None:
     assert utc("2026-03-01T10:00:00.000Z") == "2026-03-01T10:00:00.000Z"
     assert utc("2026-03-01T12:00:00+02:00") == "2026-03-01T10:00:00.000Z"
     assert utc("yesterday") == ""
+    assert utc("0001-01-01T00:00:00+05:00") == ""  # before the first day, in UTC
+    assert utc("9999-12-31T23:59:59-05:00") == ""
     assert utc("") == ""
 
 

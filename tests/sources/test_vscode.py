@@ -355,3 +355,13 @@ def test_what_was_taken_back_and_put_there_again_is_no_branch(tmp_path: Path) ->
     assert told.unbalanced() == {}
     assert shape(told) == [[("prompt", "x"), ("answer", "B"), ("prompt", "y"), ("answer", "C")]]
     assert told.ledger.drops == {}
+
+
+def test_a_call_without_arguments_has_none(tmp_path: Path) -> None:
+    noted = answered("B", "a")
+    noted["toolCalls"][0]["arguments"] = "{}"
+    tool = {"kind": "toolInvocationSerialized", "toolCallId": "1", "toolId": "run"}
+    shown = asked("2", "y", response=[{**tool, "resultDetails": {"input": "{}"}}])
+    told = run("vscode", keep(tmp_path, chat(asked("1", "x", noted), shown)))
+    calls = [part for message in shape(told)[0] for part in message if part[0] == "run"]
+    assert calls == [("run", {}), ("run", {})]

@@ -245,3 +245,23 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
         path = str(database(root, ("main", put(full, at, odd)), packed=False, newer=False))
         assert read("zed", root, [path]).unbalanced() == {}, at
         registry.source("zed").index(path)
+
+
+def test_a_thread_that_went_on_differently_in_two_copies(tmp_path: Path) -> None:
+    begun = user({"Text": "go"})
+    roots = [tmp_path / name for name in "ab"]
+    paths = [
+        str(database(root, ("main", thread(user({"Text": root.name}), begun)))) for root in roots
+    ]
+    told = read("zed", tmp_path, paths)
+    assert told.unbalanced() == {}
+    assert len({session.key for session in told.sessions}) == len(told.sessions) == 2
+
+
+def test_sub_agents_come_after_the_sub_agent_that_started_them(tmp_path: Path) -> None:
+    starts = agent(call("look"), look=back("look", "Seen.", output={"session_id": "lowest"}))
+    threads = [("lowest", CHILD), ("child", thread(user({"Text": "x"}), starts)), ("main", MAIN)]
+    told = run("zed", database(tmp_path, *threads, child="main", lowest="child"))
+    keys = {session.session_id: session.key for session in told.sessions}
+    parents = {session.session_id: session.parent_session for session in told.sessions}
+    assert parents == {"main": None, "child": keys["main"], "lowest": keys["child"]}

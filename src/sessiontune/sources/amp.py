@@ -28,6 +28,7 @@ from .shapes import (
     as_json,
     blocks_of,
     calls_in,
+    digest_of,
     folder_of,
     inside,
     joined,
@@ -126,7 +127,7 @@ def _read(log: Linear, document: dict[str, Any], name: str) -> None:
     begun = number(document.get("created"))
     twice = Twice(log)
     for message in log.listed(document, "messages"):
-        if log.copied((name, log.place[0], repr(message.get("content")))):
+        if log.copied((name, log.place[0], digest_of(message.get("content")))):
             continue
         ids = "messageId" in message, *calls_in(blocks_of(message.get("content")))
         if twice.drops(message, *ids, at=inside(message, "meta", "sentAt")):

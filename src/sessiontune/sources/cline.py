@@ -21,7 +21,7 @@ from ..linking import Frame
 from ..model import Image, Part, Session, Text
 from ..ports import FileIndex
 from .cline_sessions import END, about, is_agent, is_session, read_session, session_of
-from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
+from .cline_text import RESULT, SUMMARY, Call, added, said, status_of, without_notes, written
 from .folders import user_folders
 from .indexing import Seen, scan
 from .linear import Linear
@@ -164,7 +164,7 @@ class _Task:
         if not blocks:
             self.log.drop("no_message" if not role else "empty")
         elif message.get("isSummary") is True:
-            self.log.node("summary", texts(*map(_text, blocks)), at)
+            self.log.say("summary", texts(*map(_text, blocks)), at)
         elif role == "assistant":
             self._answer(message, blocks, at)
         elif role == "user":
@@ -196,7 +196,7 @@ class _Task:
         for step in steps:
             if isinstance(step, Call):
                 name = step.id or f"{node.id}:{len(self.waiting)}"
-                self.log.call(node, name, step.name, step.arguments)
+                name = self.log.call(node, name, step.name, step.arguments)
                 self.waiting.append((name, step.name))
             else:
                 node.parts.append(step)
@@ -282,7 +282,7 @@ class _Task:
         folder, model = _FOLDER.search(text), _MODEL.search(text)
         self.cwd = self.cwd or (folder[1] if folder else "")
         self.model = model[1] if model else self.model
-        return NOTES.sub("", text)
+        return without_notes(text)
 
 
 def _text(block: dict[str, Any]) -> str:

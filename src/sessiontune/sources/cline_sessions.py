@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import Any, TypeGuard
+from typing import Any
 
 from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, ToolCall
@@ -27,6 +27,8 @@ from .shapes import (
     pictures,
     read_json,
     safe_name,
+    tagged,
+    text_of,
     texts,
     usage_of,
     words,
@@ -81,11 +83,12 @@ def read_session(path: str, again: str, unit: Unit) -> Iterator[Session]:
             _take(log, message, own, agent)
     if told.get("status") in _STOPPED:
         log.interrupted()
-    task = next((p.text for n in log.nodes[:1] for p in n.parts if isinstance(p, Text)), "")
+    task = next((text_of(node.parts) for node in log.nodes if node.kind == "task"), "")
     caller = unit.started.get((name, task)) if agent else None
-    for one, node in log.calls.items():
-        given = [p.arguments.get("task") for p in node.parts if _is_call(p, one)]
-        unit.started |= {(name, words(words_of)): (one, node) for words_of in given if words_of}
+    for node in log.nodes:
+        for part in node.parts:
+            if isinstance(part, ToolCall) and (given := words(part.arguments.get("task"))):
+                unit.started[name, given] = part.id, node
     frame = Frame(
         session_id=name,
         agent_id=stem if agent else None,
@@ -93,10 +96,6 @@ def read_session(path: str, again: str, unit: Unit) -> Iterator[Session]:
         title=words(inside(told, "metadata", "title"))[:200],
     )
     yield from unit.sessions(log, frame, caller)
-
-
-def _is_call(part: Part, call: str) -> TypeGuard[ToolCall]:
-    return isinstance(part, ToolCall) and part.id == call
 
 
 def _take(log: Linear, message: dict[str, Any], own: str, agent: bool) -> None:
@@ -122,8 +121,8 @@ def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: Any, agent: b
         elif image is not None:
             typed.append(image)
         elif text.strip():
-            asked = _INPUT.findall(text)
-            rest = _INPUT.sub("", text).strip() if asked else text
+            asked, rest = tagged(_INPUT, "</user_input>", text)
+            rest = rest.strip() if asked else rest
             typed += texts(*asked)
             if rest.strip():
                 (shown if asked or _WRITTEN.match(rest) else typed).append(Text(rest))

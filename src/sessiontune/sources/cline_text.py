@@ -19,25 +19,23 @@ plan_mode_respond plan_mode_response read_file replace_in_file report_bug run_sl
 search_and_replace search_files summarize_task switch_mode update_todo_list use_mcp_tool
 web_fetch web_search write_to_file
 """
-_TOOL = re.compile(  # begins a line; the last one may be unclosed
-    rf"^[ \t]*<({'|'.join(_TOOL_NAMES.split())})>(?:(.*?)</\1>|(\s*<\w+>.*)\Z)",
-    re.DOTALL | re.MULTILINE,
-)
+_TOOL = re.compile(rf"^[ \t]*<({'|'.join(_TOOL_NAMES.split())})>", re.MULTILINE)
+_FIRST_FIELD = re.compile(r"\s*<\w+>")
 _FIELD = re.compile(r"<(\w+)>")
 _LONG = ("content", "diff", "args", "arguments", "result")  # may hold tags of their own
 _THOUGHT = re.compile(r"\A\s*<thinking>(.*?)</thinking>\s*", re.DOTALL)
 RESULT = re.compile(
     r"\A\s*\[([\w-]+)(?: for (?:'.*?'|[^\n]*?))?(?:\.\.\.)?\] Result:[ \t]*\n?", re.DOTALL
 )
-NOTES = re.compile(r"(?:\A|\n)[ \t]*<environment_details>.*?</environment_details>\s*\Z", re.DOTALL)
-_WHOLE = re.compile(r"\A\s*<(task|feedback|user_message)>\s*(.*)\s*</\1>\s*\Z", re.DOTALL)
-_SAID = re.compile(
-    r"(?:\A\s*|:[ \t]*\n\s*)<(feedback|user_message)>\s*(.*?)\s*</\1>\s*\Z", re.DOTALL
-)
-_SAID_BESIDE = re.compile(r"feedback[^\n]*:[ \t]*\n\s*<(feedback)>\s*(.*?)\s*</\1>\s*\Z", re.DOTALL)
+_NOTES, _NOTES_END = re.compile(r"(?:\A|\n)[ \t]*<environment_details>"), "</environment_details>"
+#: How a person's words begin: the whole text, a part of it, or beside the result of a tool. They
+#: end with the text.
+_WHOLE = re.compile(r"\A\s*<(task|feedback|user_message)>")
+_SAID = re.compile(r"(?:\A\s*|:[ \t]*\n\s*)<(feedback|user_message)>")
+_SAID_BESIDE = re.compile(r"feedback[^\n]*:[ \t]*\n\s*<(feedback)>")
 #: Tools whose results are a person's words.
 _ASKING = ("ask_followup_question", "attempt_completion", "plan_mode_respond", "plan_mode_response")
-_ANSWER = re.compile(r"\A\s*<answer>\s*(.*?)\s*</answer>\s*\Z", re.DOTALL)
+_ANSWER = re.compile(r"\A\s*<(answer)>")
 
 #: What the program writes as the user -> the reason of its drop, or "" if it is context.
 _PROGRAM = (
@@ -65,17 +63,34 @@ class Call(msgspec.Struct):
     id: str = ""
 
 
+def without_notes(text: str) -> str:
+    """The text without the editor's notes at its end."""
+    notes = _NOTES.search(text) if text.rstrip().endswith(_NOTES_END) else None
+    return text if notes is None else text[: notes.start()]
+
+
 def said(text: str, tool: str | None) -> tuple[str, str]:
     """The text without what a person said in it, and these words.
 
     `tool`: it is a result of this tool; "" a text of the program, None any other.
     """
     form = _WHOLE if tool is None else _SAID if tool in ("", *_ASKING) else _SAID_BESIDE
-    found = form.search(text)
-    if found is None:
-        answer = _ANSWER.match(text) if tool is not None else None
-        return (answer[1] if answer else text.strip()), ""
-    return text[: found.start(1) - 1].strip(), found[2].strip()
+    before, own = _ending(form, text)
+    if own is not None:
+        return before, own
+    _, answer = _ending(_ANSWER, text) if tool is not None else ("", None)
+    return (text.strip() if answer is None else answer), ""
+
+
+def _ending(form: re.Pattern[str], text: str) -> tuple[str, str | None]:
+    """What is before the first tag of this form that is closed at the end of the text, and what is
+    in it; None if there is none."""
+    whole = text.rstrip()
+    for found in form.finditer(whole) if whole.endswith(">") else ():
+        close = f"</{found[1]}>"
+        if whole.endswith(close):
+            return text[: found.start(1) - 1].strip(), whole[found.end() : -len(close)].strip()
+    return text, None
 
 
 def added(text: str) -> str | None:
@@ -90,12 +105,19 @@ def written(text: str) -> list[Part | Call]:
     if thought is not None:
         steps += thoughts(thought[1].strip())
         text = text[thought.end() :]
-    at = 0
+    at, unclosed = 0, set[str]()  # names that no tag closes any more
     for found in _TOOL.finditer(text):
-        before = text[at : found.start()].strip()
-        steps += texts(before)
-        steps.append(Call(found[1], _fields(found[2] if found[3] is None else found[3])))
-        at = found.end()
+        name, begin = found[1], found.end()
+        if found.start() < at:  # in the call before
+            continue
+        end = -1 if name in unclosed else text.find(f"</{name}>", begin)
+        if end < 0:
+            unclosed.add(name)
+            if _FIRST_FIELD.match(text, begin) is None:
+                continue
+        steps += texts(text[at : found.start()].strip())
+        steps.append(Call(name, _fields(text[begin:end] if end >= 0 else text[begin:])))
+        at = end + len(f"</{name}>") if end >= 0 else len(text)
     rest = text[at:].strip() if at else text
     return [*steps, *texts(rest)]
 

@@ -13,14 +13,12 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Part, ResultStatus, Session, Text
 from ..ports import FileIndex
 from .databases import (
-    MAGIC,
-    columns,
     faults_of,
+    holds,
     if_readable,
     index_of,
     journal,
@@ -30,10 +28,10 @@ from .databases import (
 )
 from .folders import data_home
 from .linear import Linear
-from .mending import single, values
 from .orders import depths
 from .pictures import picture, picture_of_url
 from .shapes import (
+    decoded,
     inside,
     moment,
     objects,
@@ -70,11 +68,7 @@ class CrushSource(UnitSource):
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is its database."""
-        return (
-            path.endswith(".db")
-            and head.startswith(MAGIC)
-            and columns(path, "sessions", "messages") >= _NEEDED
-        )
+        return path.endswith(".db") and holds(path, head, _NEEDED)
 
     @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
@@ -221,10 +215,8 @@ def _answer(
         return
     node = log.new_answer(said, at, words(message.get("model")), name)
     for call in calls:
-        told = call.get("input")
-        found = single(values(words(told).encode("utf-8", "surrogatepass"), Ledger()))
-        given = found if isinstance(found, dict) else told
-        log.call(node, words(call["id"]), words(call.get("name")), given or {})
+        given = decoded(call.get("input")) or {}
+        log.call(node, words(call["id"]), words(call.get("name")), given)
     if "canceled" in ends:
         node.flags.append("interrupted")
 

@@ -16,7 +16,7 @@ from typing import Any
 from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text
 from ..ports import FileIndex
-from .databases import MAGIC, faults_of, if_readable, index_of, journal, opened
+from .databases import ERRORS, MAGIC, faults_of, if_readable, index_of, journal, opened
 from .linear import Linear
 from .pictures import picture, picture_of_url
 from .shapes import (
@@ -32,6 +32,7 @@ from .shapes import (
     pictures,
     raw_of,
     safe_name,
+    tagged,
     texts,
     thoughts,
     value_of,
@@ -65,7 +66,7 @@ class CursorAgentSource(UnitSource):
         try:
             with opened(path) as base:
                 return bool(_meta(base).get("agentId") or _Store(base).messages)
-        except (sqlite3.Error, OSError):
+        except ERRORS:
             return False
 
     @if_readable
@@ -231,8 +232,8 @@ def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: object) -> No
     shown: list[Part] = []
     for block in blocks:
         text, image = words(block.get("text")), _image(block)
-        queries = _QUERY.findall(text)
-        rest = _QUERY.sub("", text).strip() if queries else text
+        queries, rest = tagged(_QUERY, "</user_query>", text)
+        rest = rest.strip() if queries else rest
         typed += texts(*queries)
         if image is not None:
             typed.append(image)

@@ -10,7 +10,7 @@ from ..model import Image, Part, ResultStatus, Text, Usage
 from .linear import Linear
 from .mending import mend
 from .pictures import picture, picture_of_url
-from .shapes import inside, mapping, number, objects, texts, thoughts, value_of, words
+from .shapes import decoded, inside, mapping, number, objects, texts, thoughts, value_of, words
 
 #: Fields with the output of a tool, among those about its run.
 _SAID = ("output", "contents")
@@ -20,10 +20,10 @@ _TOLD = ("modelVisibleErrorMessage", "clientVisibleErrorMessage")
 class Result(msgspec.Struct):
     """The result of a call."""
 
-    call: str
     text: str
     status: ResultStatus
     place: tuple[int, int]
+    call: str = ""
 
 
 class Answering(msgspec.Struct):
@@ -149,14 +149,16 @@ def _answer(log: Linear, state: Answering, message: dict[str, Any], own: str, pl
         state.flush(log)
     call = words(tool.get("toolCallId"))
     call = own if not call or call in log.calls else call
-    result = _result(call, tool, log.place) if tool else None
+    result = _result(tool, log.place) if tool else None
     node = log.answer(_at(message), "" if state.model == "default" else state.model, own)
     node.parts += said
     if tool:
         state.request, state.called = request, True
         name = words(tool.get("name")) or f"tool_{number(tool.get('tool'))}"
-        log.call(node, call, name, _given(tool))
-        state.waiting += [result] if result else []
+        call = log.call(node, call, name, _given(tool))
+        if result is not None:
+            result.call = call
+            state.waiting.append(result)
     used = message.get("tokenCount")
     if isinstance(used, dict) and number(used.get("outputTokens")):
         tokens = number(used.get("inputTokens")), number(used.get("outputTokens"))
@@ -165,19 +167,14 @@ def _answer(log: Linear, state: Answering, message: dict[str, Any], own: str, pl
 
 def _given(tool: dict[str, Any]) -> Any:
     """The arguments as the model wrote them, or else as the program read them."""
-    told = [_decoded(tool.get(field)) for field in ("rawArgs", "params")]
+    told = [decoded(tool.get(field)) for field in ("rawArgs", "params")]
     return next((given for given in told if isinstance(given, dict) and given), told[0] or {})
 
 
-def _decoded(told: Any) -> Any:
-    """The object in JSON text, or what was given if it is none."""
-    return value_of(told) or told
-
-
-def _result(call: str, tool: dict[str, Any], place: tuple[int, int]) -> Result | None:
+def _result(tool: dict[str, Any], place: tuple[int, int]) -> Result | None:
     """What came of a call; None where it was still running. Raises LineFault for what is nested
     too deep."""
-    status, told = words(tool.get("status")), _decoded(tool.get("result"))
+    status, told = words(tool.get("status")), decoded(tool.get("result"))
     ran = mapping(told)
     said = next((ran[field] for field in _SAID if isinstance(ran.get(field), str)), None)
     text = said if said is not None else words(tool.get("result"))
@@ -192,6 +189,6 @@ def _result(call: str, tool: dict[str, Any], place: tuple[int, int]) -> Result |
     elif status not in ("completed", "error") and not text:
         return None
     if status == "error" and not text:
-        why = mapping(_decoded(tool.get("error")))
+        why = mapping(decoded(tool.get("error")))
         text = next(filter(None, (words(why.get(f)) for f in _TOLD)), words(tool.get("error")))
-    return Result(call, text, found, place)
+    return Result(text, found, place)

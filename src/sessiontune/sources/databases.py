@@ -19,6 +19,8 @@ from ..ledger import Ledger
 from ..model import Fault
 from ..ports import FileIndex
 
+#: What is raised for a database that cannot be read: its own messages may be no text, either.
+ERRORS = (sqlite3.Error, OSError, UnicodeDecodeError)
 MAGIC = b"SQLite format 3\0"
 _COPY_TRIES = 5
 
@@ -62,7 +64,7 @@ def faults_of(path: str, ledger: Ledger) -> Iterator[None]:
     """Turn an error while reading a database into a fault of its file."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except ERRORS as error:
         ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
 
 
@@ -73,7 +75,7 @@ def if_readable(index: Callable[P, FileIndex]) -> Callable[P, FileIndex]:
     def made(*args: P.args, **kwargs: P.kwargs) -> FileIndex:
         try:
             return index(*args, **kwargs)
-        except (sqlite3.Error, OSError):
+        except ERRORS:
             return FileIndex()
 
     return made
@@ -103,17 +105,22 @@ def index_of(
     )
 
 
-def columns(path: str, *tables: str) -> set[tuple[str, str]]:
-    """(table, column) of these tables; none if the file is no readable database."""
+def holds(path: str, head: bytes, *kinds: set[tuple[str, str]]) -> bool:
+    """Whether a file that begins with `head` is a database with all columns (table, name) of one of
+    these kinds."""
+    if not head.startswith(MAGIC):
+        return False
+    tables = {table for kind in kinds for table, _ in kind}
     try:
         with opened(path) as base:
-            return {
+            found = {
                 (table, row[1])
                 for table in tables
                 for row in base.execute(f"PRAGMA table_info({table})")
             }
-    except (sqlite3.Error, OSError):
-        return set()
+    except ERRORS:
+        return False
+    return any(found >= kind for kind in kinds)
 
 
 def glanced(path: str, query: str) -> bool:
@@ -122,7 +129,7 @@ def glanced(path: str, query: str) -> bool:
     try:
         with closing(_alone(path)) as base:
             return base.execute(query).fetchone() is not None
-    except sqlite3.Error:
+    except ERRORS:
         return False
 
 

@@ -104,8 +104,8 @@ class KiroSource(UnitSource):
         about = {path: _about(path) for path in files if path not in older}
         known = {_id(path, told) for path, told in about.items()}
         starts = Starts(filter(None, map(sub_name, files)))
-        for path in older:
-            yield from kiro_database.sessions(path, unit, known)
+        for nth, path in enumerate(older):
+            yield from kiro_database.sessions(path, f"~{nth}" if nth else "", unit, known)
         for path in _callers_first(about, starts):
             name = _id(path, about[path])
             log: Log | EngineLog

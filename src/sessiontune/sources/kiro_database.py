@@ -8,7 +8,6 @@ answer; here each of the two is a record. Amazon Q keeps one conversation for ea
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -16,13 +15,15 @@ from typing import Any
 
 import msgspec
 
+from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Fault, ResultStatus, Session, Text
-from ..ports import FileIndex
-from .databases import MAGIC, columns, faults_of, if_readable, index_of, opened, rows
+from ..ports import FileIndex, ReadOptions
+from .databases import faults_of, holds, if_readable, index_of, opened, rows
 from .linear import Linear
-from .lines import open_log, stem
+from .lines import stem
 from .shapes import (
+    as_json,
     digest_of,
     elements,
     inside,
@@ -64,37 +65,38 @@ def recognise(path: str, head: bytes) -> bool:
     """Whether a file is such a database, or a conversation that was saved."""
     if path.endswith(".json"):
         return _SAVED.match(head) is not None
-    found = columns(path, *_TABLES) if head.startswith(MAGIC) else set()
-    return any(found >= needed for needed in _NEEDED)
+    return holds(path, head, *_NEEDED)
 
 
 @if_readable
 def index(path: str) -> FileIndex:
     """The conversations; a database is always indexed whole."""
-    found = list(_conversations(path))
+    found = list(_conversations(Linear(path, ReadOptions(), Ledger())))
     count = sum(1 if one.state is None else 2 * len(_history(one.state)) for one in found)
     return index_of(path, (one.name for one in found), (one.folder for one in found), count, "", "")
 
 
-def sessions(path: str, unit: Unit, known: set[str]) -> Iterator[Session]:
-    """The conversations of a database. `known`: those that newer versions took over into logs.
+def sessions(path: str, again: str, unit: Unit, known: set[str]) -> Iterator[Session]:
+    """The conversations of a database. `known`: those that newer versions took over into logs;
+    `again` distinguishes messages from those of other databases.
     Entries that other databases held (Kiro took over Amazon Q's) are known by conversation, digest,
     and how often they were there."""
     number = 0
     mine: Entries = {}
     with faults_of(path, unit.ledger):
         seen: set[str] = set()
-        for one in _conversations(path):
+        for one in _conversations(unit.log(path)):
             log, name = unit.log(path), one.name
             if one.state is None:
                 number += 1
                 log.part(number)
                 unit.ledger.fault(Fault("bad_json", path, number))
                 continue
-            log.session_id = name if name not in seen else f"{name}/{number}"
+            session_id = name if name not in seen else f"{name}/{number}"
+            log.session_id = session_id + again
             number = _read(log, one, number, one.again or name in known, unit.owner, mine)
             seen.add(name)
-            yield from unit.sessions(log, Frame(session_id=log.session_id, cwd=one.folder))
+            yield from unit.sessions(log, Frame(session_id=session_id, cwd=one.folder))
     unit.owner |= mine
 
 
@@ -130,12 +132,13 @@ def _read(log: Linear, one: Told, number: int, again: bool, told: Entries, mine:
     return number
 
 
-def _conversations(path: str) -> Iterator[Told]:
+def _conversations(log: Linear) -> Iterator[Told]:
     """The conversations of a file, those of the newer table first."""
+    path = log.path
     if path.endswith(".json"):
-        with open_log(path) as stream:
-            state = value_of(stream.read())
-        yield Told(words(inside(state, "conversation_id")) or stem(path), _place(state), state)
+        state = log.document()
+        if state is not None:
+            yield Told(words(state.get("conversation_id")) or stem(path), _place(state), state)
         return
     with opened(path) as base:
         known = {name for (name,) in base.execute("SELECT name FROM sqlite_master")}
@@ -199,9 +202,9 @@ def _result(log: Linear, result: dict[str, Any], at: str) -> bool:
         if isinstance(block.get("Text"), str):
             told.append(block["Text"])
         elif block.get("Json") is not None:
-            told.append(json.dumps(block["Json"], ensure_ascii=False, separators=(",", ":")))
+            told.append(as_json(block["Json"]))
             code = inside(block["Json"], "exit_status")
-            failed = failed or (code is not None and str(code) not in ("0", "exit status: 0"))
+            failed = failed or code not in (None, 0, "0", "exit status: 0")
     text = "\n".join(told)
     status: ResultStatus = "error" if failed else "ok"
     if text.startswith(_DENIED):

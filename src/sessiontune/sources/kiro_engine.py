@@ -231,8 +231,7 @@ class EngineLog:
             log.drop("repeated_record")
             return
         node = log.answer(at, self.model, name)
-        call = call or f"{node.id}:{len(node.parts)}"
-        log.call(node, call, words(payload.get("toolName")), payload.get("args"))
+        call = log.call(node, call, words(payload.get("toolName")), payload.get("args"))
         if payload.get("status") == "denied":
             self.refused.add(call)
         agent = words(inside(payload, "_meta", "kiro", "agentSubtaskId"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from ..model import Image, Part, ResultStatus, Session, Text
 from .pictures import picture
 from .shapes import (
     Call,
+    as_json,
     elements,
     images_of,
     inside,
@@ -21,6 +21,7 @@ from .shapes import (
     objects,
     pictures,
     safe_name,
+    tagged,
     text_of,
     texts,
     thoughts,
@@ -33,7 +34,6 @@ from .units import Unit
 #: words to the model on how to take it.
 _STEERING = "[LIVE STEERING"
 _SAID = re.compile(r"<user_message(?: id=\"[^\"]*\")?>(.*?)</user_message>", re.DOTALL)
-_SAID_END = "</user_message>"
 #: Answers that the program writes if a person interrupts.
 _BROKEN_OFF = (
     "Response was interrupted by the user",
@@ -216,9 +216,8 @@ class Log:
 
 def _steered(text: str) -> list[Part]:
     """What a person said, message by message."""
-    end = text.rfind(_SAID_END) + len(_SAID_END)  # each one that begins before it has an end
-    said = (one.strip() for one in _SAID.findall(text, 0, end))
-    return [Text(one) for one in said if one]
+    said, _ = tagged(_SAID, "</user_message>", text)
+    return [Text(one.strip()) for one in said if one.strip()]
 
 
 def _said(part: Part) -> str:
@@ -235,7 +234,7 @@ def _parts(content: Any) -> list[Part]:
         elif isinstance(held, str):
             parts += texts(held)
         elif held is not None and kind == "json":
-            parts.append(Text(json.dumps(held, ensure_ascii=False, separators=(",", ":"))))
+            parts += texts(as_json(held))
     return parts
 
 

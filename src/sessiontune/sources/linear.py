@@ -253,19 +253,23 @@ class Linear:
             self.unknown_part()
         node = self.new_answer(parts, at, model, name)
         for call_id, tool, arguments in calls:
-            self.call(node, call_id or f"{node.id}:{len(node.parts)}", tool, arguments)
+            self.call(node, call_id, tool, arguments)
         return node
 
-    def call(self, node: Node, call_id: str, name: str, arguments: Any) -> None:
-        """Add a tool call to an answer. Raises LineFault for arguments nested too deep."""
+    def call(self, node: Node, call_id: str, name: str, arguments: Any) -> str:
+        """Add a tool call to an answer; returns its id. A call that has none, or that of another
+        one of the answer, gets one. Raises LineFault for arguments nested too deep."""
         given = arguments if isinstance(arguments, dict) else {"input": arguments}
         try:
             held = mend(given if arguments is not None else {})
         except LineFault:
             self._unplaced(node)
             raise
+        if not call_id or self.calls.get(call_id) is node:
+            call_id = f"{node.id}:{len(node.parts)}"
         node.parts.append(ToolCall(call_id, name, held))
         self.calls[call_id], self.names[call_id] = node, name
+        return call_id
 
     def _unplaced(self, node: Node) -> None:
         """Take the current record, a fault, from the node's places; remove a node of it alone."""
@@ -292,6 +296,8 @@ class Linear:
     ) -> bool:
         """Add a tool result. If no call waits for it, drop it and return False."""
         node = self.calls.get(call_id)
+        if node is not None and node.file != self.file:  # a node has results of its own file only
+            node = None
         if node is None or call_id in node.results:
             self.drop("result_without_call" if node is None else "second_result")
             return False

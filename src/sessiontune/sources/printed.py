@@ -38,11 +38,14 @@ def array_lines(
     except orjson.JSONDecodeError:
         found = values(text, ledger, listed=True)
     for number, value in enumerate(found if isinstance(found, list) else [found], 1):
-        if isinstance(value, LineFault):
+        try:
+            line = orjson.dumps(value)
+        except orjson.JSONEncodeError:  # of a fault, or of what is nested too deep
+            fault = value if isinstance(value, LineFault) else LineFault("too_deep")
             ledger.record(path)
-            ledger.fault(line_fault(value, path, number, text))
+            ledger.fault(line_fault(fault, path, number, text))
         else:
-            yield number, orjson.dumps(value)
+            yield number, line
 
 
 def is_remark(path: str, raw: bytes | memoryview) -> bool:

@@ -49,6 +49,12 @@ def value_of(stored: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def decoded(given: Any) -> Any:
+    """The object in JSON text; what was given if it holds none."""
+    value = value_of(given)
+    return given if value is None else value
+
+
 def unwrapped(given: Any) -> Any:
     """The value of JSON text, or the text if it is not JSON; any other value unchanged."""
     try:
@@ -58,10 +64,12 @@ def unwrapped(given: Any) -> Any:
 
 
 def as_json(value: Any) -> str:
-    """The value as JSON, or in Python's form if JSON has none."""
+    """The value as JSON, or in Python's form if JSON has none; nothing if it is nested too deep."""
     try:
         return msgspec.json.encode(value).decode()
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
+    except RecursionError:
+        return ""
+    except (msgspec.MsgspecError, UnicodeEncodeError, ValueError):
         return str(value)
 
 
@@ -156,6 +164,13 @@ def text_of(parts: Iterable[Part]) -> str:
     return "\n".join(part.text for part in parts if isinstance(part, Text))
 
 
+def tagged(form: re.Pattern[str], close: str, text: str) -> tuple[list[str], str]:
+    """What stands between tags of this form, and the text without it. Nothing is looked for after
+    the last closing tag: the search for an end that is missing would go through all the rest."""
+    end = text.rfind(close) + len(close) if close in text else 0
+    return form.findall(text, 0, end), form.sub("", text[:end]) + text[end:]
+
+
 def words_of(content: Any) -> str:
     """The text of a content: words, or those of its blocks."""
     if isinstance(content, list):
@@ -229,10 +244,10 @@ def utc(at: str) -> str:
         return at
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         return ""
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
     return moment.isoformat(timespec="milliseconds") + "Z"
 
 

@@ -13,6 +13,7 @@ from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
 from .linear import Linear
 from .pictures import picture
 from .shapes import (
+    decoded,
     elements,
     inside,
     joined,
@@ -22,7 +23,6 @@ from .shapes import (
     pictures,
     texts,
     thoughts,
-    value_of,
     words,
 )
 
@@ -119,9 +119,8 @@ def _round(log: Linear, one: dict[str, Any], told: dict[str, Any], model: str, o
         return
     node = log.new_answer(parts, "", model, own)
     for call in calls:
-        given = call.get("arguments")
-        decoded = value_of(given) or given or {}
-        log.call(node, words(call["id"]), words(call.get("name")), decoded)
+        given = decoded(call.get("arguments")) or {}
+        log.call(node, words(call["id"]), words(call.get("name")), given)
     for call in calls:
         result = told.get(words(call["id"]))
         if isinstance(result, dict):
@@ -163,19 +162,16 @@ def _said(value: Any) -> str:
 
 def _shown(log: Linear, request: dict[str, Any], model: str, own: str) -> None:
     """Take what the screen showed of an answer without noted rounds."""
-    listed = request.get("response")
     text: list[str] = []
 
     def say() -> None:
         words_so_far = "".join(text).strip()
         text.clear()
         if words_so_far:
-            if log.open is not None and log.open.results:
-                log.open = None
             node = log.answer("", model, f"{own}:{len(log.nodes)}")
             node.parts.append(Text(words_so_far))
 
-    for part in objects(listed):
+    for part in objects(request.get("response")):
         kind, value = words(part.get("kind")), part.get("value")
         if kind in ("", "markdownContent", "markdownVuln"):
             content = part.get("content")
@@ -207,14 +203,13 @@ def _reference(told: Any) -> str:
 def _tool(log: Linear, part: dict[str, Any], model: str, own: str) -> None:
     held, ran = mapping(part.get("resultDetails")), mapping(part.get("toolSpecificData"))
     command = words(inside(ran, "commandLine", "original"))
-    given = held.get("input")
-    decoded = (value_of(given) or given) if isinstance(given, str) and given else None
+    given = decoded(words(held.get("input")))
     call = words(part.get("toolCallId"))
     if call in log.calls:
         return
     node = log.answer("", model, own)
     name = words(part.get("toolId")) or "tool"
-    log.call(node, call, name, decoded or ({"command": command} if command else {}))
+    log.call(node, call, name, given or ({"command": command} if command else {}))
     pieces, confirmed = objects(held.get("output")), part.get("isConfirmed")
     text = joined(*(words(piece.get("value")) for piece in pieces))
     text = text or words(inside(ran, "terminalCommandOutput", "text"))

@@ -16,9 +16,8 @@ from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex
 from .databases import (
-    MAGIC,
-    columns,
     faults_of,
+    holds,
     if_readable,
     index_of,
     journal,
@@ -28,7 +27,7 @@ from .databases import (
 )
 from .folders import data_home
 from .linear import Linear
-from .orders import longest_first
+from .orders import depths, longest_first
 from .pictures import picture
 from .shapes import (
     Call,
@@ -72,12 +71,8 @@ class ZedSource(UnitSource):
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is its database."""
-        return (
-            path.endswith(".db")
-            and head.startswith(MAGIC)
-            and b"data_type" in head  # so that no other database is opened
-            and columns(path, "threads") >= _NEEDED
-        )
+        # Its name is in the head: no other database is opened.
+        return path.endswith(".db") and b"data_type" in head and holds(path, head, _NEEDED)
 
     @if_readable
     def index(self, path: str, offset: int = 0) -> FileIndex:
@@ -96,12 +91,13 @@ class ZedSource(UnitSource):
 
     def read(self, files: tuple[str, ...], unit: Unit) -> Iterator[Session]:
         """The threads of one unit, parents before their sub-agents."""
-        for path, _ in longest_first(files):
+        for path, again in longest_first(files):
             threads: list[_Thread] = []
             with faults_of(path, unit.ledger), opened(path) as base:
-                threads = sorted(_threads(base), key=lambda t: (bool(t.parent), t.line))
-            for thread in threads:
-                yield from _session(unit, path, thread)
+                threads = list(_threads(base))
+            deep = depths({thread.name: thread.parent for thread in threads})
+            for thread in sorted(threads, key=lambda t: (deep[t.name], t.line)):
+                yield from _session(unit, path, thread, again)
 
 
 SOURCE = ZedSource()
@@ -113,9 +109,8 @@ class _Thread:
     def __init__(self, line: int, row: dict[str, Any]) -> None:
         self.line = line
         self.name = words(row.get("id")) or str(line)
-        raw = raw_of(row.get("data"))
-        packed = row.get("data_type") == "zstd" and raw is not None
-        self.document = value_of(unpacked(raw or b"") if packed else raw) or {}
+        raw = raw_of(row.get("data")) or b""
+        self.document = value_of(unpacked(raw) if row.get("data_type") == "zstd" else raw) or {}
         self.messages = elements(self.document.get("messages"))
         told = inside(self.document, "subagent_context", "parent_thread_id")
         self.parent = words(row.get("parent_id")) or words(told)
@@ -135,9 +130,9 @@ def _threads(base: sqlite3.Connection) -> Iterator[_Thread]:
         yield _Thread(row["rowid"], row)
 
 
-def _session(unit: Unit, path: str, thread: _Thread) -> Iterator[Session]:
+def _session(unit: Unit, path: str, thread: _Thread, again: str) -> Iterator[Session]:
     """The session of a thread. Messages of the unit are known by thread, place and content."""
-    log = unit.log(path, thread.name)
+    log = unit.log(path, thread.name + again)
     if not thread.document:
         log.part(thread.line)
         log.drop("no_message")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from ...model import Image, Part, ResultStatus, Text, Thinking
 from ..linear import Linear
 from ..pictures import picture
 from ..shapes import (
+    as_json,
     elements,
     images_of,
     inside,
@@ -155,7 +154,7 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
     told: list[tuple[str, dict[str, Any]]] = []
     for call in calls:
         call_id = words(call.get("id")) or f"{name}:{len(told)}"
-        log.call(node, call_id, words(call.get("name")), call.get("args"))
+        call_id = log.call(node, call_id, words(call.get("name")), call.get("args"))
         if words(call.get("agentId")):
             log.started[words(call["agentId"])] = (call_id, node)
         told.append((call_id, call))
@@ -195,7 +194,7 @@ def output_of(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
         response, more = inside(answer, "response"), elements(inside(answer, "parts"))
         if isinstance(response, dict):
             text = response.get("output", response.get("error"))
-            told.append(text if isinstance(text, str) else orjson.dumps(response).decode())
+            told.append(text if isinstance(text, str) else as_json(response))
         parts = parts_of([item, *more])
         told += [part.text for part in parts if isinstance(part, Text)]
         images += images_of(parts)

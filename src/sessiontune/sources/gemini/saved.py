@@ -14,8 +14,8 @@ from typing import Any
 from ...ledger import Ledger
 from ..linear import Linear
 from ..lines import read_lines
-from ..mending import LineFault, line_fault, single, values
-from ..shapes import inside, objects, words
+from ..mending import LineFault, line_fault, saved, single, values
+from ..shapes import elements, inside, objects, words
 from .messages import take_message
 
 _TURN = re.compile(
@@ -38,16 +38,18 @@ def _has_chats(folder: str) -> bool:
 
 
 def take_saved(log: Linear) -> None:
-    """Read a history: one record for each content."""
+    """Read a history: one record for each content. One that cannot be read whole is a fault, and
+    what is whole of it is read."""
     raw = b"\n".join(bytes(line) for _, line in read_lines(log.path, log.options, Ledger()))
-    whole = raw if raw.lstrip().startswith(b"{") else b'{"history":' + raw + b"}"
-    found = single(values(whole, log.ledger))
+    listed = not raw.lstrip().startswith(b"{")
+    begun, end = (b'{"history":', b"}") if listed else (b"", b"")
+    found = single(values(begun + raw + end, log.ledger))
     history = inside(found, "history")
     if not isinstance(history, list):
         log.part(1)
         fault = found if isinstance(found, LineFault) else LineFault("bad_json")
         log.ledger.fault(line_fault(fault, log.path, 1, b"}"))
-        return
+        history = elements(inside(saved(begun + raw), "history"))
     waiting: list[tuple[str, str]] = []  # calls without an output: tool, id
     for at, content in enumerate(history, 1):
         log.part(at)

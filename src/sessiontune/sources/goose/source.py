@@ -15,7 +15,7 @@ import msgspec
 from ...linking import Frame
 from ...model import Session
 from ...ports import FileIndex
-from ..databases import MAGIC, faults_of, journal, opened
+from ..databases import faults_of, journal, opened
 from ..folders import data_home
 from ..indexing import Seen, scan
 from ..lines import any_begins, size_of, stem
@@ -65,7 +65,7 @@ class GooseSource(UnitSource):
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is its database, or one of its first lines is of a session."""
         if path.endswith(".db"):
-            return head.startswith(MAGIC) and is_database(path)
+            return is_database(path, head)
         return path.endswith(".jsonl") and any_begins(_RECORD, head)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
@@ -104,15 +104,17 @@ def _session(
 ) -> Iterator[Session]:
     log = unit.log(messages[0].path if messages else files[0], name)
     places = {path: at for at, path in enumerate(files)}
+    paths = dict.fromkeys(message.path for message in messages)
+    again = {path: f"{name}~{nth}" if nth else name for nth, path in enumerate(paths)}
     told: dict[bytes, str] = {}
     agent = about.get("kind") == "sub_agent"
-    told_by = len({message.path for message in messages}) > 1
-    if told_by:
+    if len(paths) > 1:
         messages.sort(key=lambda message: message.created)
     reader = Reader(log, about.get("model", ""), agent)
     for message in messages:
         log.at(places[message.path], files, message.place)
-        if told_by and told.setdefault(message.digest(), message.path) != message.path:
+        log.session_id = again[message.path]
+        if told.setdefault(message.digest(), message.path) != message.path:
             log.drop("resumed_copy", "link")
             continue
         with log.taking():

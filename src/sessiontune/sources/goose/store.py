@@ -13,7 +13,7 @@ import msgspec
 
 from ...ledger import Ledger
 from ...ports import FileIndex, ReadOptions
-from ..databases import columns, faults_of, if_readable, index_of, opened, rows
+from ..databases import faults_of, holds, if_readable, index_of, opened, rows
 from ..linear import Linear
 from ..lines import stem
 from ..shapes import calls_in, inside, mapping, moment, objects, safe_name, value_in, words
@@ -33,7 +33,7 @@ class Message(msgspec.Struct):
 
     def digest(self) -> bytes:
         """A digest that a message has in all files."""
-        told = [[b.get("type"), b.get("text"), b.get("id")] for b in self.content or ()]
+        told = [[words(b.get(n)) for n in ("type", "text", "id")] for b in self.content or ()]
         body = msgspec.json.encode([self.role, self.created, told])
         return hashlib.blake2b(body, digest_size=16).digest()
 
@@ -115,10 +115,10 @@ def _about(row: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def is_database(path: str) -> bool:
-    """Whether a database has Goose's tables."""
+def is_database(path: str, head: bytes) -> bool:
+    """Whether a file is a database with Goose's tables."""
     needed = {("messages", name) for name in ("session_id", "content_json", "created_timestamp")}
-    return needed | {("sessions", "working_dir")} <= columns(path, "sessions", "messages")
+    return holds(path, head, needed | {("sessions", "working_dir")})
 
 
 @if_readable

@@ -7,11 +7,10 @@ clients of the newer interface (`/api/session`); all others are in `message` and
 from __future__ import annotations
 
 import base64
-import json
 import sqlite3
 from typing import Any
 
-from ..shapes import inside, mapping, objects, words
+from ..shapes import as_json, inside, mapping, objects, words
 
 _COLUMNS = {"id", "session_id", "type", "seq", "time_created", "data"}
 
@@ -68,7 +67,7 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
     output = "\n".join(words(p.get("text")) for p in shown if p.get("type") == "text")
     noted = state.get("structured")
     if not shown and isinstance(noted, dict):  # what the model saw then
-        output = json.dumps(noted, ensure_ascii=False, separators=(",", ":"))
+        output = as_json(noted)
     done = {
         "status": state.get("status"),
         "input": state.get("input"),

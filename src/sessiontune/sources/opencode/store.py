@@ -17,7 +17,7 @@ import msgspec
 from ...ledger import Ledger
 from ...model import Drop
 from ...ports import ReadOptions
-from ..databases import MAGIC, columns, faults_of, rows
+from ..databases import faults_of, holds, rows
 from ..linear import Linear
 from ..lines import stem
 from ..mending import line_fault, single, values
@@ -223,15 +223,11 @@ def _begun(row: dict[str, Any]) -> tuple[int, str]:
 
 def is_database(path: str, head: bytes) -> bool:
     """Whether the file is a database with OpenCode's tables, of either version."""
-    if not head.startswith(MAGIC):
-        return False
     first = {("part", name) for name in ("message_id", "session_id", "data")}
     first |= {("session", "id"), ("message", "id")}
     second = {("session_message", name) for name in ("session_id", "type", "seq", "data")}
     second |= {("session_v2", "id"), ("session_v2", "directory")}
-    tables = {table for table, _ in first | second}
-    found = columns(path, *sorted(tables))
-    return found >= first or found >= second
+    return holds(path, head, first, second)
 
 
 def is_document(head: bytes) -> bool:
