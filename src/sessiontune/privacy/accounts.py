@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from .checks import count_digits
-from .places import host_name, name_rule, prompt_user
+from .places import host_name, name_behind, name_rule, prompt_user
 from .rules import NL, Rule, quick
 from .vocabulary import is_generic
 
@@ -156,15 +156,75 @@ _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) "
 _LOGGED = rf"(?:{_MONTH}[ ]{{1,2}}\d{{1,2}} \d\d:\d\d:\d\d |{_TIME})"
 _WRITER = r"(?:(?:[A-Za-z][\w./-]{0,40})?[a-z]\[\d{1,7}\]|kernel|sudo): "
+_MINGW = r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) "
 
+#: Behind a head: the head, the name, and what follows it.
+_USERS: tuple[tuple[str, str, str], ...] = (
+    # logs of servers: who signed in
+    (
+        r"\b(?:Accepted|Failed) (?:password|publickey|none|hostbased|keyboard-interactive|gssapi)[a-z/-]{0,12} for (?:invalid user )?",
+        _USER,
+        " from ",
+    ),
+    (r"\bInvalid user ", _USER, " from "),
+    (r"\bsudo(?:\[\d{1,7}\])?:[ ]{1,9}", _USER, " : "),
+    (r"\bStarted Session \w{1,9} of [Uu]ser ", _USER, r"[.\s\\]"),
+    (r"\bsession opened for user ", _USER, r"(?:\(| by )"),
+    (r"'su [a-z_]\S{1,31}' failed for ", _USER, " on "),
+    (r"\bssh[ ]-l[ ]{1,2}", _USER, "[ ]"),
+    (
+        rf"(?:{_START}(?:USER|LOGNAME|USERNAME|SUDO_USER)|[ \t\"';](?:LOGNAME|SUDO_USER))=",
+        _USER,
+        r"(?:[\s\"'\\\x00]|$)",
+    ),
+    (r"\b(?:[ug]id|groups)=\d{1,7}\(", _USER, r"\)"),
+    (rf"\bhost=[\w.:-]{{3,60}}{NL}username=", r"[A-Za-z0-9][\w.-]{1,38}", r"(?:[\r\n\\\"]|$)"),
+    (
+        r"Logged in to [a-z0-9.-]{4,60} (?:account|as) ",
+        r"[A-Za-z0-9][A-Za-z0-9-]{1,38}",
+        r"[ \r\n\\(]",
+    ),
+)
 
 RULES: tuple[Rule, ...] = (
+    *(name_behind("user", head, name, account, tail) for head, name, tail in _USERS),
+    name_behind("host", rf"<\d{{1,3}}>1 {_TIME}", r"[A-Za-z][\w.-]{1,60}", _machine, " "),
+    name_behind(
+        "host", r"\bconnect from ", r"[A-Za-z0-9][\w-]*\.[A-Za-z0-9.-]{3,80}", _machine, r"\[\d"
+    ),
+    name_behind(
+        "host",
+        r"\bDHCP[A-Z]{3,8} [^\n]{0,80}(?:[0-9a-f]{2}:){5}[0-9a-f]{2} \(",
+        r"[A-Za-z][\w.-]{2,62}",
+        host_name,
+        r"\)",
+    ),
+    name_behind("host", "Static hostname: ", r"[A-Za-z0-9][\w.-]{1,61}", host_name),
+    name_behind("host", r"\bCOMPUTERNAME=", "[A-Za-z0-9][A-Za-z0-9-]{1,62}", host_name),
+    name_behind(
+        "user",
+        r"(?:^|[\n\x00]|\\n)(?:[ ]{1,8}|\t|\\t)User[ \t]{1,8}",
+        _USER,
+        _configured,
+        r"(?:[\s\\]|$)",
+    ),
+    name_rule(
+        "host",
+        r"\bHostName[ \t]{1,8}[A-Za-z0-9]",
+        r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){0,5})(?:[\s\"'\\]|$)",
+        _host_set,
+    ),
     name_rule(
         "host",
         _AT_HOST,
         rf"{_REMOTES}(?:[^\n|;<>@]{{0,100}}[ '\"=])?{_USER}@([A-Za-z0-9](?:[A-Za-z0-9.-]{{0,60}}[A-Za-z0-9])?)",
         _machine,
-        70,
+    ),
+    name_rule(
+        "user",
+        _AT_HOST,
+        rf"(?:{_REMOTES}(?:[^\n|;<>@]{{0,100}}[ '\"=])?|\b(?:ssh|scp|sftp|rsync|smb)://)({_USER})@[A-Za-z0-9]",
+        account,
     ),
     Rule(
         "host",
@@ -177,159 +237,33 @@ RULES: tuple[Rule, ...] = (
         # what follows the host, because looking for twelve months costs more
         faster=(r"[a-z]\[\d{1,7}\]: ", " kernel: ", " sudo: "),
     ),
-    # logs of servers: who signed in, and from where
-    name_rule("host", rf"<\d{{1,3}}>1 {_TIME}[A-Za-z]", rf"{_TIME}({_NAME}) ", _machine, 64),
-    *(
-        name_rule("user", f"{head}[a-z_]", rf"{head}({_USER}){tail}", account, 48)
-        for head, tail in (
-            (
-                r"\b(?:Accepted|Failed) (?:password|publickey|none|hostbased|keyboard-interactive|gssapi)[a-z/-]{0,12} for (?:invalid user )?",
-                " from ",
-            ),
-            (r"\bInvalid user ", " from "),
-            (r"\bsudo(?:\[\d{1,7}\])?:[ ]{1,9}", " : "),
-            (r"\bStarted Session \w{1,9} of [Uu]ser ", r"[.\s\\]"),
-            (r"\bsession opened for user ", r"(?:\(| by )"),
-            (r"'su [a-z_]\S{1,31}' failed for ", " on "),
-        )
-    ),
     name_rule(
-        "user",
-        rf" - {_USER} \[\d\d/[A-Z][a-z]{{2}}/\d{{4}}:",
-        rf" - ({_USER}) \[\d\d/",
-        account,
-        4,
+        "user", rf" - {_USER} \[\d\d/[A-Z][a-z]{{2}}/\d{{4}}:", rf" - ({_USER}) \[\d\d/", account
     ),
-    name_rule(
-        "host",
-        r"\bconnect from [A-Za-z0-9][A-Za-z0-9.-]{3,80}\[\d",
-        r"\bconnect from ([A-Za-z0-9][A-Za-z0-9-]*\.[A-Za-z0-9.-]{3,80})\[\d",
-        _machine,
-        4,
-    ),
-    name_rule(
-        "host",
-        r"\bDHCP[A-Z]{3,8} [^\n]{7,80} \([A-Za-z]",
-        r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2} \(([A-Za-z][\w.-]{2,62})\)",
-        host_name,
-        70,
-    ),
-    name_rule(
-        "user",
-        rf"\bhost=[\w.:-]{{3,60}}{NL}username=[A-Za-z0-9]",
-        rf"{NL}username=([A-Za-z0-9][\w.-]{{1,38}})(?:[\r\n\\\"]|$)",
-        account,
-        48,
-    ),
-    name_rule(
-        "user",
-        r"Logged in to [a-z0-9.-]{4,60} (?:account|as) [A-Za-z0-9]",
-        r"Logged in to [a-z0-9.-]{4,60} (?:account|as) ([A-Za-z0-9][A-Za-z0-9-]{1,38})[ \r\n\\(]",
-        account,
-        48,
-    ),
-    name_rule(
-        "host", r"Static hostname: [A-Za-z0-9]", r"Static hostname: ([\w.-]{2,62})", host_name, 64
-    ),
+    name_rule("user", rf"{_START}{_USER} +(?:pts/|tty)\d", rf"({_USER}) +(?:pts/|tty)\d", account),
     name_rule(
         "host",
         r"\.c[a-z0-9]{11}\.[a-z0-9-]{6,24}\.rds\.amazonaws\.com",
         r"\b([a-z][a-z0-9-]{0,62}\.c[a-z0-9]{11})\.[a-z0-9-]{6,24}\.rds",
         host_name,
-        4,
-    ),
-    name_rule(
-        "user",
-        rf"(?:^|[\n\x00]|\\n)(?:[ ]{{1,8}}|\t|\\t)User[ \t]{{1,8}}{_USER}",
-        rf"[ t\t]User[ \t]{{1,8}}({_USER})(?:[\s\\]|$)",
-        _configured,
-        48,
-    ),
-    # the prompts of Kali and of Git for Windows
-    name_rule("user", rf"\({_NAME}\xe3\x89\xbf", rf"\(({_NAME})\xe3\x89\xbf", prompt_user, 4),
-    name_rule("host", r"\xe3\x89\xbf[A-Za-z0-9]", rf"\xe3\x89\xbf({_NAME})\)", host_name, 64),
-    name_rule(
-        "user",
-        r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ",
-        rf"\b({_NAME})@{_NAME} MINGW",
-        prompt_user,
-        4,
-    ),
-    name_rule("host", r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ", rf"@({_NAME}) MINGW", host_name, 4),
-    name_rule(
-        "host",
-        r"\bCOMPUTERNAME=[A-Za-z0-9]",
-        r"\bCOMPUTERNAME=([A-Za-z0-9][A-Za-z0-9-]{1,62})",
-        host_name,
-        64,
     ),
     name_rule(
         "host",
         r"[A-Za-z0-9]\.fritz\.box\b",
         r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.fritz\.box",
         host_name,
-        4,
     ),
-    Rule(
-        "user",
-        rf"\bssh[ ]-l[ ]{{1,2}}{_USER}",
-        rf"\bssh[ ]-l[ ]{{1,2}}({_USER})[ ]",
-        account,
-        "user",
-        window=(60, 40),
-        rank=2,
-    ),
+    # the prompts of Kali and of Git for Windows
+    name_rule("user", rf"\({_NAME}\xe3\x89\xbf", rf"\(({_NAME})\xe3\x89\xbf", prompt_user),
+    name_behind("host", r"\xe3\x89\xbf", r"[A-Za-z0-9][\w.-]{1,60}", host_name, r"\)"),
+    name_rule("user", _MINGW, rf"\b({_NAME})@{_NAME} MINGW", prompt_user),
+    name_rule("host", _MINGW, rf"@({_NAME}) MINGW", host_name),
     Rule(
         "user",
         r"[d-]r[w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]? {1,6}\d{1,7} {1,6}[A-Za-z_]",
         shape="user",
         direct=_owners,
         rank=1,
-    ),
-    Rule(
-        "user",
-        _AT_HOST,
-        rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ](?:[^\n|;<>@]{{0,100}}[ '\"=])?|(?:ssh|scp|sftp|rsync|smb)://)({_USER})@[A-Za-z0-9]",
-        account,
-        "user",
-        window=(150, 4),
-        rank=2,
-    ),
-    Rule(
-        "user",
-        rf"{_START}(?:USER|LOGNAME|USERNAME|SUDO_USER)={_USER}|[ \t\"';](?:LOGNAME|SUDO_USER)={_USER}",
-        rf"(?:USER|LOGNAME|USERNAME|SUDO_USER)=({_USER})(?:[\s\"'\\\x00]|$)",
-        account,
-        "user",
-        window=(60, 40),
-        rank=2,
-    ),
-    Rule(
-        "user",
-        rf"{_START}{_USER} +(?:pts/|tty)\d",
-        rf"({_USER}) +(?:pts/|tty)\d",
-        account,
-        "user",
-        window=(60, 8),
-        rank=2,
-    ),
-    Rule(
-        "user",
-        rf"\b(?:[ug]id|groups)=\d{{1,7}}\({_USER}",
-        rf"(?:[ug]id|groups)=\d{{1,7}}\(({_USER})\)",
-        account,
-        "user",
-        window=(60, 40),
-        rank=2,
-    ),
-    Rule(
-        "host",
-        r"\bHostName[ \t]{1,8}[A-Za-z0-9]",
-        r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){0,5})(?:[\s\"'\\]|$)",
-        _host_set,
-        "host",
-        window=(32, 160),
-        rank=2,
     ),
     Rule(
         "host",

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from .accounts import account, is_person
-from .places import host_name, is_machine
+from .places import host_name, is_machine, name_behind, name_rule
 from .rules import NL, Rule, quick
 
 _USER = r"[A-Za-z_][\w.-]{1,31}"
@@ -60,46 +60,47 @@ def _users(data: bytes, match: Any) -> tuple[int, int] | None:
     )
 
 
-def _rule(
-    kind: str, anchor: str, exact: str, check: Any, shape: str = "", after: int = 110
-) -> Rule:
-    return Rule(kind, anchor, exact, check, shape or kind, window=(120, after), rank=2)
-
-
 RULES: tuple[Rule, ...] = (
     *(
         Rule(kind, _ASKED, shape=kind, direct=partial(_answers, kind=kind), rank=2)
         for kind in ("user", "host")
     ),
-    _rule("user", r"\b[UG]id: \( ", rf"\b[UG]id: \( {{1,8}}\d{{1,8}}/ {{0,8}}({_USER})\)", account),
-    _rule("user", r"\bCRON\[\d", rf"\bCRON\[\d{{1,8}}\]: \(({_USER})\) ", account),
-    _rule("user", r"\bRegistered Owner: ", rf"\bRegistered Owner:[ ]{{2,20}}({_USER})", account),
-    _rule(
+    *(
+        name_behind("user", head, name, account, tail)
+        for head, name, tail in (
+            (r"\b[UG]id: \( {1,8}\d{1,8}/ {0,8}", _USER, r"\)"),
+            (r"\bCRON\[\d{1,8}\]: \(", _USER, r"\) "),
+            (r"\bRegistered Owner:[ ]{2,20}", _USER, ""),
+            (r"linkedin\.com/in/", r"[A-Za-z0-9][\w%-]{2,98}", ""),
+        )
+    ),
+    *(
+        name_behind("host", head, _HOST, host_name, tail)
+        for head, tail in (
+            (r"\bHost Name:[ ]{2,20}", rf"(?:{NL}|\"|$)"),
+            (r"\bLogon Server:[ ]{2,20}\\{2,16}", ""),
+            (r"\b_HOSTNAME(?:=|\\*\":[ ]?\\*\")", ""),
+        )
+    ),
+    name_rule(
         "user",
         r":x:\d{3,5}:\d",
         rf"(?:^|[\n\x00\"']|\\n)({_USER}):x:(\d{{3,5}}):\d{{1,5}}:",
         _users,
     ),
-    _rule("user", r"linkedin\.com/in/", r"linkedin\.com/in/([A-Za-z0-9][\w%-]{2,98})", account),
-    _rule("host", r"\bHost Name:  ", rf"\bHost Name:[ ]{{2,20}}({_HOST})(?:{NL}|\"|$)", host_name),
-    _rule(
-        "host", r"\bLogon Server: ", rf"\bLogon Server:[ ]{{2,20}}\\{{2,16}}({_HOST})", host_name
-    ),
-    _rule(
-        "host", r"\b_HOSTNAME(?:=|\\|\")", rf"\b_HOSTNAME(?:=|\\*\":[ ]?\\*\")({_HOST})", host_name
-    ),
-    _rule("host", r" Darwin Kernel Version ", rf"\bDarwin ({_HOST}) \d", host_name),
-    _rule(
+    name_rule("host", " Darwin Kernel Version ", rf"\bDarwin ({_HOST}) \d", host_name),
+    name_rule(
         "host",
         r"\bLinux [A-Za-z0-9.-]{1,60} \d\.\d{1,2}\.\d{1,3}[A-Za-z0-9._+-]{0,40} #",
         r"\bLinux ([A-Za-z0-9][A-Za-z0-9.-]{1,62})",
         host_name,
     ),
-    _rule(
+    Rule(
         "cloud-account",
         r"\bgke_[a-z]",
         r"\bgke_([a-z][a-z0-9-]{4,28}[a-z0-9])_[a-z]{2,12}-[a-z]{3,14}\d",
-        None,
-        "org",
+        shape="org",
+        window=(120, 110),
+        rank=2,
     ),
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rules import Check, Rule
+from .rules import Check, Rule, least
 from .vocabulary import is_generic
 
 
@@ -45,53 +45,35 @@ _PROMPT = rf"@{_HOST}:[~/]"
 _IN_BRACKETS = rf"\[{_USER}@{_HOST} [^\]\n]{{1,80}}\][$#] "
 
 
-def name_rule(
-    kind: str, anchor: str, exact: str, check: Check, after: int, before: int = 110
-) -> Rule:
+def name_rule(kind: str, anchor: str, exact: str, check: Check | None) -> Rule:
     """A rule for a user or a host, who gets another such name."""
-    return Rule(kind, anchor, exact, check, kind, (before, after), rank=3)
+    return Rule(kind, anchor, exact, check, kind, (240, 110), rank=3)
+
+
+def name_behind(kind: str, head: str, name: str, check: Check, tail: str = "") -> Rule:
+    """The same for a name that follows `head`, and may need `tail` behind it."""
+    return name_rule(kind, head + least(name), f"{head}({name}){tail}", check)
 
 
 RULES: tuple[Rule, ...] = (
+    name_rule("user", _PROMPT, rf"\b({_USER})@{_HOST}:[~/][^\s]{{0,100}}[$#%] ", prompt_user),
+    name_rule("host", _PROMPT, rf"\b{_USER}@({_HOST}):[~/][^\s]{{0,100}}[$#%] ", host_name),
+    name_rule("user", _IN_BRACKETS, rf"\[({_USER})@{_HOST} [^\]\n]{{1,80}}\][$#] ", prompt_user),
+    name_rule("host", _IN_BRACKETS, rf"\[{_USER}@({_HOST}) [^\]\n]{{1,80}}\][$#] ", host_name),
     name_rule(
-        "user", _PROMPT, rf"\b({_USER})@{_HOST}:[~/][^\s]{{0,100}}[$#%] ", prompt_user, 104, 100
-    ),
-    name_rule(
-        "host", _PROMPT, rf"\b{_USER}@({_HOST}):[~/][^\s]{{0,100}}[$#%] ", host_name, 104, 100
-    ),
-    name_rule(
-        "user", _IN_BRACKETS, rf"\[({_USER})@{_HOST} [^\]\n]{{1,80}}\][$#] ", prompt_user, 8, 240
-    ),
-    name_rule(
-        "host", _IN_BRACKETS, rf"\[{_USER}@({_HOST}) [^\]\n]{{1,80}}\][$#] ", host_name, 8, 240
-    ),
-    Rule(
         "host",
         r"(?:MacBook|iMac|Mac-mini|MacBook-Pro|MacBook-Air|Mac-Studio|PC|Laptop|laptop|"
         r"desktop|Desktop|ThinkPad|XPS|workstation)[A-Za-z0-9-]{0,24}\.(?:local|lan|home|fritz\.box)\b",
         r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.(?:local|lan|home|fritz\.box)\b",
         host_name,
-        "host",
-        window=(80, 16),
-        rank=2,
     ),
-    Rule("host", rf"\b({_MACHINE})\b", shape="host", window=(24, 8), rank=2),
-    Rule(
-        "user",
-        rf"\b(?:{_MACHINE})\\{{1,4}}[A-Za-z]",
-        rf"\b(?:{_MACHINE})\\{{1,4}}([A-Za-z][\w.-]{{1,31}})",
-        prompt_user,
-        "user",
-        window=(24, 40),
-        rank=2,
-    ),
+    name_rule("host", rf"\b({_MACHINE})\b", "", None),
+    name_behind("user", rf"\b(?:{_MACHINE})\\{{1,4}}", r"[A-Za-z][\w.-]{1,31}", prompt_user),
     name_rule(
         "user",
         r"@(?:[A-Za-z0-9]{1,24}s-)?(?:MacBook|iMac|Mac|MBP|Air)[A-Za-z0-9-]{0,30}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
         rf"\b({_USER})@[A-Za-z0-9-]{{3,60}}(?:\.[a-z]{{2,8}})? [^\s]{{1,60}} %",
         prompt_user,
-        4,
-        160,
     ),
     # the prompt of bash on a Mac
     name_rule(
@@ -99,25 +81,17 @@ RULES: tuple[Rule, ...] = (
         rf"(?:MacBook|iMac|Mac-|MBP)[A-Za-z0-9-]{{0,40}}:[^\s:]{{1,60}} {_USER}\$ ",
         rf"[A-Za-z0-9-]:[^\s:]{{1,60}} ({_USER})\$ ",
         prompt_user,
-        4,
-        160,
     ),
-    Rule(
+    name_rule(
         "host",
         r"[A-Za-z]s-(?:(?i:macbook)|iMac|Mac-|MBP)",
         rf"\b([A-Za-z]{{2,25}}s-(?:{_MAC})(?:-\d{{1,3}})?)\b",
         host_name,
-        "host",
-        window=(40, 24),
-        rank=2,
     ),
-    Rule(
+    name_rule(
         "host",
         rf"(?:MacBook|iMac|Mac-mini)(?:-Pro|-Air)?-{_OF}-[A-Za-z]",
         rf"\b((?:{_MAC})-{_OF}-[A-Za-z][A-Za-z-]{{1,40}})\b",
         host_name,
-        "host",
-        window=(40, 48),
-        rank=2,
     ),
 )
