@@ -85,21 +85,17 @@ _FORMS: tuple[tuple[str, str], ...] = (
 
 
 _DATE = quick(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]")
+_COUNTING = (b"12345678", b"01234567", b"87654321", b"98765432")
 
 
 def _number(data: bytes, match: Any) -> tuple[int, int] | None:
     """The number, if it is whole, no date, and neither repeats one digit nor counts up."""
     start, end = match.span(1)
     digits = digits_of(match.group(1))
-    if not left_edge(data, start) or data[end : end + 1].isalnum():
+    made_up = len(set(digits)) < 3 or digits[:8] in _COUNTING
+    if made_up or not left_edge(data, start) or data[end : end + 1].isalnum():
         return None
-    return (
-        None
-        if len(set(digits)) < 3
-        or _DATE.match(match.group(1))
-        or digits[:8] in (b"12345678", b"01234567", b"87654321", b"98765432")
-        else (start, end)
-    )
+    return None if _DATE.match(match.group(1)) else (start, end)
 
 
 RULES: tuple[Rule, ...] = tuple(

@@ -53,22 +53,16 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     if _made_up(digits):
         return None
     groups = _DIGITS.findall(value, 0, len(value))
-    if value[:1] == b"+" and (
+    if value[:1] != b"+":
+        return (start, end) if _AMERICAN.match(value) or _spoken(data, start) else None
+    if (
         _dated(value, groups)
         or (data[end : end + 1] == b"T" and _FAR_DATE.fullmatch(value))
         or (len(groups) == 2 and b"." in value)
     ):
         return None  # a date, a time or a decimal
-    if value[:1] == b"+":
-        mark = sum(value.count(c) for c in (b" ", b"-", b".", b"("))
-        if mark or _spoken(data, start):
-            return start, end
-        return (
-            (start, end) if 11 <= len(digits) <= 13 and before in (b" ", b'"', b"'", b"") else None
-        )
-    if _AMERICAN.match(value, 0, len(value)):
-        return start, end
-    return (start, end) if _spoken(data, start) else None
+    alone = 11 <= len(digits) <= 13 and before in (b" ", b'"', b"'", b"")
+    return (start, end) if len(groups) > 1 or alone or _spoken(data, start) else None
 
 
 #: The form of North America, which hardly anything else has.
@@ -208,10 +202,6 @@ def _listed(data: bytes, end: int) -> list[tuple[int, int]]:
     return found
 
 
-def _linked(data: bytes, match: Any) -> tuple[int, int] | None:
-    return _national(data, match.start(1), match.end(1), True)
-
-
 def _requested(data: bytes, match: Any) -> tuple[int, int] | None:
     """The number behind a request to call. `call 12 34 56 78` may be code, so less is sure there."""
     sure = b" " in data[match.start() : match.start(1)].strip()
@@ -296,7 +286,7 @@ RULES: tuple[Rule, ...] = (
         "phone",
         rf"{_LINK}{_START}[\d ()./-]{{7}}",
         rf"{_LINK}({_NUMBER})",
-        _linked,
+        lambda data, match: _national(data, *match.span(1), True),
         window=(180, 32),
         rank=1,
     ),

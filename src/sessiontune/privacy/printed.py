@@ -9,6 +9,7 @@ before the value, so that no general rule finds it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from .checks import both_cases, is_placeholder, judged_random, wordy
@@ -30,13 +31,9 @@ def _set(data: bytes, match: Any) -> tuple[int, int] | None:
 def _in_pair(data: bytes, match: Any) -> tuple[int, int] | None:
     """A password behind a user's name, where types, places and methods stand, too."""
     value = match.group(1)
-    both = both_cases(value)
-    odd = any(c in b"!@#$%^&*?" for c in value)
-    return (
-        _set(data, match)
-        if (both or odd) and b"/" not in value and not is_dull_value(value)
-        else None
-    )
+    marked = both_cases(value) or any(c in b"!@#$%^&*?" for c in value)
+    good = marked and b"/" not in value and not is_dull_value(value)
+    return _set(data, match) if good else None
 
 
 def _named(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -57,18 +54,7 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 #: Parts of the names of headers whose values are random and no secrets.
-_PUBLIC = (
-    b"policy",
-    b"etag",
-    b"request-id",
-    b"trace",
-    b"version",
-    b"hash",
-    b"digest",
-    b"-id",
-    b"pin",
-    b"link",
-)
+_PUBLIC = b"policy etag trace version hash digest -id pin link".split()
 
 
 def _rule(kind: str, head: str, value: str, check: Check = _set, tail: str = "") -> Rule:
@@ -78,17 +64,8 @@ def _rule(kind: str, head: str, value: str, check: Check = _set, tail: str = "")
 # ---------------------------------------------------------------- lists of values
 
 _ROW = quick(r"[ \t]*([A-Za-z0-9_.-]{1,80})[ \t]{1,40}([^\s\\]{4,900})[ \t\\r]*\Z")
-_SLOW = (
-    b"accessor",
-    b"_id",
-    b"duration",
-    b"time",
-    b"version",
-    b"policies",
-    b"path",
-    b"lease",
-    b"renewable",
-)
+#: Parts of names in the tables of Vault whose values are no secrets.
+_TOLD = b"accessor _id duration time version policies path lease renewable".split()
 
 
 def _lines(data: bytes, end: int) -> Iterator[tuple[int, int]]:
@@ -104,7 +81,7 @@ def _vaulted(data: bytes, end: int) -> list[tuple[int, int]]:
         if data[low : low + 2] == b"==":
             break  # the head of the next table
         row = _ROW.match(data, low, high)
-        if row is None or any(word in row.group(1).lower() for word in _SLOW):
+        if row is None or any(word in row.group(1).lower() for word in _TOLD):
             continue
         value = row.group(2)
         if not is_placeholder(value) and (typed(value) or judged_random(value, 12)):
@@ -129,21 +106,14 @@ def _accounts(data: bytes, end: int) -> list[tuple[int, int]]:
     return found
 
 
+#: The result of a Terraform resource that makes random values, as a command prints it, and in the
+#: file of its state.
 _RESULT = quick(r"[^{}]{0,400}\bresult[ \t]*=[ \t]*\\*\"([^\"\s\\]{6,200})\\*\"")
+_STATED = quick(r"[\x00-\xff]{0,1400}?\\*\"result\\*\":[ ]?\\*\"([^\"\s\\]{6,200})\\*\"")
 
 
-def _generated(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The result of a Terraform resource that makes random values."""
-    match = _RESULT.match(data, end, min(len(data), end + 700))
-    return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
-
-
-_STATED = quick(r"\\*\"result\\*\":[ ]?\\*\"([^\"\s\\]{6,200})\\*\"")
-
-
-def _in_state(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The same in Terraform's state file."""
-    match = _STATED.search(data, end, min(len(data), end + 1500))
+def _generated(data: bytes, end: int, result: Any) -> list[tuple[int, int]]:
+    match = result.match(data, end, end + 1500)
     return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
 
 
@@ -353,13 +323,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         r"\"random_(?:password|string|id|bytes)\\*\"[ ]\\*\"[\w-]{1,60}\\*\"[ ]\{",
-        direct=_generated,
+        direct=partial(_generated, result=_RESULT),
         rank=2,
     ),
     Rule(
         "secret",
         r"\"type\\*\": ?\\*\"random_(?:password|string|id|bytes)\\*\"",
-        direct=_in_state,
+        direct=partial(_generated, result=_STATED),
         rank=2,
     ),
 )

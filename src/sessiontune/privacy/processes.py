@@ -7,6 +7,7 @@ from typing import Any
 
 from .accounts import is_person
 from .lines import around, below, unlisted
+from .places import name_behind
 from .rules import Rule, quick
 
 _USER = r"([A-Za-z_][\w.-]{1,31})"
@@ -57,13 +58,11 @@ RULES: tuple[Rule, ...] = (
         )
         for head, row in _LISTINGS
     ),
-    Rule(
+    name_behind(
         "user",
-        r"\bAccount Name:(?:[ \t]|\\+t)",
-        rf"\bAccount Name:(?:[ \t]|\\+t){{1,8}}{_USER}(?:[\s\\\"]|$)",
+        r"\bAccount Name:(?:[ \t]|\\+t){1,8}",
+        r"[A-Za-z_][\w.-]{1,31}",
         _person,
-        "user",
-        window=(40, 60),
-        rank=2,
+        r"(?:[\s\\\"]|$)",
     ),
 )

@@ -119,6 +119,12 @@ class _Column(NamedTuple):
     names: str
     good: Callable[[bytes, bytes], bool]
 
+    def found(
+        self, data: bytes, row: list[tuple[int, int]], chosen: dict[int, bytes]
+    ) -> list[tuple[int, int]]:
+        """The cells of a row to replace."""
+        return [row[i] for i, name in chosen.items() if self.good(name, data[slice(*row[i])])]
+
     @property
     def anchor(self) -> str:
         last = "" if self.kind == "secret" else f"|{_LAST}"
@@ -169,12 +175,11 @@ def _below(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
         mark not in _BARS and not listed and _is_row(data, low, line_end, mark, len(columns))
     ):
         return []
-    good = column.good
     found: list[tuple[int, int]] = []
     for number, row in enumerate(_rows(data, high, line_end, mark, len(columns), listed)):
         if number > _FIRST and not found:
             break
-        found += [row[i] for i, name in named.items() if good(name, data[slice(*row[i])])]
+        found += column.found(data, row, named)
     return found
 
 
@@ -252,9 +257,7 @@ def _ruled(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
     for start, last in below(data, high, line_end) if named else ():
         row = _apart(data, start, last)
         if len(row) == len(head):
-            found += [
-                row[i] for i, name in named.items() if column.good(name, data[slice(*row[i])])
-            ]
+            found += column.found(data, row, named)
     return found
 
 
@@ -287,7 +290,7 @@ def _copied(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
         row = _cells(data, start, stop, mark, len(names))
         if len(row) != len(names) or data[stop - 6 : stop] == b"stdin;":
             break
-        found += [row[i] for i, name in chosen.items() if column.good(name, data[slice(*row[i])])]
+        found += column.found(data, row, chosen)
     return found
 
 
