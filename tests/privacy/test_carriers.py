@@ -105,6 +105,10 @@ TAKEN = [
     ('ldap_bind($ds, "cn=admin,dc=acme", "{}");', SIGNED),
     ("vpnuser   pptpd   {}   *", SIGNED),
     ("tacacs-server host 10.0.0.7 key {}", TYPED),
+    ("winrs -r:web1 -u:ada -p:{} ipconfig", TYPED),
+    ("winrs /r:web1 /u:ada /p:{} ipconfig", TYPED),
+    ("rclone config update nas pass {}", TYPED),
+    ("rclone config create nas sftp host nas.example.com pass={}", TYPED),
 ]  # fmt: skip
 
 LEFT = [

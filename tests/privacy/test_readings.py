@@ -4,6 +4,7 @@ of words, escaped letters; and what looks alike and stays."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -60,11 +61,19 @@ TAKEN = [
     # letters that need no escape
     '"v": "mysql\\u0020-u root \\u002Dp{}"',
     'p\\u0061ssw\\u006frd: "{}"',
+    # here documents
+    "export DB_PASSWORD=$(cat <<EOF\n{}\nEOF\n)",
+    "DB_PASSWORD=\"$(cat <<'EOF'\n{}\nEOF\n)\"",
+    "db_password = <<-EOT\n  {}\nEOT\n",
+    "$password = <<<EOT\n{}\nEOT;",
     # line ends of Windows, a block below the name of a variable
     "password: |\r\n  {}\r\n",
 ]  # fmt: skip
 
 LEFT = [
+    "script_key = <<EOF\n#!/bin/bash\nset -e\nEOF",
+    "cat > token.py <<EOF\nimport secrets\nEOF",
+    "token << EOF\nparser2\n",
     '["docker", "run", "-p", "8080:80", "-u", "1000:1000", "nginx:1.27-alpine3"]',
     '["git", "log", "-S", "password", "--format=%H"]',
     "x = '' if key == '' else ''.join(token)",
@@ -111,3 +120,47 @@ def test_a_command_among_the_arguments_of_a_call(words: list[str]) -> None:
     row = {"tool_calls": [{"arguments": call}]}
     assert AUDITOR.scan(json.dumps(row).encode(), "row")
     assert not AUDITOR.scan(json.dumps({"tool_calls": [{"arguments": clean}]}).encode(), "row")
+
+
+def xxd(raw: bytes) -> str:
+    return "".join(
+        f"{at:08x}: {raw[at : at + 16].hex(' ', -2):39}  {seen(raw[at : at + 16])}\n"
+        for at in range(0, len(raw), 16)
+    )
+
+
+def hexdump(raw: bytes) -> str:
+    return "".join(
+        f"{at:08x}  {raw[at : at + 8].hex(' '):23}  {raw[at + 8 : at + 16].hex(' '):23}  "
+        f"|{seen(raw[at : at + 16])}|\n"
+        for at in range(0, len(raw), 16)
+    )
+
+
+def plain(raw: bytes) -> str:
+    return "".join(f"{raw[at : at + 30].hex()}\n" for at in range(0, len(raw), 30))
+
+
+def seen(raw: bytes) -> str:
+    return "".join(chr(c) if 32 <= c < 127 else "." for c in raw)
+
+
+@pytest.mark.parametrize("dump", [xxd, hexdump, plain])
+@pytest.mark.parametrize("before", [0, 3, 9, 21])
+def test_a_dump_is_read_and_written_again(dump: Callable[[bytes], str], before: int) -> None:
+    """A secret goes, over all lines of the dump; what is around it stays, also in a JSON string."""
+    value = made(TYPED, Random(before))
+    raw = b"\n" * (before > 9) + b"x" * before + f"\nDB_PASSWORD={value}\nHOST=a\n".encode()
+    text = f"$ dump .env\n{dump(raw)}$ ls\n"
+    clean = REDACTOR.text(text)
+    new = REDACTOR.text(f"DB_PASSWORD={value}").encode()
+    assert clean == text.replace(dump(raw), dump(raw.replace(f"DB_PASSWORD={value}".encode(), new)))
+    assert REDACTOR.text(clean) == clean
+    assert json.loads(REDACTOR.text(json.dumps({"v": text}))) == {"v": clean}
+    assert AUDITOR.scan(json.dumps({"v": text}).encode(), "row")
+    assert not AUDITOR.scan(json.dumps({"v": clean}).encode(), "row")
+
+
+def test_a_dump_without_a_finding_stays() -> None:
+    raw = Random(1).randbytes(900) + b"plain words of no secret, in many lines\n" * 20
+    assert REDACTOR.text(xxd(raw) + hexdump(raw)) == xxd(raw) + hexdump(raw)

@@ -1,6 +1,6 @@
-"""Text inside text: base64, hex, percent and backslash escapes, keys broken over lines.
+"""Text inside text: base64, hex, dumps, percent and backslash escapes, keys broken over lines.
 
-Hidden text is found in two ways. A *region* (base64, hex) is decoded, redacted and encoded again. A
+Hidden text is found in two ways. A *region* (base64, hex, a dump) is decoded, redacted and encoded again. A
 *view* (`views`) is a copy of the text with escapes resolved or breaks taken out, which leads back to
 the places in the original; `readings` has those that only swap marks.
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ import re2
 
 from . import readings
 from .prefixes import prefixes
-from .rules import Near, Rule, ends_with, left_edge, pattern, quick
+from .rules import NL, Near, Rule, ends_with, left_edge, pattern, quick
 from .vendors import formats
 from .views import STRETCH, View, replaced
 
@@ -32,12 +33,14 @@ BASE64_ANCHOR = QUAD + "{5}"
 HEX_ANCHOR = r"(?:[2-7][0-9a-f]){14}|(?:[2-7][0-9A-F]){14}"
 #: Both in one pattern, which is half the work for Hyperscan.
 RUN_ANCHOR = f"{BASE64_ANCHOR}|{HEX_ANCHOR}"
+#: The first bytes of a line of a dump.
+DUMP_ANCHOR = r"0: (?:[0-9a-f]{4} ){4}|0  (?:[0-9a-f]{2} ){8}"
 ESCAPE_ANCHOR = (
     r"(?:%[2-7][0-9A-Fa-f]){5}|(?:\\+u00[2-7][0-9A-Fa-f]){5}|(?:\\+x[2-7][0-9A-Fa-f]){5}|"
     r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{1,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
 )
 
-_LINE_END = r"(?:\\r)?\\n[ \t]*|\r?\n[ \t]*"
+_LINE_END = r"(?:\\+r)?\\+n[ \t]*|\r?\n[ \t]*"
 _ESCAPES = (
     r"%([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+x([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{1,5});|"
     r"&#([0-9]{1,5});|\b0x([0-9A-Fa-f]{2})\b,? ?"
@@ -89,30 +92,29 @@ _MOST_BREAKS, _SMALL = 12, 2000
 
 
 class Region(msgspec.Struct, frozen=True):
-    """An encoded stretch, bytes `start` to `end`: its decoded content, and how to encode a new one.
-    `width` is the length of its lines, 0 where it is not wrapped."""
+    """An encoded stretch, bytes `start` to `end`: its decoded content, and how a new one is encoded."""
 
     start: int
     end: int
     content: bytes
-    codec: str
-    width: int = 0
-    line_end: bytes = b"\n"
+    encode: Callable[[bytes], bytes]
 
-    def encode(self, content: bytes) -> bytes:
-        """`content` in the region's own encoding, wrapped as before."""
-        if self.codec in ("hex", "HEX"):
-            text = binascii.hexlify(content)
-            return text.upper() if self.codec == "HEX" else text
-        text = base64.b64encode(content)
-        if "url" in self.codec:
-            text = text.translate(bytes.maketrans(b"+/", b"-_"))
-        if "=" not in self.codec:
-            text = text.rstrip(b"=")
-        if not self.width:
-            return text
-        lines = [text[i : i + self.width] for i in range(0, len(text), self.width)]
-        return self.line_end.join(lines)
+
+def _wrapped(text: bytes, width: int, mark: bytes) -> bytes:
+    """The text in lines of `width` bytes, as it was before; 0 is one line."""
+    return mark.join(text[i : i + width] for i in range(0, len(text), width)) if width else text
+
+
+def _as_base64(content: bytes, codec: str, width: int, mark: bytes) -> bytes:
+    text = base64.b64encode(content)
+    if "url" in codec:
+        text = text.translate(bytes.maketrans(b"+/", b"-_"))
+    return _wrapped(text if "=" in codec else text.rstrip(b"="), width, mark)
+
+
+def _as_hex(content: bytes, upper: bool, width: int, mark: bytes) -> bytes:
+    text = binascii.hexlify(content)
+    return _wrapped(text.upper() if upper else text, width, mark)
 
 
 def base64_region(data: bytes, hit: int, floor: int) -> Region | None:
@@ -128,7 +130,7 @@ def base64_region(data: bytes, hit: int, floor: int) -> Region | None:
     if tail - stop in (2, 3):
         text, stop = text + data[stop:tail], tail
     elif tail == stop:
-        text, stop, width, mark = _more_lines(data, start, stop)
+        text, stop, width, mark = _more_lines(data, start, stop, r"[A-Za-z0-9+/_-]*")
     pad = 0
     while data[stop : stop + 1] == b"=" and pad < 2:
         stop, pad = stop + 1, pad + 1
@@ -138,7 +140,7 @@ def base64_region(data: bytes, hit: int, floor: int) -> Region | None:
         content = base64.b64decode(plain + b"=" * (-len(plain) % 4))
     except (binascii.Error, ValueError):
         return None
-    return Region(start, stop, content, kind, width, mark)
+    return Region(start, stop, content, partial(_as_base64, codec=kind, width=width, mark=mark))
 
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")
@@ -147,10 +149,10 @@ _LINE_DONE = frozenset((b"", *(bytes((c,)) for c in b"=\r\n\"'`\\<)}],;")))
 _ISHEX = bytes(1 if chr(c) in "0123456789abcdefABCDEF" else 0 for c in range(256))
 
 
-def _more_lines(data: bytes, start: int, end: int) -> tuple[bytes, int, int, bytes]:
+def _more_lines(data: bytes, start: int, end: int, form: str) -> tuple[bytes, int, int, bytes]:
     """The further lines of a wrapped block: all as wide as the first, the last may be shorter."""
     width, pieces, stop, mark = end - start, [data[start:end]], end, b"\n"
-    ending, run = pattern(_LINE_END), pattern(r"[A-Za-z0-9+/_-]*")
+    ending, run = pattern(_LINE_END), pattern(form)
     while True:
         gap = ending.match(data, stop, min(len(data), stop + 64))
         if gap is None:
@@ -175,9 +177,76 @@ def hex_region(data: bytes, hit: int, floor: int) -> Region | None:
         start -= 1
     end = pattern(r"[0-9a-fA-F]*").match(data, hit).end()
     start += (hit - start) % 2
-    end -= (end - start) % 2
-    text = data[start:end]
-    return Region(start, end, binascii.unhexlify(text), "HEX" if text != text.lower() else "hex")
+    size = end - start - (end - start) % 2
+    start = _first_line(data, start, size, floor)
+    text, end, width, mark = _more_lines(data, start, start + size, "(?:[0-9a-fA-F]{2})*")
+    upper = text != text.lower()
+    content = binascii.unhexlify(text)
+    return Region(start, end, content, partial(_as_hex, upper=upper, width=width, mark=mark))
+
+
+_ENDS_BEFORE = quick(rf"{NL}\Z")
+_HEX = b"0123456789abcdefABCDEF"
+
+
+def _first_line(data: bytes, start: int, size: int, floor: int) -> int:
+    """Where the first line begins of those that end right before `start` and have `size` digits."""
+    while gap := _ENDS_BEFORE.search(data, max(floor, start - 16), start):
+        low = gap.start() - size
+        if low < floor or data[low : gap.start()].translate(None, _HEX):
+            break
+        if low and _ISHEX[data[low - 1]]:
+            break
+        start = low
+    return start
+
+
+#: A line of `xxd` or of `hexdump -C`: its address, its bytes, and the same as letters.
+_DUMPED = quick(
+    rf"([0-9a-f]{{8}})(:|[ ])((?:[ ]{{1,2}}[0-9a-f]{{2}}(?:[0-9a-f]{{2}})?){{1,16}})[ ]{{2,60}}[^\n]{{1,40}}?(?={NL}|\Z)"
+)
+_DUMP_END = quick(rf"({NL})[0-9a-f]{{8}}[: ] [ ]?[0-9a-f]{{2}}")
+_DUMP_WIDTH = 16
+
+
+def dump_region(data: bytes, hit: int, floor: int) -> Region | None:
+    """The lines of a dump from the one whose first eight bytes end at `hit`."""
+    at = hit - (30 if data[hit - 22 : hit - 21] == b":" else 34)
+    pieces, end, mark, first = [], hit, b"\n", None
+    if at < floor:
+        return None
+    while line := _DUMPED.match(data, at, at + 160):
+        first = first or line
+        pieces.append(bytes.fromhex(line[3].decode())[:_DUMP_WIDTH])
+        end = line.end()
+        more = _DUMP_END.match(data, end, end + 40)
+        if more is None or len(pieces[-1]) < _DUMP_WIDTH:
+            break
+        at, mark = more.end(1), more[1]
+    if first is None:
+        return None
+    address, pairs = int(first[1], 16), first[2] == b" "
+    encode = partial(_as_dump, address=address, pairs=pairs, mark=mark)
+    return Region(first.start(), end, b"".join(pieces), encode)
+
+
+def _as_dump(content: bytes, address: int, pairs: bool, mark: bytes) -> bytes:
+    """A dump as `hexdump -C` writes it (`pairs`), or as `xxd` does."""
+    lines = []
+    for at in range(0, len(content), _DUMP_WIDTH):
+        part = content[at : at + _DUMP_WIDTH]
+        shown = "".join(chr(c) if 32 <= c < 127 and c not in b'"\\' else "." for c in part)
+        if pairs:
+            halves = (part[i : i + 8].hex(" ") for i in (0, 8))
+            line = f"{address + at:08x}  {'  '.join(halves):48}  |{shown}|"
+        else:
+            line = f"{address + at:08x}: {part.hex(' ', -2):39}  {shown}"
+        lines.append(line.encode())
+    return mark.join(lines)
+
+
+#: How each kind of region is read.
+REGIONS = {"base64": base64_region, "hex": hex_region, "dump": dump_region}
 
 
 def escaped_views(data: bytes, hit: int, floor: int) -> tuple[list[View], int]:
@@ -247,6 +316,7 @@ RULES = (
         near=ends_with(HEX_ANCHOR, 28),
         faster=(RUN_ANCHOR,),
     ),
+    Rule("dump", DUMP_ANCHOR),
     Rule("escape", ESCAPE_ANCHOR),
     *readings.RULES,
     Rule(

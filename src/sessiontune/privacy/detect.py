@@ -181,8 +181,7 @@ class Detector:
                 for view in views:
                     self._through(view, depth, spans)
                 continue
-            read = decoders.base64_region if kind == "base64" else decoders.hex_region
-            region = read(data, end, done)
+            region = decoders.REGIONS[kind](data, end, done)
             if region is None:
                 continue
             done = region.end

@@ -286,7 +286,7 @@ RULES: tuple[Rule, ...] = (
         "phone",
         rf"{_LINK}{_START}[\d ()./-]{{7}}",
         rf"{_LINK}({_NUMBER})",
-        lambda data, match: _national(data, *match.span(1), True),
+        lambda data, match: _national(data, match.start(1), match.end(1), True),
         window=(180, 32),
         rank=1,
     ),

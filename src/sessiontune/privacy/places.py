@@ -39,10 +39,22 @@ _MACHINE = r"(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11}"
 _MAC = r"(?i:macbook)(?:-(?i:pro|air))?|iMac(?:-Pro)?|Mac-(?:mini|Studio|Pro)|MBP"
 _OF = r"(?:von|van|de|di|do|da|du|af)"
 
+#: As macOS writes it: `X’s MacBook Pro`.
+_APOSTROPHE = r"(?:\xe2\x80\x99|\\+u2019)"
+
+
+def _owned(data: bytes, match: Any) -> tuple[int, int] | None:
+    return None if match.group(1).startswith((b"Apple", b"Today")) else match.span(1)
+
+
 #: A user and a machine, and the beginning of a path, as prompts of shells have them.
 _USER, _HOST = r"[a-z_][a-z0-9_.-]{1,31}", r"[A-Za-z0-9][A-Za-z0-9.-]{1,60}"
 _PROMPT = rf"@{_HOST}:[~/]"
 _IN_BRACKETS = rf"\[{_USER}@{_HOST} [^\]\n]{{1,80}}\][$#] "
+_INNER = r"[A-Za-z0-9][A-Za-z0-9-]{1,60}(?:\.(?:local|lan|home|fritz\.box))?"
+_FOLDER = r"[^\s\d][^\s]{0,60}"
+_ZSH = rf"@{_INNER} {_FOLDER} %(?:[ \r\n\\\"\x00]|$)"
+_LINE = r"(?:^|[\n\x00\"]|\\n)(?:\([\w.-]{1,40}\) )?"
 
 
 def name_rule(kind: str, anchor: str, exact: str, check: Check | None) -> Rule:
@@ -67,6 +79,9 @@ RULES: tuple[Rule, ...] = (
         r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.(?:local|lan|home|fritz\.box)\b",
         host_name,
     ),
+    # the prompt of zsh: a line begins with it
+    name_rule("user", _ZSH, rf"{_LINE}({_USER})@{_INNER} {_FOLDER} %", prompt_user),
+    name_rule("host", _ZSH, rf"{_LINE}{_USER}@({_INNER}) {_FOLDER} %", host_name),
     name_rule("host", rf"\b({_MACHINE})\b", "", None),
     name_behind("user", rf"\b(?:{_MACHINE})\\{{1,4}}", r"[A-Za-z][\w.-]{1,31}", prompt_user),
     name_rule(
@@ -78,15 +93,21 @@ RULES: tuple[Rule, ...] = (
     # the prompt of bash on a Mac
     name_rule(
         "user",
-        rf"(?:MacBook|iMac|Mac-|MBP)[A-Za-z0-9-]{{0,40}}:[^\s:]{{1,60}} {_USER}\$ ",
+        rf"(?:MacBook|iMac|Mac-|MBP|s-Air)[A-Za-z0-9-]{{0,40}}:[^\s:]{{1,60}} {_USER}\$ ",
         rf"[A-Za-z0-9-]:[^\s:]{{1,60}} ({_USER})\$ ",
         prompt_user,
     ),
     name_rule(
         "host",
-        r"[A-Za-z]s-(?:(?i:macbook)|iMac|Mac-|MBP)",
-        rf"\b([A-Za-z]{{2,25}}s-(?:{_MAC})(?:-\d{{1,3}})?)\b",
+        r"[A-Za-z]s-(?:(?i:macbook)|iMac|Mac-|MBP|Air\b)",
+        rf"\b([A-Za-z]{{2,25}}s-(?:{_MAC}|Air)(?:-\d{{1,3}})?)\b",
         host_name,
+    ),
+    name_rule(
+        "host",
+        rf"{_APOSTROPHE}s (?:MacBook|iMac|Mac )",
+        rf"\b([A-Z][A-Za-z\x80-\xff]{{1,24}}{_APOSTROPHE}s (?:MacBook(?: Pro| Air)?|iMac(?: Pro)?|Mac (?:mini|Studio|Pro)))\b",
+        _owned,
     ),
     name_rule(
         "host",

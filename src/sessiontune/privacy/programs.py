@@ -118,6 +118,8 @@ _FOR_SURE = (
     rf"(?:sqlcmd|bcp|isql|tsql){_ARGS}{S}-P{S}{{0,2}}",
     rf"redis-cli{_ARGS}{S}(?:-a|--pass)(?:[ =]{{1,2}}|\t)",
     rf"openssl{_ARGS}{S}-k{S}",
+    rf"(?i:winrs){_ARGS}{S}[-/](?i:p|password):",
+    rf"rclone{S}+config{S}+(?:create|update|password){_ARGS}{S}pass(?:word)?[ =]",
     r"htpasswd +-[A-Za-z]{0,4}b[A-Za-z]{0,4} +\S{1,60} +\S{1,40} +",
 )
 

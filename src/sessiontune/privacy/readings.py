@@ -2,7 +2,8 @@
 somebody saw or meant.
 
 Colours and zero-width characters, escaped letters, quoted-printable, quotes written in another way,
-the numbers and signs that a listing puts before its lines, a command as a list of its words.
+the numbers and signs that a listing puts before its lines, a command as a list of its words, a value
+in a here document.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -214,7 +215,14 @@ def _lists(data: bytes, ends: list[int]) -> list[tuple[int, int]]:
     return found
 
 
+# ---------------------------------------------------------------- here documents
+
+#: `X=$(cat <<EOF` and a line end: what follows is the value of X, as if it stood there.
+_HERE = r"(?:\\*\"?\$\(cat[ ]{1,2})?<<<?"
+_HERE_OPENS = rf"{_HERE}[-~]?[ ]?\\*[\"']?[A-Za-z_]{{2,24}}\\*[\"']?{NL}[ \t]*"
+
 BY_KIND = {
+    "here": Reading(quick(_HERE_OPENS), _nothing),
     "quote": Reading(quick(f"{_SHELL_QUOTE}|{_ENTITY}|{_DOUBLED}"), _quote),
     "listing": Reading(_LISTING, _nothing, stretches=_far),
     "argv": Reading(quick(_NEXT_WORD), lambda _: b" ", stretches=_lists),
@@ -230,4 +238,5 @@ RULES = (
     Rule("quote", "|".join((_SHELL_QUOTE, _ENTITY, *_IN_ROW)), faster=_QUOTES),
     Rule("listing", _WORD + _ENDS_LINE, near=_in_listing),
     Rule("argv", _ARGV_ANCHOR),
+    Rule("here", rf"{_WORD}[\w.-]*[ ]{{0,8}}=[ ]?{_HERE}"),
 )
