@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 from making import made
-from taking import AUDITOR, REDACTOR, TYPED, check_taken
+from taking import AUDITOR, REDACTOR, TYPED, check_taken, gone
 
 ENV = "- name: DB_PASSWORD\n  value: {}\n- name: X\n  value: a"
 KUBE = "kind: Secret\nmetadata:\n  name: web\nstringData:\n  first: {}\n  second: a"
@@ -143,6 +143,14 @@ def plain(raw: bytes) -> str:
 
 def seen(raw: bytes) -> str:
     return "".join(chr(c) if 32 <= c < 127 else "." for c in raw)
+
+
+def test_a_value_in_octal_escapes() -> None:
+    value = made(TYPED, Random(5))
+    written = "".join(f"\\{ord(c):03o}" for c in value)
+    for text in (f"password={written}\n", f"printf 'password={written}'"):
+        assert written not in REDACTOR.text(text)
+        assert gone(text, written[:40])
 
 
 @pytest.mark.parametrize("dump", [xxd, hexdump, plain])

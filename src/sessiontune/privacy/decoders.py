@@ -37,17 +37,17 @@ RUN_ANCHOR = f"{BASE64_ANCHOR}|{HEX_ANCHOR}"
 DUMP_ANCHOR = r"0: (?:[0-9a-f]{4} ){4}|0  (?:[0-9a-f]{2} ){8}"
 ESCAPE_ANCHOR = (
     r"(?:%[2-7][0-9A-Fa-f]){5}|(?:\\+u00[2-7][0-9A-Fa-f]){5}|(?:\\+x[2-7][0-9A-Fa-f]){5}|"
-    r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{1,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
+    r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{1,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}|(?:\\+(?:0[4-7]|1[0-7])[0-7]){5}"
 )
 
 _LINE_END = r"(?:\\+r)?\\+n[ \t]*|\r?\n[ \t]*"
 _ESCAPES = (
     r"%([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+x([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{1,5});|"
-    r"&#([0-9]{1,5});|\b0x([0-9A-Fa-f]{2})\b,? ?"
+    r"&#([0-9]{1,5});|\b0x([0-9A-Fa-f]{2})\b,? ?|\\+((?:0[4-7]|1[0-7])[0-7])"
 )
 _ESCAPED_RUN = (
     r"(?:%[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|\\+x[0-9A-Fa-f]{2}|&#x?[0-9A-Fa-f]{1,5};|"
-    r"0x[0-9A-Fa-f]{2},? ?|[A-Za-z0-9._~+/@:=?&!$*,;()-])*"
+    r"0x[0-9A-Fa-f]{2},? ?|\\+[01][0-7]{2}|[A-Za-z0-9._~+/@:=?&!$*,;()-])*"
 )
 #: What may break a key: a line end with the marks of shells, mail, quotes, tables and numbered lines;
 #: the end of a string in code and the beginning of the next; a break in HTML.
@@ -273,7 +273,7 @@ def _resolve(match: Any) -> bytes:
     index = next(i for i, g in enumerate(groups) if g is not None)
     if groups[index] == b"+":
         return b" "
-    number = int(groups[index], 10 if index == 4 else 16)
+    number = int(groups[index], {4: 10, 6: 8}.get(index, 16))
     return bytes((number,)) if number < 256 else chr(number).encode("utf-8", "replace")
 
 
