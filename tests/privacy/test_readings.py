@@ -172,3 +172,12 @@ def test_a_dump_is_read_and_written_again(dump: Callable[[bytes], str], before: 
 def test_a_dump_without_a_finding_stays() -> None:
     raw = Random(1).randbytes(900) + b"plain words of no secret, in many lines\n" * 20
     assert REDACTOR.text(xxd(raw) + hexdump(raw)) == xxd(raw) + hexdump(raw)
+
+
+def test_a_dump_of_another_width_loses_no_byte() -> None:
+    raw = f"x\nDB_PASSWORD={made(TYPED, Random(6))}\n".encode().ljust(64, b".")
+    wide = "".join(
+        f"{at:08x}: {raw[at : at + 32].hex(' ', -2)}  {seen(raw[at : at + 32])}\n" for at in (0, 32)
+    )
+    clean = REDACTOR.text(wide)
+    assert [line[:89] for line in clean.split("\n")] == [line[:89] for line in wide.split("\n")]

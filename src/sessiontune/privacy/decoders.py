@@ -203,7 +203,7 @@ def _first_line(data: bytes, start: int, size: int, floor: int) -> int:
 
 #: A line of `xxd` or of `hexdump -C`: its address, its bytes, and the same as letters.
 _DUMPED = quick(
-    rf"([0-9a-f]{{8}})(:|[ ])((?:[ ]{{1,2}}[0-9a-f]{{2}}(?:[0-9a-f]{{2}})?){{1,16}})[ ]{{2,60}}[^\n]{{1,40}}?(?={NL}|\Z)"
+    rf"([0-9a-f]{{8}})(:|[ ])((?:[ ]{{1,2}}[0-9a-f]{{2}}){{1,16}}|(?:[ ][0-9a-f]{{4}}){{0,7}}[ ][0-9a-f]{{2}}(?:[0-9a-f]{{2}})?)[ ]{{2,60}}[^\n]{{1,40}}?(?={NL}|\Z)"
 )
 _DUMP_END = quick(rf"({NL})[0-9a-f]{{8}}[: ] [ ]?[0-9a-f]{{2}}")
 _DUMP_WIDTH = 16
@@ -217,7 +217,7 @@ def dump_region(data: bytes, hit: int, floor: int) -> Region | None:
         return None
     while line := _DUMPED.match(data, at, at + 160):
         first = first or line
-        pieces.append(bytes.fromhex(line[3].decode())[:_DUMP_WIDTH])
+        pieces.append(bytes.fromhex(line[3].decode()))
         end = line.end()
         more = _DUMP_END.match(data, end, end + 40)
         if more is None or len(pieces[-1]) < _DUMP_WIDTH:
