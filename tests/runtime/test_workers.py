@@ -139,6 +139,12 @@ def test_a_dead_nursery_is_replaced() -> None:
     assert len(found) == 4
 
 
+@pytest.fixture(params=[os.uname().sysname, "Other"])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This system, and one whose workers are programs of their own."""
+    monkeypatch.setattr("os.uname", lambda: type("Any", (), {"sysname": request.param}))
+
+
 _known: list[int] = []
 
 
@@ -150,11 +156,8 @@ def _knows(_: int) -> tuple[int, ...]:
     return tuple(_known)
 
 
-@pytest.mark.parametrize("system", [os.uname().sysname, "Other"])
-def test_workers_begin_with_what_was_asked_for(
-    system: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.uname", lambda: type("Any", (), {"sysname": system}))
+@pytest.mark.usefixtures("system")
+def test_workers_begin_with_what_was_asked_for() -> None:
     with LocalRunner(2) as runner:
         runner.begin_with(_learn, 7)
         first = dict(runner.map(_knows, range(4), lambda _: 5_000_000))
@@ -169,11 +172,8 @@ def _cannot(_: int) -> None:
     raise StoreError("no rules", "because")
 
 
-@pytest.mark.parametrize("system", [os.uname().sysname, "Other"])
-def test_what_workers_cannot_begin_with_is_said(
-    system: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.uname", lambda: type("Any", (), {"sysname": system}))
+@pytest.mark.usefixtures("system")
+def test_what_workers_cannot_begin_with_is_said() -> None:
     with LocalRunner(2) as runner:
         runner.begin_with(_cannot, 7)
         with pytest.raises(StoreError, match="no rules"):
@@ -184,11 +184,10 @@ def _rules(_: int) -> Path | None:
     return compiled.folder()
 
 
-@pytest.mark.parametrize("system", [os.uname().sysname, "Other"])
+@pytest.mark.usefixtures("system")
 def test_workers_keep_compiled_rules_where_the_command_does(
-    system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("os.uname", lambda: type("Any", (), {"sysname": system}))
     monkeypatch.setattr(compiled, "_where", lambda: tmp_path)
     with LocalRunner(2) as runner:
         found = dict(runner.map(_rules, range(4), lambda _: 5_000_000))

@@ -14,7 +14,7 @@ import click
 
 from ..errors import EndpointError, UsageError
 from .console import Console
-from .options import PLACE
+from .options import PLACE, shipped_option
 from .serve import loaded
 from .summary import harmless
 
@@ -40,13 +40,7 @@ _MARK = '"""'
 @click.option("-p", "--prompt", multiple=True, help="Ask this and end. Repeatable.")
 @click.option("--compare", is_flag=True, help="Base and tuned side by side.")
 @click.option("--system", default="", help="System prompt (none).")
-@click.option(
-    "-t",
-    "--type",
-    "kind",
-    metavar="TYPE",
-    help="Which shipped file: q8_0, f16, ... (the smallest).",
-)
+@shipped_option
 @click.option(
     "--max-tokens", type=click.IntRange(1), default=512, show_default=True, help="Per answer."
 )

@@ -57,6 +57,16 @@ def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     return parts or None
 
 
+#: `--type`, of the files that were shipped.
+shipped_option = click.option(
+    "-t",
+    "--type",
+    "kind",
+    metavar="TYPE",
+    help="Which shipped file: q8_0, f16, ... (the smallest).",
+)
+
+
 def port_option(usual: int) -> Callable[[F], F]:
     """`--port`, on which a command listens."""
     return click.option(

@@ -18,7 +18,7 @@ from ..shipping.clients import CLIENTS, Target
 from ..shipping.clients import write as write_settings
 from .again import program
 from .console import Console, print_plain
-from .options import PLACE, port_option
+from .options import PLACE, port_option, shipped_option
 
 if TYPE_CHECKING:
     from ..runtime.host import Hosted, Hosting
@@ -35,13 +35,7 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 @click.command(no_args_is_help=True)
 @click.argument("run", type=PLACE, metavar="RUN")
 @port_option(PORT)
-@click.option(
-    "-t",
-    "--type",
-    "kind",
-    metavar="TYPE",
-    help="Which shipped file: q8_0, f16, ... (the smallest).",
-)
+@shipped_option
 @click.option("--adapter", is_flag=True, help="Serve the base with the LoRA GGUF.")
 @click.option(
     "--engine", type=click.Choice(_ENGINES), help="What runs the model (the first that is here)."
