@@ -264,5 +264,6 @@ def test_what_is_named_next_can_be_done_with_what_was_shipped(
     assert "chat" not in said("safetensors"), "only vLLM takes them"
     assert "up to 0.34.0" in said("f16", adapter="lora.gguf")
     assert "0.34" not in said("f16")
-    monkeypatch.setattr("sys.argv", [".venv/bin/sessiontune"])  # of an environment not activated
+    monkeypatch.setattr("sys.argv", [".venv/bin/sessiontune"])
+    monkeypatch.setenv("PATH", "/usr/bin")  # the environment is not activated
     assert "Chat:    .venv/bin/sessiontune chat mine" in said("f16")
