@@ -118,7 +118,7 @@ class Bench:
         self.probe: list[HeldExample] = []
         self.unprobed: list[int] = []
         self.mixed_in = 0
-        if options.probe:  # a wrong file is named before anything is computed
+        if options.probe:  # a wrong file is named before any model is asked
             found, self.unprobed = probe_examples(Path(options.probe), self.template, run.length)
             self.probe = not_trained(run, found)
             self.mixed_in = len(found) - len(self.probe)
@@ -132,7 +132,7 @@ class Bench:
         self.seed_arms = [seed_arm(run, n, p) for n, p in enumerate(options.seeds, 2)]
         check_names([*self.arms, *self.seed_arms])
         if options.judge:
-            judge_at(options.judge)  # a wrong address is refused before anything is computed
+            judge_at(options.judge)  # a wrong address is refused before any model is asked
         self.cache = Cache(run.folder / "evaluation" / "cache")
         self.lab = Lab(run)
         self.examples = _sampled(held, options)
