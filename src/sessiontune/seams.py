@@ -16,25 +16,34 @@ _ESCAPED = b"\\n\\n\\u001e\\n\\n"
 
 
 class Seamed(bytes):
-    """Bytes of a row. `apart`: what the gate reads in their place, with the same texts in it."""
+    """Bytes of a row. `apart`: what the gate reads in their place, with the same texts in it. Texts
+    that other rows hold too are the same objects here, so the gate reads them once."""
 
-    apart: bytes
+    apart: tuple[bytes, ...]
 
 
-def seamed(published: bytes, apart: bytes) -> Seamed:
-    """`published`, which the gate reads as `apart`."""
+def seamed(published: bytes, apart: tuple[bytes, ...]) -> Seamed:
+    """`published`, which the gate reads as the parts `apart`."""
     made = Seamed(published)
     made.apart = apart
     return made
 
 
-def apart(part: bytes) -> bytes:
+def apart(part: bytes) -> tuple[bytes, ...]:
     """A part of a row as the gate reads it."""
-    return part.apart if type(part) is Seamed else part
+    return part.apart if type(part) is Seamed else (part,)
+
+
+def in_turn(texts: Sequence[bytes]) -> tuple[bytes, ...]:
+    """Texts as the gate reads them, one by one."""
+    found: list[bytes] = []
+    for text in texts:
+        found += (*apart(text), _ESCAPED)
+    return tuple(found[:-1])
 
 
 def joined(gap: bytes, texts: Sequence[bytes]) -> bytes:
     """Texts, escaped for the inside of a JSON string, with `gap` between them."""
     if len(texts) == 1:
         return texts[0]
-    return seamed(gap.join(texts), _ESCAPED.join(map(apart, texts)))
+    return seamed(gap.join(texts), in_turn(texts))

@@ -70,6 +70,28 @@ def test_the_file_holds_the_rows_and_each_long_text_is_shown_once(tmp_path: Path
     assert shown.count(b"marigold is here.") == 9
 
 
+def test_texts_that_a_format_joins_are_shown_once_too(tmp_path: Path) -> None:
+    """Results of parallel calls are one text in `sharegpt`, escaped twice, and calls are another
+    structure there."""
+    one = conversation(
+        said("user", "Please look at both."),
+        calls(
+            "",
+            ("c1", "Bash", {"command": "echo " + "marigold " * 9}),
+            ("c2", "Bash", {"command": "ls"}),
+        ),
+        results(("c1", "Bash", 'a "tulip"\n' * 9), ("c2", "Bash", "a crocus in spring " * 9)),
+        said("assistant", "Both are there."),
+    )
+    segment = write(tmp_path, one)
+    assert b'[\\"a \\\\\\"tulip' in bytes_of(tmp_path, segment, "sharegpt")
+    assert isinstance(segment.auditor, Seen)
+    told = b"".join(segment.auditor.shown)
+    assert [told.count(word) for word in (b"marigold", b"tulip", b"crocus")] == [9, 9, 9]
+    rows = [r for r in told.split(b"\n") if r.startswith(b'{"conversations":')]
+    assert json.loads(rows[0])["conversations"][1]["calls"][0] == {"name": "Bash"}
+
+
 def test_every_format_alone_is_shown_whole(tmp_path: Path) -> None:
     one = long("marigold")
     for name in FORMATS:

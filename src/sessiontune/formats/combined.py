@@ -44,13 +44,13 @@ class Combined:
         shared |= {"tools": tools, "tools_inferred": conversation.tools_inferred}
         head = pieces.dumps(shared)
         # The gate reads the columns, and the last message, as separate lines of JSON.
-        row: list[bytes] = [seamed(head[:-1] + b',"messages":[\n', head + b"\n")]
+        row: list[bytes] = [seamed(head[:-1] + b',"messages":[\n', (head + b"\n",))]
         for line in lines.lines(conversation, options):
             row += line
             row.append(b"},\n")
         if len(row) == 1:
             return []
-        row[-1] = seamed(b"}]}", b"}")
+        row[-1] = seamed(b"}]}", (b"}",))
         return [row]
 
     encode = pieces.encoded

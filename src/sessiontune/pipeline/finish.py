@@ -159,12 +159,27 @@ class Segment:
             length = len(part)
             if length >= _SHARED:
                 seen[id(part)] = part
-            parts.append(part.apart if type(part) is Seamed else part)
+            if type(part) is Seamed:
+                size += self._look_apart(part.apart, parts)
+                continue
+            parts.append(part)
             size += length
         parts.append(separator)
         scan.size = size
         if scan.size >= _CHUNK:
             self._scan(stream)
+
+    def _look_apart(self, apart: Sequence[bytes], parts: list[bytes]) -> int:
+        """Add what is new of a part that is read in other parts; its bytes."""
+        seen, size = self.seen, 0
+        for part in apart:
+            if id(part) not in seen:
+                length = len(part)
+                if length >= _SHARED:
+                    seen[id(part)] = part
+                parts.append(part)
+                size += length
+        return size
 
     def _scan(self, stream: str) -> None:
         assert self.auditor is not None

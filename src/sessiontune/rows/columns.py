@@ -97,7 +97,7 @@ def tools_key(tools: tuple[ToolDef, ...], options: EncodeOptions) -> Seamed:
     """`,"tools":` and definitions in OpenAI's form: JSON text, encoded as a JSON string. The gate
     reads them as a structure."""
     plain = dumps([tool_entry(tool) for tool in tools]) if options.tools else b"[]"
-    return seamed(b',"tools":' + dumps(plain.decode()), b',"tools":' + plain)
+    return seamed(b',"tools":' + dumps(plain.decode()), (b',"tools":' + plain,))
 
 
 def tool_entry(tool: ToolDef) -> dict[str, Any]:

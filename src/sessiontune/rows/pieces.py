@@ -31,16 +31,16 @@ HEADS = {
 
 class Call(msgspec.Struct, gc=False):
     """One tool call. `arguments`: its JSON, escaped for the inside of a JSON string; `plain`:
-    unescaped."""
+    unescaped, with the key before it, as the gate reads it in all formats."""
 
     id: str
     name: str
     arguments: bytes
     plain: bytes
 
-    def read(self) -> bytes:
-        """The call as the gate reads it: a structure."""
-        return b'{"name":' + _name(self.name) + b',"arguments":' + self.plain + b"}"
+    def read(self) -> tuple[bytes, ...]:
+        """The call as the gate reads it: a structure, in parts."""
+        return b'{"name":' + _name(self.name), self.plain, b"}"
 
 
 class Piece(msgspec.Struct, gc=False):
@@ -143,7 +143,8 @@ def piece_of(
             elif type(part) is ToolCall:
                 if options.tools:
                     plain = dumps(part.arguments)
-                    calls.append(Call(part.id, part.name, escaped(plain.decode()), plain))
+                    arguments = escaped(plain.decode())
+                    calls.append(Call(part.id, part.name, arguments, _ARGUMENTS + plain))
                 else:
                     count(losses, "tool_call")
             elif type(part) is Thinking:
@@ -163,7 +164,7 @@ def piece_of(
         rest = _calls(calls)
     if options.thinking:
         before = _reasoning(thinking, bool(thoughts))
-        rest = seamed(before + rest, apart(before) + apart(rest))
+        rest = seamed(before + rest, (*apart(before), *apart(rest)))
     return Piece(role, message, text, rest, thinking, tuple(calls), None, train)
 
 
@@ -174,7 +175,7 @@ def _reasoning(thinking: bytes, known: bool) -> bytes:
     if not known:
         return b',"reasoning_content":null'
     head = b',"reasoning_content":"'
-    return seamed(head + thinking + b'"', head + apart(thinking) + b'"')
+    return seamed(head + thinking + b'"', (head, *apart(thinking), b'"'))
 
 
 def _calls(calls: list[Call]) -> bytes:
@@ -182,13 +183,22 @@ def _calls(calls: list[Call]) -> bytes:
     texts, structures = [], []
     for call in calls:
         head = _CALL % (dumps(call.id), _name(call.name))
-        texts.append(b'%b"%b"}}' % (head, call.arguments))
-        structures.append(b"%b%b}}" % (head, call.plain))
-    return seamed(_CALLS % b",".join(texts), _CALLS % b",".join(structures))
+        texts.append(b'%b%b"%b"}}' % (head, _ARGUMENTS, call.arguments))
+        structures.append((head, call.plain, b"}}"))
+    start, end = b',"tool_calls":[', b'],"tool_call_id":null,"name":null'
+    return seamed(start + b",".join(texts) + end, (start, *listed(structures), end))
 
 
-_CALL = b'{"id":%b,"type":"function","function":{"name":%b,"arguments":'
-_CALLS = b',"tool_calls":[%b],"tool_call_id":null,"name":null'
+_CALL = b'{"id":%b,"type":"function","function":{"name":%b'
+_ARGUMENTS = b',"arguments":'
+
+
+def listed(items: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:
+    """Items in parts, with commas between them."""
+    found: list[bytes] = []
+    for item in items:
+        found += (*item, b",")
+    return tuple(found[:-1])
 
 
 def result_of(

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
-from ..seams import apart, joined, seamed
-from .pieces import ESCAPED_GAP, Call, Piece, count, dumps, escaped
+from ..seams import apart, in_turn, joined, seamed
+from .pieces import ESCAPED_GAP, Call, Piece, count, dumps, escaped, listed
 
 _FUNCTION = b'{"from":"function_call","value":"'
 _BLOCK = (b"<tool_call>\\n", b"\\n</tool_call>")
@@ -93,14 +93,14 @@ def answer_turn(run: list[Piece], losses: dict[str, int]) -> Turn:
     if len(calls) > 1:
         body = b"[%b]" % body
     # The gate reads the calls as a separate structure, not as text after the text.
-    read = b'","calls":[' + b",".join([call.read() for call in calls]) + b"]"
+    read = (b'","calls":[', *listed([call.read() for call in calls]), b"]")
     if not text:
-        return _FUNCTION, seamed(body, b""), seamed(b'"', read), b"}"
+        return _FUNCTION, seamed(body, ()), seamed(b'"', read), b"}"
     block = _BLOCK[0] + body + _BLOCK[1]
     # The first block counts, so ours goes first if the text holds such a tag.
     if _SIGN in text and b"<tool_call>" in text:
-        return _FUNCTION, seamed(block, b""), text, seamed(b'\\n"', read), b"}"
-    return _FUNCTION, text, seamed(b"\\n" + block, b""), seamed(b'"', read), b"}"
+        return _FUNCTION, seamed(block, ()), text, seamed(b'\\n"', read), b"}"
+    return _FUNCTION, text, seamed(b"\\n" + block, ()), seamed(b'"', read), b"}"
 
 
 def _call(call: Call) -> bytes:
@@ -141,5 +141,5 @@ def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> Turn |
         contents = [b'"' + p.text + b'"' for p in results]
         value = b"[" + b",".join(contents) + b"]"
         value = value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-        value = seamed(value, apart(joined(b"", [p.text for p in results])))
+        value = seamed(value, in_turn([p.text for p in results]))
     return b'{"from":"observation","value":"', joined(ESCAPED_GAP, [value, *texts]), b'"}'
