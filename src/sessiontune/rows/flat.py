@@ -54,7 +54,7 @@ class Flat:
             self.prefix = _pieces(before, flags, options, self.prefix_losses, memory)
         flags = (True,) * len(messages) if train is None else train[len(before) :]
         self.own = _pieces(messages, flags, options, self.own_losses, memory)
-        self.known: list[bytes] | None = None  # further keys of `own`: see lines.py
+        self.known: list[tuple[bytes, ...]] | None = None  # further keys of `own`: see lines.py
         self._paired: tuple[list[Piece], dict[str, int]] | None = None
         self._columns: dict[str, Any] | None = None
         self._tail: tuple[bytes, bytes] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..model import Image, Label, Text
@@ -11,9 +12,7 @@ from .flat import flat
 from .pieces import HEADS, Piece, dumps, instant
 
 
-def lines(
-    conversation: Conversation, options: EncodeOptions
-) -> list[tuple[bytes, bytes, bytes, bytes, bytes]]:
+def lines(conversation: Conversation, options: EncodeOptions) -> list[tuple[bytes, ...]]:
     """The session's own pieces with all metadata (`columns.OF_A_LINE`), each as the parts of an
     object without its closing brace: a line of `raw`, an entry of `combined`."""
     found = flat(conversation, options)
@@ -21,7 +20,7 @@ def lines(
         labels = _labels(conversation.labels)
         found.known = [_known(piece, labels) for piece in found.own]
     return [
-        (HEADS[piece.role], piece.text, b'"', piece.rest, known)
+        (HEADS[piece.role], piece.text, b'"', piece.rest, *known)
         for piece, known in zip(found.own, found.known, strict=True)
     ]
 
@@ -34,7 +33,7 @@ def _labels(labels: Sequence[Label]) -> dict[str, str]:
     return {message: ",".join(names) for message, names in named.items()}
 
 
-def _known(piece: Piece, labels: dict[str, str]) -> bytes:
+def _known(piece: Piece, labels: dict[str, str]) -> tuple[bytes, bytes, bytes]:
     message, result, usage = piece.message, piece.result, piece.message.usage
     if result is not None:
         images: Sequence[Image] = result.images
@@ -42,18 +41,36 @@ def _known(piece: Piece, labels: dict[str, str]) -> bytes:
         images = ()
     else:
         images = [p for p in message.parts if type(p) is Image]
+    kept = _repeated(
+        message.kind,
+        result.status if result is not None else "",
+        message.model,
+        message.vendor,
+        piece.train,
+        labels.get(message.id, ""),
+        dumps([_image(i) for i in images]).decode() if images else "",
+    )
+    tokens = (usage.input + usage.cache_read + usage.cache_write, usage.output) if usage else (0, 0)
+    return (
+        b',"message_id":%b,"at":%b' % (dumps(message.id), dumps(instant(message.at))),
+        kept,
+        b',"input_tokens":%d,"output_tokens":%d' % tokens,
+    )
+
+
+@lru_cache(maxsize=256)
+def _repeated(
+    kind: str, status: str, model: str, vendor: str, train: bool, labels: str, images: str
+) -> bytes:
+    """What most messages have in common. The same object, so that the gate reads it once."""
     known = {
-        "message_id": message.id,
-        "at": instant(message.at),
-        "kind": message.kind,
-        "status": result.status if result is not None else "",
-        "model": message.model,
-        "vendor": message.vendor,
-        "train": piece.train,
-        "labels": labels.get(message.id, ""),
-        "images": dumps([_image(i) for i in images]).decode() if images else "",
-        "input_tokens": usage.input + usage.cache_read + usage.cache_write if usage else 0,
-        "output_tokens": usage.output if usage else 0,
+        "kind": kind,
+        "status": status,
+        "model": model,
+        "vendor": vendor,
+        "train": train,
+        "labels": labels,
+        "images": images,
     }
     return b"," + dumps(known)[1:-1]
 
