@@ -93,7 +93,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=Tr
 
     `at` is ISO-8601 UTC or "". `flags` are structural facts found in the log, for the label step:
     `edited` (the person changed the model's edit), `interrupted`, `rejected`, `retried`,
-    `queued`, `command:NAME`, `denied`.
+    `queued`, `command:NAME`, `denied`. `beside`: the whole of a result lay beside the log.
     """
 
     id: str
@@ -110,6 +110,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=Tr
     flags: tuple[str, ...] = ()
 
 
+#: A flag of results: the log holds the beginning of an output, the whole is a file beside it.
+BESIDE = "beside"
 #: A flag of answers in general rows that say so: they bear no loss.
 UNTRAINED = "untrained"
 

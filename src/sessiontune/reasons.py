@@ -167,6 +167,7 @@ REPAIRS: dict[str, str] = {
     "nul": "NUL bytes",
     "number": "numbers out of range",
     "unknown_part": "records with a part of an unknown kind, which was left out",
+    "output_gone": "outputs cut to their beginning: the file beside the log is gone",
 }
 
 #: Kinds of findings that are personal or places; names of kinds of keys need no explanation.

@@ -34,6 +34,7 @@ from ..steps.dedupe import mark
 from ..steps.redact import redactor_stage, texts_of
 from ..steps.tools import Shapes, observe
 from .hooks import hook_stage, keeping
+from .outputs import Outputs
 from .shutout import shut_of
 from .vanished import Carried, Vanished
 
@@ -52,7 +53,8 @@ class Preparation(msgspec.Struct, frozen=True):
 
 
 class PrepareTask(msgspec.Struct, frozen=True):
-    """One unit to prepare. `carry` are older shards that hold sessions of vanished files."""
+    """One unit to prepare. `carry` are older shards that hold sessions of vanished files, `older`
+    those of the others."""
 
     key: str
     source: str
@@ -60,6 +62,7 @@ class PrepareTask(msgspec.Struct, frozen=True):
     gone: tuple[str, ...]
     carry: tuple[Carried, ...]
     carry_ledger: Ledger
+    older: tuple[Carried, ...]
     preparation: Preparation
 
 
@@ -231,9 +234,10 @@ def _sessions(
     reading = ReadOptions(max_line=task.preparation.max_line)
     keyed = codec.keyed(task.preparation.salt)
     vanished = _vanished(task, redactor) if task.carry else None
+    outputs = Outputs(task.older, task.preparation.salt, before_hook)
     if task.files:
         for session in source.sessions(task.files, reading, ledger, keyed):
-            done = apply(session, stages, ledger)
+            done = apply(outputs.completed(session, ledger), stages, ledger)
             if done is not None and vanished is not None:
                 yield from vanished.beside(done, ledger)
             elif done is not None:

@@ -40,7 +40,7 @@ from .vanished import Carried
 T = TypeVar("T")
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 22
+PREPARE_VERSION = 23
 
 
 class PreparedSum(msgspec.Struct):
@@ -256,12 +256,12 @@ def _order(summary: UnitStart) -> tuple[str, str]:
 
 
 def _holding(units: Iterable[Unit], store: Store) -> dict[str, list[tuple[int, str]]]:
-    """For each log of these units that vanished: the units in the state that hold it, numbered as
-    they lie there, oldest first."""
-    gone = {row.file.path for unit in units for row in unit.rows if row.gone}
+    """For each log of these units: the units in the state that hold it, numbered as they lie there,
+    oldest first."""
+    mine = {row.file.path for unit in units for row in unit.rows}
     found: dict[str, list[tuple[int, str]]] = {}
-    for number, (key, paths) in enumerate(store.unit_paths().items() if gone else ()):
-        for path in gone.intersection(paths):
+    for number, (key, paths) in enumerate(store.unit_paths().items() if mine else ()):
+        for path in mine.intersection(paths):
             found.setdefault(path, []).append((number, key))
     return found
 
@@ -275,15 +275,29 @@ def _task(
 ) -> PrepareTask:
     gone = tuple(r.file.path for r in unit.rows if r.gone)
     carry, ledger = _carry(gone, older, there, store) if gone else ((), Ledger())
+    files = tuple(r.file.path for r in unit.rows if not r.gone)
     return PrepareTask(
         key=unit.key,
         source=unit.source,
-        files=tuple(r.file.path for r in unit.rows if not r.gone),
+        files=files,
         gone=gone,
         carry=carry,
         carry_ledger=ledger,
+        older=tuple(_carried(key, there) for key in _holders(files, older, there)),
         preparation=preparation,
     )
+
+
+def _holders(
+    paths: Iterable[str], older: dict[str, list[tuple[int, str]]], there: dict[str, Place]
+) -> list[str]:
+    """The keys of the units that hold any of these logs, oldest first."""
+    units = sorted({unit for path in paths for unit in older.get(path, ())})
+    return [key for _, key in units if key in there]
+
+
+def _carried(key: str, there: dict[str, Place]) -> Carried:
+    return Carried(there[key], there.get(left_of(key)))
 
 
 def _carry(
@@ -295,14 +309,12 @@ def _carry(
     """Older shards that hold the vanished files' sessions, with those files' own counts. Raises
     StoreError if such a shard is lost: nothing else holds those sessions."""
     ledger, shards = Ledger(), []
-    for _, key in sorted({unit for path in gone for unit in older.get(path, ())}):
-        if key not in there:
-            continue
+    for key in _holders(gone, older, there):
         mine = set(gone).intersection(store.paths_of(key))
-        left = there.get(left_of(key))
-        shards.append((key, Carried(there[key], left)))
+        shard = _carried(key, there)
+        shards.append((key, shard))
         old = msgspec.msgpack.decode(store.unit_summary(key), type=UnitSummary).ledger
-        ledger.add(counts_of(mine - ledger.records.keys(), old, hooked=left is not None))
+        ledger.add(counts_of(mine - ledger.records.keys(), old, hooked=shard.left is not None))
     if lost := set(gone) - ledger.records.keys():
         raise StoreError(
             f"The state has lost what it held of {min(lost)}"

@@ -19,7 +19,7 @@ SIDE_FILE_CAP = 1 << 20
 
 _PERSISTED = re.compile(
     r"\A\s*<persisted-output>\s*\n.*?saved to: (?P<path>[^\n]+?)\n"
-    r"\s*Preview \(first [^\n]*\):\n(?P<preview>.*?)(?:\n\.\.\.)?\s*(?:</persisted-output>\s*|\Z)",
+    r"\s*Preview \(first [^\n]*\):\n(?P<preview>.*?)\s*(?:</persisted-output>\s*|\Z)",
     re.DOTALL,
 )
 
@@ -130,8 +130,8 @@ def status_of(text: str, block: Block, outcome: Outcome | None, denial: str | No
     return "ok"
 
 
-def persisted(text: str, log: str, session_id: str) -> str | None:
-    """The whole output of a result that the program moved to a side file.
+def persisted(text: str, log: str, session_id: str) -> tuple[str, bool] | None:
+    """The whole output of a result that the program moved to a side file, and whether it is there.
 
     The file is looked for only beside the log: `tool-results/NAME` in the folder of the session,
     or of the one that the path names: a fork's copy names the session that it copied.
@@ -150,8 +150,8 @@ def persisted(text: str, log: str, session_id: str) -> str | None:
     for home in homes if _safe(name) else ():
         whole = _side_file(os.path.join(home, name))
         if whole is not None:
-            return whole
-    return found["preview"]
+            return whole, True
+    return found["preview"], False
 
 
 def session_folder(path: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ...ledger import GONE
 from ...linking import Node
-from ...model import Part, Text, ToolResult
+from ...model import BESIDE, Part, Text, ToolResult
 from ..shapes import safe_name, utc
 from ..toolbox import tool_defs
 from .content import NO_RULE, document_of, persisted, result_content, status_of
@@ -205,8 +206,7 @@ def take_result(state: State, line: Line, block: Block) -> str:
     facts = told if type(told) is Outcome else None
     text, images = result_content(block.content)
     if text[:1] in "<\n " and "<persisted-output>" in text[:40]:
-        whole = persisted(text, state.path, state.facts.session_id)
-        text = text if whole is None else whole
+        text = _from_beside(state, node, text)
     status = status_of(text, block, facts, line.toolDenialKind)
     node.results[call] = ToolResult(call, state.names[call], text, status, images)
     places = node.result_places
@@ -219,6 +219,19 @@ def take_result(state: State, line: Line, block: Block) -> str:
     if status != "ok" or notable or line.toolDenialKind:
         _result_flags(state, node, call, status, facts, line)
     return "used"
+
+
+def _from_beside(state: State, node: Node, text: str) -> str:
+    """A long output, from the file beside the log, or its beginning if that is gone."""
+    found = persisted(text, state.path, state.facts.session_id)
+    if found is None:
+        return text
+    if BESIDE not in node.result_flags:
+        node.result_flags.append(BESIDE)
+    output, whole = found
+    if not whole:
+        state.ledger.repair(GONE)
+    return output
 
 
 def _result_flags(
