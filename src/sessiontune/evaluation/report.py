@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from pathlib import Path
 
@@ -71,9 +72,15 @@ def _figures(first: Measure) -> str:
     e = first.found
     reach = interval_of(e)
     reach = f"95% interval {reach}" if " to " in reach else reach
+    figures = (
+        f"{first.label[0].upper()}{first.label[1:]}: {e.a:.4f} before, {e.b:.4f} after "
+        f"({e.difference:+.4f}; {reach}), on {e.clusters} held-out groups of sessions."
+    )
+    if first.name != "loss":
+        return figures
     return (
-        f"{first.label[0].upper()}{first.label[1:]}: {e.a:.3f} before, {e.b:.3f} after "
-        f"({e.difference:+.3f}; {reach}), on {e.clusters} held-out groups of sessions."
+        f"{figures} In other words: on average the tuned model holds each token that was really "
+        f"written there for {math.exp(-e.difference):.2f} times as likely as its base does."
     )
 
 
