@@ -29,6 +29,7 @@ from sessiontune.evaluation.result import (
     measure,
 )
 from sessiontune.evaluation.statistics import Case
+from sessiontune.html import table
 
 from .simulate import cases
 
@@ -111,6 +112,23 @@ def test_the_loss_is_told_in_words() -> None:
     assert "2.72 times as likely" in report_html(result, PAGE)
     other = measure("tool", "right tool", [Case("a", "l", 0, 1)], lower_is_better=False)
     assert "as likely" not in report_html(msgspec.structs.replace(result, measures=(other,)), PAGE)
+
+
+def test_without_answers_no_figure_is_told_of_them() -> None:
+    some, none = made(), made(0)
+    assert "secrets in answers" in report_html(some, PAGE)
+    assert "Secrets found in generated answers: 0." in report_markdown(some)
+    assert "secrets in answers" not in report_html(none, PAGE)
+    assert "Secrets found" not in report_markdown(none)
+    assert "none was searched for secrets" in report_markdown(none)
+
+
+def test_code_in_a_sentence_is_shown_as_such() -> None:
+    note = ("After `train --eval-limit 0` it <covers> all, 5` wide.",)
+    html = report_html(msgspec.structs.replace(made(), notes=note), PAGE)
+    option = '<span class="whole">--eval-limit</span>'
+    assert f"<code>train {option} 0</code> it &lt;covers&gt; all, 5` wide." in html
+    assert "<td><code>a b</code> c</td>" in table(["x"], [["`a b` c"]])
 
 
 @pytest.mark.parametrize(

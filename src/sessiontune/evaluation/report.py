@@ -79,16 +79,18 @@ def _figures(first: Measure) -> str:
     if first.name != "loss":
         return figures
     return (
-        f"{figures} In other words: on average the tuned model holds each token that was really "
-        f"written there for {math.exp(-e.difference):.2f} times as likely as its base does."
+        f"{figures} In other words: to the tuned model each token that was really written there "
+        f"is, on average, {math.exp(-e.difference):.2f} times as likely as to its base."
     )
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
     first = result.measures[0].found
+    found = [("held-out groups", str(first.clusters)), ("held-out examples", str(first.cases))]
+    if not result.answered:
+        return found
     return [
-        ("held-out groups", str(first.clusters)),
-        ("held-out examples", str(first.cases)),
+        *found,
         ("secrets in answers", str(result.secrets_in_answers)),
         ("long passages of training text", str(result.regurgitated)),
     ]

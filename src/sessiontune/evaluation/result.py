@@ -184,6 +184,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.sentence} {self.advice}".rstrip()
 
     @property
+    def answered(self) -> bool:
+        """Whether any answer was generated, to a held-out case or a query."""
+        return bool(self.cases or self.queries)
+
+    @property
     def compared(self) -> tuple[Comparison, ...]:
         """All comparisons; tuned against base, if no others were made."""
         only = Comparison(arm="tuned", against="base", measures=self.measures)
