@@ -124,10 +124,16 @@ class Interrupted(SessiontuneError):
 
 def no_run(folder: Path, hint: str = "") -> UsageError:
     """The error for a folder without a run.json that can be read: what it is, and what to do."""
-    export = (folder / "manifest.json").is_file()
-    train = f"Train on it first: sessiontune train {quote(str(folder))} --base MODEL"
+    if (folder / "manifest.json").is_file():
+        return UsageError(
+            f"{folder} is an export, and no training run.",
+            f"Train on it first: sessiontune train {quote(str(folder))} --base MODEL",
+        )
+    if (folder / "run.json").exists():
+        why = "its run.json is damaged"
+    else:
+        why = "run.json is missing" if folder.is_dir() else "there is no such folder"
     return UsageError(
-        f"{folder} is {'an export, and no' if export else 'no'} training run: run.json is missing"
-        " or damaged.",
-        train if export else hint or "Give the folder that `sessiontune train` made.",
+        f"{folder} is no training run: {why}.",
+        hint or "Give the folder that `sessiontune train` made.",
     )

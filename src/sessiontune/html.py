@@ -14,6 +14,8 @@ from html import escape
 _LONG, _PIECE = re.compile(r"(\S{21,})"), re.compile(r"[^/_]{1,32}[/_]*|[/_]+")
 #: An option of a command: browsers break lines after each of its hyphens.
 _OPTION = re.compile(r"--[a-z][a-z-]*")
+#: What a sentence marks as code.
+_CODE = re.compile(r"`([^`]+)`")
 
 #: The colours of all pages, light and dark.
 COLOURS = """\
@@ -126,12 +128,15 @@ def _breakable(text: str) -> str:
     """Text for a cell. Words stay whole, but a long one may break after / and _, and each 32
     characters: paths, names of files, digests."""
     parts = enumerate(_LONG.split(text))  # every second one is a long word
-    return "".join("<wbr>".join(map(escape, _PIECE.findall(p) if n % 2 else [p])) for n, p in parts)
+    pieces = ("<wbr>".join(map(escape, _PIECE.findall(p) if n % 2 else [p])) for n, p in parts)
+    return _CODE.sub(r"<code>\1</code>", "".join(pieces))
 
 
 def words(text: str) -> str:
-    """Text of a sentence, escaped; the options of commands in it stay whole."""
-    return _OPTION.sub(r'<span class="whole">\g<0></span>', escape(text))
+    """Text of a sentence, escaped, with its code as such; the options of commands in it stay
+    whole."""
+    whole = _OPTION.sub(r'<span class="whole">\g<0></span>', escape(text))
+    return _CODE.sub(r"<code>\1</code>", whole)
 
 
 def note(text: str) -> str:

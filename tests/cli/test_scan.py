@@ -35,6 +35,24 @@ def test_every_secret_has_its_place_beside_hundreds_of_homes(cli: Cli, made: Pat
     assert f"and {found['kinds']['home'] - 200:,} more" in text
 
 
+def test_tokens_are_estimated_from_bytes_as_in_an_export(cli: Cli, tmp_path: Path) -> None:
+    log = tmp_path / ".claude/projects/-srv-shop/a.jsonl"
+    log.parent.mkdir(parents=True)
+    base = {"sessionId": "s", "cwd": "/srv/shop", "timestamp": "2026-01-02T03:04:05Z"}
+    said = {"role": "assistant", "content": [{"type": "text", "text": "設計を確認" * 20}]}
+    records = [
+        {**base, "type": "user", "uuid": "a", "message": {"role": "user", "content": "料金" * 10}},
+        {**base, "type": "assistant", "uuid": "b", "parentUuid": "a", "message": said},
+    ]
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    found = json.loads(cli("scan", tmp_path, "--json")[1])
+    options = ("-o", tmp_path / "data", "--state", tmp_path / "state", "--json")
+    made = json.loads(cli("export", tmp_path / ".claude", *options)[1])
+    assert (
+        found["projects"]["/srv/shop"]["tokens"] == made["manifest"]["statistics"]["tokens"] == 90
+    )
+
+
 @pytest.mark.parametrize("verb", ["scan", "export", "doctor"])
 def test_without_hyperscan_each_says_why_it_is_slow(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str

@@ -59,11 +59,19 @@ def _shipped(folder: Path) -> Path:
 
 
 def test_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in ("ship", "serve", "chat"):
-        code, error = told(capsys, verb, str(tmp_path))
-        assert code == 2
-        assert "run.json is missing" in error["message"]
-        assert error["hint"]
+    export, gone = tmp_path / "data", tmp_path / "gone"
+    export.mkdir()
+    (export / "manifest.json").write_text("{}")
+    said = {
+        tmp_path: "is no training run: run.json is missing.",
+        gone: "is no training run: there is no such folder.",
+        export: "is an export, and no training run.",
+    }
+    for verb in ("evaluate", "ship", "serve", "chat"):
+        for folder, words in said.items():
+            code, error = told(capsys, verb, str(folder))
+            assert (code, error["message"]) == (2, f"{folder} {words}")
+            assert error["hint"]
 
 
 def test_ship_without_a_run_and_with_wrong_types(

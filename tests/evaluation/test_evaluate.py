@@ -482,7 +482,7 @@ def test_half_a_record_and_a_base_that_is_gone_are_named(
     for half in ("{}", "[]", '{"base": {}, "data": 1}'):
         note.write_text(half)
         assert main(["evaluate", str(tmp_path)]) == 2
-        assert "run.json is missing or damaged" in capsys.readouterr().err
+        assert "is no training run: its run.json is damaged." in capsys.readouterr().err
     note.write_text("[]")
     assert main(["train", "x", "-o", str(tmp_path), "--resume"]) == 2
     record = json.loads((run_folder / "run.json").read_text())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -28,6 +29,7 @@ from sessiontune.evaluation.result import (
     measure,
 )
 from sessiontune.evaluation.statistics import Case
+from sessiontune.html import table
 
 from .simulate import cases
 
@@ -100,6 +102,61 @@ def test_the_page_tells_no_place_on_this_machine() -> None:
     assert "ada" not in far
     assert "<a href=" not in far
     assert "sessiontune show &#x27;data set&#x27; row3" in far
+
+
+def test_the_loss_is_told_in_words() -> None:
+    loss = measure(
+        "loss", "loss", [Case(f"{n}", f"l{n}", 2, 1) for n in range(12)], lower_is_better=True
+    )
+    result = msgspec.structs.replace(made(), measures=(loss,))
+    assert "2.72 times as likely" in report_html(result, PAGE)
+    other = measure("tool", "right tool", [Case("a", "l", 0, 1)], lower_is_better=False)
+    assert "as likely" not in report_html(msgspec.structs.replace(result, measures=(other,)), PAGE)
+
+
+def test_without_answers_no_figure_is_told_of_them() -> None:
+    some, none = made(), made(0)
+    assert "secrets in answers" in report_html(some, PAGE)
+    assert "Secrets found in generated answers: 0." in report_markdown(some)
+    assert "secrets in answers" not in report_html(none, PAGE)
+    assert "Secrets found" not in report_markdown(none)
+    assert "none was searched for secrets" in report_markdown(none)
+
+
+def test_code_in_a_sentence_is_shown_as_such() -> None:
+    note = ("After `train --eval-limit 0` it <covers> all, 5` wide.",)
+    html = report_html(msgspec.structs.replace(made(), notes=note), PAGE)
+    option = '<span class="whole">--eval-limit</span>'
+    assert f"<code>train {option} 0</code> it &lt;covers&gt; all, 5` wide." in html
+    assert "<td><code>a b</code> c</td>" in table(["x"], [["`a b` c"]])
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "said"),
+    [
+        (
+            0,
+            0,
+            "Its answers do not show it: every measure of them is 0, so they are of no use yet.",
+        ),
+        (1, 1, "Its answers do not show it: of 1 measure none is clearly better."),
+        (0, 1, "Its answers show it, too: right tool 0.00 to 1.00."),
+        (None, None, "No answers were looked at."),
+    ],
+)
+def test_a_better_loss_says_whether_the_answers_show_it(
+    base: float | None, tuned: float | None, said: str
+) -> None:
+    measures = [
+        measure("loss", "loss", cases(Random(1), 40, -1.0), lower_is_better=True),
+        measure("forgetting", "general rows", cases(Random(2), 40, 0.0), lower_is_better=True),
+    ]
+    if base is not None and tuned is not None:
+        answers = [Case(f"{n}", f"l{n}", base, tuned) for n in range(12)]
+        measures.append(measure("tool", "right tool", answers, lower_is_better=False))
+    found = conclude(measures)
+    assert found.outcome == "better"
+    assert found.sentence == f"The tuned model is better than its base on loss. {said}"
 
 
 def test_markdown_and_json_hold_the_same_figures() -> None:

@@ -178,6 +178,14 @@ def test_a_card_says_that_sessions_were_filtered() -> None:
     options = Options(filtered=("projects", "models"), since="2025-09-01")
     said = "passed the filters: projects, models and since September 1, 2025."
     assert said in card(example(options=options))
+    assert "passed the filters: no sub-agents." in card(example(options=Options(subagents=False)))
+
+
+def test_what_holds_both_sides_is_not_called_train() -> None:
+    listed = [("x_conversations_raw.jsonl", 3), ("train/openai.jsonl", 2), ("eval/openai.jsonl", 1)]
+    found = {c.name: dict(c.files) for c in features.configs(listed, thinking=False)}
+    assert found["raw"] == {"whole": "x_conversations_raw.jsonl"}
+    assert list(found["openai"]) == ["train", "eval"]
 
 
 def test_one_more_than_is_shown_is_shown_too() -> None:
@@ -247,7 +255,7 @@ def test_the_head_of_the_card_names_every_row_once() -> None:
         "openai": [("train", "train/openai.jsonl"), ("eval", "eval/openai.jsonl")],
         "dpo": [("train", "preferences/dpo.jsonl")],
         "long": [("eval", "long/eval.jsonl")],
-        "raw": [("train", "bensley_conversations_raw.jsonl")],
+        "raw": [("whole", "bensley_conversations_raw.jsonl")],
         "sharegpt": [("train", "train/sharegpt.jsonl")],
     }
     assert [info["config_name"] for info in head["dataset_info"]] == list(configs)

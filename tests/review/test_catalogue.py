@@ -112,6 +112,29 @@ def test_a_row_tells_of_its_whole_thread(world: World, opened: Opened) -> None:
     assert "later" not in row["topics"]  # an epoch's first message tells
 
 
+@pytest.mark.parametrize(
+    ("prompt", "title"),
+    [
+        (
+            "Implement the following plan:\n\n# Plan: Lock the door\n\n## Context",
+            "Plan: Lock the door",
+        ),
+        ("Say this:", "Say this:"),
+        ("Look:\n###", "Look:"),
+        ("One line\nand more", "One line"),
+        ("\n", ""),
+    ],
+)
+def test_a_title_tells_one_plan_from_another(
+    world: World, opened: Opened, prompt: str, title: str
+) -> None:
+    first = next(m for m in world.lines() if m["thread"] == world.thread("Question 3"))
+    world.raw.write_bytes(orjson.dumps(first | {"kind": "prompt", "content": prompt}) + b"\n")
+    row = opened(world).about(first["thread"])
+    assert row is not None
+    assert row["title"] == title
+
+
 def test_every_epochs_key_finds_its_thread(world: World, opened: Opened) -> None:
     thread = world.thread("Question 3")
     lines = world.lines()

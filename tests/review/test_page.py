@@ -219,8 +219,10 @@ def test_texts_of_logs_are_texts(world: World, opened: Opened, window: Any) -> N
         assert folded.locator("pre").text_content() == LONG
         command = page.locator("details", has_text="Bash")
         assert "command:\ncat log.txt\nwc -l log.txt\n" in (command.locator("pre").text_content())
+        summary = command.locator("summary").text_content()
+        assert summary.startswith("Bash command: cat log.txt · wc -l log.txt")
         page.keyboard.press("o")
-        page.get_by_text("odd.jsonl:1").wait_for()
+        page.locator("article h3 + .from", has_text="odd.jsonl:1").wait_for()  # above a long text
 
 
 def test_the_rest_of_long_arguments_is_shown(world: World, opened: Opened, window: Any) -> None:

@@ -139,6 +139,16 @@ def test_a_refused_question_does_not_end_the_chat(
     assert capsys.readouterr().err.count("/new starts again") == 2
 
 
+def test_who_asks_for_help_gets_it_and_not_an_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = _Says({"content": "so"})
+    monkeypatch.setattr("sys.stdin", io.StringIO("/help\n?\n/home/x, what is it?\n"))
+    _converse(Console(), Talk(server, ("tuned",)), _MODEL)
+    assert [asked[-1]["content"] for asked in server.asked] == ["/home/x, what is it?"]
+    assert capsys.readouterr().err.count("Ctrl-C stops an answer") == 2
+
+
 def test_a_server_that_has_ended_ends_the_chat(monkeypatch: pytest.MonkeyPatch) -> None:
     server = _Says(error="The model server has ended.")
     monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo\n"))

@@ -31,6 +31,8 @@ _HELP = (
 )
 #: What ends a chat: nothing, or what ends it elsewhere.
 _ENDS = ("", "/quit", "/exit", "/bye")
+#: What asks for help, here and elsewhere.
+_ASKS = ("/help", "/?", "?")
 _MARK = '"""'
 
 
@@ -109,6 +111,9 @@ def _converse(console: Console, talk: Talk, model: Hosted) -> None:
     for text in _questions():
         if text == "/new":
             talk.clear()
+            continue
+        if text in _ASKS:
+            console.say(_HELP)
             continue
         try:
             _answer(console, talk, text)

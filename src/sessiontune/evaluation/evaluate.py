@@ -269,7 +269,7 @@ class Bench:
         if limit and len(self.held) >= limit:
             notes.append(
                 f"The loss covers the {several(limit, 'held-out example')} that the training"
-                " looked at (--eval-limit); without that option it covers all."
+                " looked at; after `train --eval-limit 0` it covers all."
             )
         if len(self.examples) < len(self.held):
             notes.append(

@@ -54,10 +54,12 @@ def interval_of(e: Estimate) -> str:
 
 def further(result: Result) -> list[str]:
     """What else was looked at, in sentences."""
-    found = [
-        f"Secrets found in generated answers: {result.secrets_in_answers}.",
-        f"Answers that repeat long passages of training text: {result.regurgitated}.",
-    ]
+    found = ["No answers were generated, so none was searched for secrets."]
+    if result.answered:
+        found = [
+            f"Secrets found in generated answers: {result.secrets_in_answers}.",
+            f"Answers that repeat long passages of training text: {result.regurgitated}.",
+        ]
     if (e := result.exposure) is not None:
         kind = "redacted" if e.redacted else "raw"
         found.append(

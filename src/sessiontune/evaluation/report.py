@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from pathlib import Path
 
@@ -71,17 +72,25 @@ def _figures(first: Measure) -> str:
     e = first.found
     reach = interval_of(e)
     reach = f"95% interval {reach}" if " to " in reach else reach
+    figures = (
+        f"{first.label[0].upper()}{first.label[1:]}: {e.a:.4f} before, {e.b:.4f} after "
+        f"({e.difference:+.4f}; {reach}), on {e.clusters} held-out groups of sessions."
+    )
+    if first.name != "loss":
+        return figures
     return (
-        f"{first.label[0].upper()}{first.label[1:]}: {e.a:.3f} before, {e.b:.3f} after "
-        f"({e.difference:+.3f}; {reach}), on {e.clusters} held-out groups of sessions."
+        f"{figures} In other words: to the tuned model each token that was really written there "
+        f"is, on average, {math.exp(-e.difference):.2f} times as likely as to its base."
     )
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
     first = result.measures[0].found
+    found = [("held-out groups", str(first.clusters)), ("held-out examples", str(first.cases))]
+    if not result.answered:
+        return found
     return [
-        ("held-out groups", str(first.clusters)),
-        ("held-out examples", str(first.cases)),
+        *found,
         ("secrets in answers", str(result.secrets_in_answers)),
         ("long passages of training text", str(result.regurgitated)),
     ]

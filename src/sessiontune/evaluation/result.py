@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ..figures import several
 from .statistics import TUNED, Arms, Case, Estimate, Verdict, clear, estimate, permuted, verdict
 
 
@@ -183,6 +184,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.sentence} {self.advice}".rstrip()
 
     @property
+    def answered(self) -> bool:
+        """Whether any answer was generated, to a held-out case or a query."""
+        return bool(self.cases or self.queries)
+
+    @property
     def compared(self) -> tuple[Comparison, ...]:
         """All comparisons; tuned against base, if no others were made."""
         only = Comparison(arm="tuned", against="base", measures=self.measures)
@@ -217,12 +223,32 @@ def conclude(measures: Sequence[Measure]) -> Verdict:
     """One verdict from all measures: worse if any is worse; else that of the first.
 
     Held-out loss alone never makes a model better: low perplexity and good answers can disagree
-    (LIMA), so a tuned model that is clearly worse at its next actions is called worse. The other
-    measures share the 5% of that look, or one would too often be worse by chance.
+    (LIMA), so a tuned model that is clearly worse at its next actions is called worse, and a better
+    one says whether its answers show it. The other measures share the 5% of that look, or one would
+    too often be worse by chance.
     """
     first, *others = measures
     if first.verdict.outcome == "worse":
         return first.verdict
-    told = (m for m in others if clear(m.found, len(others)))
+    told = [m for m in others if clear(m.found, len(others))]
     worse = [m for m in told if (m.found.difference > 0) is m.lower_is_better]
-    return worse[0].verdict if worse else first.verdict
+    if worse:
+        return worse[0].verdict
+    if first.verdict.outcome == "unclear":
+        return first.verdict
+    seen = _in_answers([m for m in others if not m.lower_is_better], told)
+    return msgspec.structs.replace(first.verdict, sentence=f"{first.verdict.sentence} {seen}")
+
+
+def _in_answers(answers: Sequence[Measure], told: Sequence[Measure]) -> str:
+    """Whether a lower loss shows in the measures of answers; `told`: those that differ clearly."""
+    if not answers:
+        return "No answers were looked at."
+    if shown := [m for m in answers if m in told]:
+        listed = ", ".join(f"{m.label} {m.found.a:.2f} to {m.found.b:.2f}" for m in shown)
+        return f"Its answers show it, too: {listed}."
+    if not any(m.found.b for m in answers):
+        return "Its answers do not show it: every measure of them is 0, so they are of no use yet."
+    return (
+        f"Its answers do not show it: of {several(len(answers), 'measure')} none is clearly better."
+    )

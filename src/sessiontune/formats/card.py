@@ -107,6 +107,7 @@ def _filters(options: Options) -> str:
     said = list(options.filtered)
     said += [f"since {long_date(options.since)}"] if options.since else []
     said += [f"until {long_date(options.until)}"] if options.until else []
+    said += [] if options.subagents else ["no sub-agents"]
     return listed(said)
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from .. import codec, registry
 from ..ledger import Ledger, add_counts
+from ..measure import estimate
 from ..model import Finding, Session, Text, Thinking, ToolCall, ToolResult
 from ..packs import packed
 from ..ports import ReadOptions, Runner
@@ -148,7 +149,7 @@ def _count(session: Session, redactor: Redactor, found: Survey) -> None:
             origin = message.origin[0]
             where = f"{session.files[origin.file]}:{origin.line}"
         for text in texts_of(message.parts):
-            project.tokens += (len(text) + 3) // 4
+            project.tokens += estimate(text)
             for finding in redactor.find(text):
                 kind = finding.kind
                 project.findings[kind] = project.findings.get(kind, 0) + 1

@@ -14,6 +14,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,9 @@ def calls_of(message: Message) -> Iterable[tuple[str, str]]:
 
 
 def _line(text: str) -> str:
-    """The first line with something in it, cut."""
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return first if len(first) <= _TITLE else first[: _TITLE - 1] + "…"
+    """The first line with something in it, cut; behind one that only introduces ("Implement the
+    following plan:", as all plans begin) the second."""
+    lines = filter(None, (line.strip() for line in text.splitlines()))
+    first, second = [*islice(lines, 2), "", ""][:2]
+    said = second.lstrip("# ") or first if first.endswith(":") else first
+    return said if len(said) <= _TITLE else said[: _TITLE - 1] + "…"

@@ -61,7 +61,8 @@ def configs(files: Iterable[tuple[str, int]], *, thinking: bool) -> list[Config]
     for name, sides in found.items():
         if len(sides) > 1:
             sides.pop("all", None)
-        pairs = tuple(("train" if s == "all" else s, p) for s, p in sorted(sides.items()))
+        top = "whole" if name == "raw" else "train"  # raw holds both sides
+        pairs = tuple((top if s == "all" else s, p) for s, p in sorted(sides.items()))
         pairs = tuple(sorted(pairs, key=lambda p: p[0] != "train"))
         made.append(Config(name, pairs, columns.schema(name, thinking=thinking)))
     return sorted(made, key=lambda c: (c.name != "openai", c.name))

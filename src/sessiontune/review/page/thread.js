@@ -114,11 +114,11 @@ export class Thread {
           .filter(Boolean).map((tag) => make("span", { class: "tag" }, tag)),
         loss ? make("span", { class: `tag ${m.train ? "good" : ""}` }, loss) : null,
         make("time", {}, day(m.at))),
+      make("p", { class: "from" }),
       plain(m.thinking) ? fold(["Thinking"], this.whole(m.thinking, m, (all) => all.thinking)) : null,
       this.text(m),
       ...m.calls.map((call, at) =>
-        fold([make("b", {}, call.name), ` ${start(call.arguments)}`], this.whole(call.arguments, m, (all) => all.calls[at].arguments))),
-      make("p", { class: "from" }));
+        fold([make("b", {}, call.name), ` ${joined(call.arguments)}`], this.whole(call.arguments, m, (all) => all.calls[at].arguments))));
     shown.dataset.id = m.id;
     shown.dataset.row = m.row;
     this.origin(shown);
@@ -257,7 +257,16 @@ function plain({ pieces: given }) {
   return given.map(([text]) => text).join("");
 }
 
+// The first line of a text that is folded.
 function start(given) {
-  const text = plain(given).trim().split("\n")[0];
+  return cut(plain(given).trim().split("\n")[0]);
+}
+
+// All arguments of a call on one line: the first one may be but `replace_all: false`.
+function joined(given) {
+  return cut(plain(given).trim().replace(/:\n/g, ": ").replace(/\s*\n\s*/g, " · "));
+}
+
+function cut(text) {
   return text.length > 90 ? `${text.slice(0, 90)}…` : text;
 }
