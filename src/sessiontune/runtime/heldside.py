@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from ..errors import UsageError
 from ..evaluation.heldout import (
     HeldExample,
@@ -26,6 +24,7 @@ from ..evaluation.heldout import (
     with_long,
 )
 from ..evaluation.side import KEPT, HeldSide, groups_of, held_rows, kept_folder, side_of_then
+from ..rows.read import rows_in
 from ..runs import known_record
 from ..templating import Template
 from ..training.data import Row
@@ -183,8 +182,7 @@ def _trained_names(export: Path) -> set[str]:
     path = export / "train" / "openai.jsonl"
     if not path.is_file():
         return set()
-    with path.open("rb") as lines:
-        return lineages_of(orjson.loads(line) for line in lines)
+    return lineages_of(rows_in(path))
 
 
 def _kept_names(folder: Path) -> set[str]:
