@@ -15,7 +15,6 @@ from typing import Any, Literal
 import msgspec
 
 from ..errors import PreflightError, PrivacyError, UsageError
-from ..manifest import File
 from ..model import Finding
 from .run import Run, adapter_config, file_digest
 
@@ -56,10 +55,15 @@ def check_terms(terms: Terms) -> None:
         )
 
 
+class _File(msgspec.Struct):
+    path: str
+    sha256: str
+
+
 class _Known(msgspec.Struct):
     """What a manifest must say itself of an export that is published."""
 
-    files: tuple[File, ...]
+    files: tuple[_File, ...]
     privacy: bool = False
     gate: bool = False
 
