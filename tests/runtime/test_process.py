@@ -121,3 +121,10 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_file_that_is_no_program_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "quantizer").write_text("hello")
+    job = Job(name="quantise", argv=(str(tmp_path / "quantizer"),), leash=True)
+    with pytest.raises(ToolError, match="no program that can be started"):
+        run_job(job, tmp_path)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ..errors import UsageError
@@ -99,8 +100,8 @@ def check_arms(run: Run, side: HeldSide, arms: Sequence[str]) -> list[str]:
             continue
         who, so = f"{target} (arm '{name}')", "its figures would show memory"
         hint = (
-            f"Evaluate it by itself (sessiontune evaluate {folder}), or compare runs whose exports"
-            " share a split."
+            f"Evaluate it by itself (sessiontune evaluate {quote(str(folder))}), or compare runs"
+            " whose exports share a split."
         )
         unknown = _unseen(folder, side, known, who, so, hint)
         notes += [f"Whether {name} {why}" for why in unknown]

@@ -105,6 +105,11 @@ class Service:
                 start_new_session=True,
             )
         except FileNotFoundError as error:
+            if Path(job.argv[0]).is_file():
+                raise ToolError(
+                    f"'{job.argv[0]}' for '{job.name}' is no program that can be started.",
+                    "Make it executable, or name another one.",
+                ) from error
             raise ToolError(
                 f"The program '{job.argv[0]}' for '{job.name}' is not there.",
                 "Install it, or put it on PATH.",
