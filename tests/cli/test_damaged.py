@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sessiontune.errors import ToolError
+from sessiontune.runtime.host import shipped_of
+from sessiontune.shipping.run import Run
+
 from .conftest import Cli
 
 Damage = Callable[[bytes], bytes]
@@ -81,3 +85,25 @@ def test_a_file_is_no_folder_that_is_missing(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("hello")
     code, _, err = cli("show", tmp_path / "a.txt")
     assert (code, "it is a file" in err) == (3, True)
+
+
+@pytest.mark.parametrize("held", ["[]", "{", "5"])
+def test_a_base_whose_settings_are_damaged_is_named(cli: Cli, tmp_path: Path, held: str) -> None:
+    (tmp_path / "config.json").write_text(held)
+    code, out, _ = cli("--json", "doctor", "--base", tmp_path)
+    error = json.loads(out)["error"]
+    assert (code, "config.json cannot be read" in error["message"]) == (2, True)
+    assert error["hint"]
+
+
+def test_what_was_shipped_elsewhere_is_said_to_be_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(
+        folder=tmp_path, name="r", base=tmp_path, base_id="b", base_digest="", adapter=tmp_path,
+        tokenizer=tmp_path, template="", stop=(), max_length=1, data_digest="", raw={},
+        adds_bos=False, shipped=tmp_path / "else",
+    )  # fmt: skip
+    with pytest.raises(ToolError, match=r"shipped to .*else yet") as caught:
+        shipped_of(run)
+    assert caught.value.hint.endswith(f"--out {tmp_path / 'else'}")

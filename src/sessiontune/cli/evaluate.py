@@ -157,7 +157,7 @@ def _set_aside(folder: Path, held: str) -> None:
 
     try:
         former = orjson.loads((folder / RESULT).read_bytes()).get("held")
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):
         return
     if former in (None, held):
         return
