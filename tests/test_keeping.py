@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sessiontune import keeping
+from sessiontune.errors import StoreError
 
 
 def test_a_lock_that_cannot_be_opened_again_closes_nobody_elses_file(
@@ -55,3 +56,13 @@ def test_a_lock_that_was_removed_meanwhile_is_taken_anew(
         assert seen == [False, True]
         assert lock.exists()
     assert not lock.exists()
+
+
+@pytest.mark.parametrize("held", ["", " \n", "ab", "ab" * 65, "no salt"])
+def test_what_is_no_whole_salt_is_refused(tmp_path: Path, held: str) -> None:
+    """An empty file was taken for a salt: everybody can make pseudonyms without one."""
+    (tmp_path / "salt").write_text(held)
+    with pytest.raises(StoreError, match="salt is damaged"):
+        keeping.salt_of(tmp_path / "salt")
+    (tmp_path / "salt").unlink()
+    assert keeping.salt_of(tmp_path / "salt") == keeping.salt_of(tmp_path / "salt")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from heapq import heappop, heappush
 from typing import Literal
 
 import msgspec
@@ -237,20 +238,27 @@ def assign(buckets: list[Bucket], options: SplitOptions) -> bool:
 def _balance(new: list[Bucket], over: float, slack: float) -> None:
     """Exchange new buckets, newest first in and oldest first out, until the held-out sessions are
     within `slack` of the target. `over`: sessions above it. The number of groups stays."""
+    held: dict[tuple[int, int], list[int]] = {}  # by size: places in `new`, the oldest first
+    free: dict[tuple[int, int], list[int]] = {}  # the newest first
+    for place, b in enumerate(new):
+        mine, key = (held, -place) if b.side == "eval" else (free, place)
+        heappush(mine.setdefault((b.groups, b.sessions), []), key)
     while abs(over) > slack:
-        oldest = {(b.groups, b.sessions): b for b in new if b.side == "eval"}
-        newest = {(b.groups, b.sessions): b for b in reversed(new) if b.side is None}
         swaps = [
-            (abs(over + b.sessions - a.sessions), a, b)
-            for (groups, _), a in oldest.items()
-            for (same, _), b in newest.items()
-            if groups == same
+            (abs(over + b.sessions - a.sessions), a.name, b.name, outs, ins)
+            for (groups, _), outs in held.items()
+            for (same, _), ins in free.items()
+            if groups == same and outs and ins and (a := new[-outs[0]]) and (b := new[ins[0]])
         ]
-        best = min(swaps, key=lambda s: (s[0], s[1].name, s[2].name), default=None)
+        best = min(swaps, default=None)
         if best is None or best[0] >= abs(over):
             return
-        _, out, into = best
+        *_, outs, ins = best
+        gone, come = -heappop(outs), heappop(ins)
+        out, into = new[gone], new[come]
         out.side, into.side = None, "eval"
+        heappush(free.setdefault((out.groups, out.sessions), []), gone)
+        heappush(held.setdefault((into.groups, into.sessions), []), -come)
         over += into.sessions - out.sessions
 
 

@@ -132,6 +132,8 @@ _HEADER = re.compile(
     r"(?m)^(?:Error:\s*)?(?:Exit code:? -?\d+|Chunk ID: .*|Wall time: .*|Process exited with .*"
     r"|Original token count: .*|Output:)$"
 )
+#: Empty lines are made one first: from each of many, a pattern would go through all that follow.
+_EMPTY_LINES = re.compile(r"\n\s*\n")
 #: A line of a test runner's summary and the line end before it, which is found fast.
 _FAILING = re.compile(
     r"\n(?:=+ .*\b[1-9]\d* (?:failed|errors?)\b.*=+$"  # pytest
@@ -221,7 +223,7 @@ def tests_failed(content: str) -> bool | None:
     seen = (
         content if len(content) <= _SCAN else f"{content[: _SCAN // 2]}\n{content[-_SCAN // 2 :]}"
     )
-    seen = f"\n{seen}"
+    seen = _EMPTY_LINES.sub("\n\n", f"\n{seen}")
     if _FAILING.search(seen):
         return True
     return False if _PASSING.search(seen) else None

@@ -91,7 +91,7 @@ def _document(file: Path) -> list[dict[str, Any]] | None:
 def _object(line: bytes) -> dict[str, Any]:
     try:
         row = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return {}
     return row if isinstance(row, dict) else {}
 
@@ -254,7 +254,7 @@ def _calls(calls: Any, name: str) -> list[ToolCall]:
         if isinstance(arguments, str):
             try:
                 arguments = msgspec.json.decode(arguments)
-            except msgspec.DecodeError:
+            except (ValueError, RecursionError):
                 arguments = {"input": arguments}
         if not isinstance(arguments, dict):
             arguments = {"input": arguments}

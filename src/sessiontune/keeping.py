@@ -16,7 +16,7 @@ def salt_of(path: Path) -> bytes:
     """Read the salt, or make one: written beside its place and linked, so that nobody ever sees
     half a salt."""
     try:
-        return bytes.fromhex(path.read_text().strip())
+        return _whole(path.read_text())
     except FileNotFoundError:
         pass
     except ValueError as error:
@@ -26,13 +26,24 @@ def salt_of(path: Path) -> bytes:
     fresh = path.with_name(f"salt.{os.getpid()}")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(fd, "w") as out:
-        out.write(secrets.token_bytes(32).hex())
+        out.write(secrets.token_bytes(_BYTES).hex())
         out.flush()
         os.fsync(out.fileno())
     with contextlib.suppress(FileExistsError):
         os.link(fresh, path)
     fresh.unlink()
-    return bytes.fromhex(path.read_text().strip())
+    return _whole(path.read_text())
+
+
+_BYTES = 32
+
+
+def _whole(text: str) -> bytes:
+    """The salt of a file. ValueError for less: with none, anybody can make the pseudonyms."""
+    salt = bytes.fromhex(text)
+    if len(salt) != _BYTES:
+        raise ValueError("a salt has another length")
+    return salt
 
 
 #: What a file system without locks says (some network and FUSE ones).

@@ -22,6 +22,8 @@ from .privacy.options import PrivacyOptions
 #: Begins a value that the published recipe holds as a keyed digest only.
 DIGEST = "keyed:"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+#: The largest number that a field takes: a state can hold no larger one.
+_MOST = 1 << 53
 DEFAULT_FORMATS = ("sharegpt", "raw", "combined", "openai")
 
 
@@ -149,7 +151,7 @@ def _files(file: str) -> list[Path]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {error}", "Mend the TOML syntax there.") from error
 
 
@@ -161,7 +163,7 @@ def _from_env(env: Mapping[str, str]) -> dict[str, Any]:
         if text is None or field.name == "privacy":
             continue
         if isinstance(field.default, tuple):
-            found[field.name] = [part for part in text.split(",") if part]
+            found[field.name] = [part for word in text.split(",") if (part := word.strip())]
         else:
             found[field.name] = text
     return found
@@ -228,9 +230,11 @@ def _check(recipe: Recipe) -> None:
         ("max_tokens", 0, "0 cuts nothing."),
         ("max_line", 1024, "Leave it out for 64 MiB: a longer line is not read."),
     ):
-        if getattr(recipe, field) < least:
-            said = f"{field}: {getattr(recipe, field)} is less than {least}."
-            raise UsageError(said, why)
+        value = getattr(recipe, field)
+        if value < least:
+            raise UsageError(f"{field}: {value} is less than {least}.", why)
+        if value > _MOST:
+            raise UsageError(f"{field}: {value} is more than {_MOST:,}.", why)
 
 
 def _check_digests(recipe: Recipe) -> None:

@@ -119,6 +119,19 @@ def test_output_that_leads_to_a_full_disk_is_an_error_of_ours(flags: tuple[str, 
     assert ended.stderr.startswith("Error: The disk is full.")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_what_is_said_beside_may_be_lost(exported: Path) -> None:
+    """A training of hours ended when the reader of its log did."""
+    where = ("-o", str(exported / "new"), "--state", str(exported / "state"))
+    logs = str(exported / "logs")
+    for argv, code in (
+        (("export", logs, *where, "--verbose"), 0),
+        (("show", str(exported / "missing")), 3),
+        (("show",), 2),
+    ):
+        assert _run(*argv, shell="2> /dev/full").returncode == code
+
+
 @pytest.mark.parametrize("shell", [">&-", "2>&-"])
 def test_a_closed_stream_stops_nothing(shell: str) -> None:
     ended = _run("trainers", "list", "--json", shell=shell)

@@ -211,7 +211,7 @@ def test_a_line_that_is_no_message_is_named(world: World) -> None:
     world.raw.write_bytes(b"".join([*lines[:3], b'{"no": "thread"}\n', *lines[3:]]))
     with (
         closing(Catalogue(world.raw)) as catalogue,
-        pytest.raises(SourceError, match=r"raw\.jsonl:4 is no message"),
+        pytest.raises(SourceError, match=r"raw\.jsonl:4 is no row"),
     ):
         catalogue.read(lambda done, total, note: None)
 

@@ -26,6 +26,13 @@ def test_output_comes_line_by_line_and_redraws_count(tmp_path: Path) -> None:
     assert sorted(seen) == ["1%", "2%", "one", "zwei ü"]
 
 
+def test_a_long_line_comes_whole(tmp_path: Path) -> None:
+    """It was copied anew with each 64 kB of it."""
+    seen: list[str] = []
+    run_job(_python("print('x' * 30_000_000); print('end')"), tmp_path, seen.append)
+    assert [len(line) for line in seen] == [30_000_000, 3]
+
+
 def test_status_environment_and_missing_program(tmp_path: Path) -> None:
     code = "import os, sys; sys.exit(int(os.environ['STATUS']))"
     assert run_job(_python(code, env={"STATUS": "7"}), tmp_path) == 7
@@ -114,3 +121,10 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_file_that_is_no_program_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    (tmp_path / "quantizer").write_text("hello")
+    job = Job(name="quantise", argv=(str(tmp_path / "quantizer"),), leash=True)
+    with pytest.raises(ToolError, match="no program that can be started"):
+        run_job(job, tmp_path)

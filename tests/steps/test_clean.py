@@ -137,3 +137,16 @@ def test_cleaning_twice_changes_nothing() -> None:
     twice, drops = clean(once)
     assert twice == once
     assert drops == []
+
+
+def test_blanks_in_a_refused_call_are_gone_through_once() -> None:
+    """A picture that a stopped program drew with blanks, and empty lines in what a person pasted:
+    from each of them all that follow were gone through again."""
+    blanks = " " * 300_000
+    note = "\n\n Note: The user's next message may contain a correction or preference. So wait."
+    said = "no,\n" + "\n" * 5_000 + "use tabs"
+    drawn = f"{blanks}x{blanks}\n The user said:\n{said}{note}"
+    call = message("a", "answer", ToolCall("c", "Bash", {}))
+    done = kept(call, message("r", "results", ToolResult("c", "Bash", drawn, "interrupted")))
+    assert done[1].parts == (ToolResult("c", "Bash", f"{blanks}x", "interrupted"),)
+    assert done[2].parts == (Text(said),)

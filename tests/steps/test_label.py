@@ -587,6 +587,7 @@ def test_patterns_do_not_run_away_on_long_input() -> None:
     long = "ok " * 200_000 + "=" * 200_000
     assert exit_code(long) is None
     assert evidence.tests_failed(long) is None
+    assert evidence.tests_failed("\n" * 10_000 + "\r\n" * 5_000 + "2 failing") is True
     assert not is_test("x" * 100_000)
     assert not is_probe("a;" * 100_000)
     assert meaning(long) == set()

@@ -126,6 +126,14 @@ def test_twice_equals_once() -> None:
     assert twice == once
 
 
+@pytest.mark.parametrize("folder", ["/project-falcon/src", "/project-falcon", "project-falcon"])
+def test_a_working_folder_is_known_as_a_pseudonym_by_its_form(folder: str) -> None:
+    """Whatever began like one stayed in the state as it was."""
+    once, _ = stage()(msgspec.structs.replace(session("x"), cwd=folder))
+    assert "falcon" not in once.cwd
+    assert stage()(once)[0].cwd == once.cwd
+
+
 def test_identifiers_still_match() -> None:
     after, _ = stage()(session("nothing"))
     call, result = after.messages[1].parts[1], after.messages[2].parts[0]

@@ -139,6 +139,18 @@ def test_the_first_build_holds_out_the_newest() -> None:
     assert held == {f"s{i}" for i in range(85, 100)}
 
 
+def test_many_exchanges_are_made_in_one_walk() -> None:
+    """The newest 15% hold one session each, all others two: exchanges one by one, each of which
+    went through all buckets, took minutes."""
+    buckets = [Bucket(f"{i:06}", 1, 2 if i < 85_000 else 1, f"{i:06}") for i in range(100_000)]
+    assert not assign(buckets, SplitOptions())
+    held = [b for b in buckets if b.side == "eval"]
+    every = sum(b.sessions for b in buckets)
+    assert len(held) == 17_000
+    assert abs(sum(b.sessions for b in held) - 0.15 * every) <= 0.005 * every
+    assert {b.name for b in held if b.sessions == 1} == {f"{i:06}" for i in range(92_825, 100_000)}
+
+
 def test_at_least_five_groups_are_held_out() -> None:
     some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(20)]
     assert decide(marks(*some)).counts["eval_groups"] == 5

@@ -267,3 +267,11 @@ def test_a_taxonomy_as_windows_saves_it(tmp_path: Path) -> None:
     text = '[[topic]]\nname = "Bees"\nsection = "Animals"\nkeywords = ["hive"]\n'
     path.write_text(text, "utf-8-sig")
     assert [t.name for t in load_taxonomy(str(path))] == ["Bees"]
+
+
+@pytest.mark.parametrize("keyword", [" ", ".py ", " /", "  sqlite ", ""])
+def test_blanks_around_a_keyword_mean_nothing(keyword: str) -> None:
+    topic = Topic(name="a", section="s", keywords=(keyword, "python"), least=1)
+    bare = Topic(name="a", section="s", keywords=(keyword.strip(), "python"), least=1)
+    one = about("s", "sqlite in a.py, python python python " * 9)
+    assert topic_finder([topic])(one) == topic_finder([bare])(one)

@@ -14,7 +14,7 @@ import click
 
 from ..errors import EndpointError, UsageError
 from .console import Console
-from .options import PLACE, shipped_option
+from .options import PLACE, TEXT, shipped_option
 from .serve import loaded
 from .summary import harmless
 
@@ -39,7 +39,7 @@ _MARK = '"""'
 @click.command(no_args_is_help=True)
 @click.argument("run", type=PLACE, metavar="RUN")
 @click.argument("words", nargs=-1, metavar="")
-@click.option("-p", "--prompt", multiple=True, help="Ask this and end. Repeatable.")
+@click.option("-p", "--prompt", type=TEXT, multiple=True, help="Ask this and end. Repeatable.")
 @click.option("--compare", is_flag=True, help="Base and tuned side by side.")
 @click.option("--system", default="", help="System prompt (none).")
 @shipped_option

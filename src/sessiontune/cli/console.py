@@ -93,10 +93,10 @@ class Console(msgspec.Struct, frozen=True):
         from rich.console import Console as Rich
 
         columns = (
-            bar.TextColumn("{task.description}"),
+            bar.TextColumn("{task.description}", markup=False),
             bar.BarColumn(),
             bar.TaskProgressColumn(),
-            bar.TextColumn("{task.fields[note]}"),
+            bar.TextColumn("{task.fields[note]}", markup=False),  # may be a program's own line
             bar.TimeRemainingColumn(),
         )
         shown = Rich(stderr=True)

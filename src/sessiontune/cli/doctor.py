@@ -11,13 +11,14 @@ import click
 
 from .again import program
 from .console import Console, print_plain
+from .options import TEXT
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
 
 @click.command()
-@click.option("--base", default=None, help="Also say whether this base model fits.")
+@click.option("--base", type=TEXT, help="Also say whether this base model fits.")
 @click.option(
     "--length",
     type=click.IntRange(0),
@@ -58,7 +59,7 @@ def _table(
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
     for name in head:
         table.add_column(name, overflow="fold")
     for row in rows:

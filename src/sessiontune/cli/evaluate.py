@@ -157,7 +157,7 @@ def _set_aside(folder: Path, held: str) -> None:
 
     try:
         former = orjson.loads((folder / RESULT).read_bytes()).get("held")
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):
         return
     if former in (None, held):
         return
@@ -203,7 +203,7 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
     for judged in result.judged:
         rich.print(escape(judged_words(judged)))
     for failure in result.failures:
-        rich.print(f"{failure.arm}: {failure.cases} cases failed ({escape(failure.reason)})")
+        rich.print(escape(f"{failure.arm}: {failure.cases} cases failed ({failure.reason})"))
     for text in result.notes:
         rich.print(escape(text))
     print_plain(rich, f"Report: {run / 'evaluation' / 'report.html'}")

@@ -13,7 +13,14 @@ from ..errors import UsageError
 from ..recipe import Recipe
 from .again import program
 from .console import Console, print_plain
-from .options import PLACE, TEXT, recipe_of, recipe_options, run_options, say_if_slow
+from .options import (
+    PLACE,
+    recipe_of,
+    recipe_options,
+    roots_argument,
+    run_options,
+    say_if_slow,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -30,7 +37,7 @@ _DEALT_ANEW = (
 
 
 @click.command(no_args_is_help=False)
-@click.argument("roots", nargs=-1, type=TEXT, metavar="[ROOT]...")
+@roots_argument
 @click.option(
     "-o",
     "--out",

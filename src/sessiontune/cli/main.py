@@ -11,6 +11,7 @@ from copy import copy
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 import click
 import msgspec
@@ -229,6 +230,7 @@ def run(argv: list[str] | None = None) -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (to the end)
     _write_what_the_terminal_can("--json" in sys.argv)
+    sys.stderr = cast(TextIO, _Lasting(sys.stderr))
     # What torch cannot do on Apple's GPU it does on the CPU; it looks when it is imported.
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     code = main(argv)
@@ -239,6 +241,26 @@ def run(argv: list[str] | None = None) -> None:
         os._exit(code)
     gc.freeze()  # the interpreter would look through all that a run has made, some times over
     sys.exit(code)
+
+
+class _Lasting:
+    """A stream whose reader may go, or whose disk may be full: what is written then is lost, and
+    the work, a training of hours, goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _write_what_the_terminal_can(as_json: bool) -> None:

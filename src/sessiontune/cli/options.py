@@ -57,6 +57,8 @@ def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     return parts or None
 
 
+#: Where logs are.
+roots_argument = click.argument("roots", nargs=-1, type=TEXT, metavar="[ROOT]...")
 #: `--type`, of the files that were shipped.
 shipped_option = click.option(
     "-t",

@@ -15,7 +15,14 @@ import msgspec
 from ..errors import FindingsError, SourceError, UsageError
 from .again import program
 from .console import Console, print_plain
-from .options import TEXT, jobs_option, recipe_of, recipe_option, say_if_slow, source_option
+from .options import (
+    jobs_option,
+    recipe_of,
+    recipe_option,
+    roots_argument,
+    say_if_slow,
+    source_option,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -31,7 +38,7 @@ _FIRST = 20
 
 
 @click.command()
-@click.argument("roots", nargs=-1, type=TEXT, metavar="[ROOT]...")
+@roots_argument
 @click.option(
     "--files",
     "paths",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 _STYLES = {"system": "magenta", "user": "green", "assistant": "cyan", "tool": "yellow"}
 #: So many messages of a sample are shown.
 _SAMPLE = 8
+#: What the messages of a conversation share in `raw`.
+_SHARED = ("session_id", "thread", "lineage", "epoch", "project", "source", "split", "id")
 #: What a message of `raw` shares with one of `openai`.
 _MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 
@@ -89,7 +90,8 @@ def manifest_of(folder: Path) -> Manifest:
                 f"Look at {folder / 'report.html'}, or name what `sessiontune export` wrote.",
             ) from error
         if isinstance(error, FileNotFoundError | NotADirectoryError):
-            why = "manifest.json is missing" if folder.is_dir() else "there is no such folder"
+            there = "it is a file" if folder.exists() else "there is no such folder"
+            why = "manifest.json is missing" if folder.is_dir() else there
             raise SourceError(
                 f"{folder} is not an export: {why}.",
                 "Give a folder that `sessiontune export` wrote.",
@@ -128,20 +130,17 @@ def _find(folder: Path, manifest: Manifest, wanted: str) -> tuple[str, dict[str,
 
 def _conversation(raw: Path, wanted: str) -> dict[str, Any] | None:
     """A conversation out of `raw`, which holds also those that have no row to train on."""
-    import orjson
+    from ..rows.read import rows_in
 
     found: dict[str, Any] | None = None
-    with open(raw, "rb") if raw.is_file() else nullcontext(()) as lines:
-        for line in lines:
-            message = orjson.loads(line)
-            if found is None and wanted in _names(message):
-                columns = ("thread", "lineage", "epoch", "project", "source", "split", "id")
-                found = {"session_id": message["session_id"]} | {c: message[c] for c in columns}
-                found["messages"] = []
-            if found is not None:
-                if message["id"] != found["id"]:
-                    break
-                found["messages"].append({key: message[key] for key in _MESSAGE})
+    for message in rows_in(raw, *_SHARED, *_MESSAGE) if raw.is_file() else ():
+        if found is None and wanted in _names(message):
+            found = {column: message[column] for column in _SHARED}
+            found["messages"] = []
+        if found is not None:
+            if message["id"] != found["id"]:
+                break
+            found["messages"].append({key: message[key] for key in _MESSAGE})
     return found
 
 

@@ -57,8 +57,10 @@ def draw_few(
 ) -> None:
     """That too little is held out for a verdict, if so. `again`: the command that holds out enough;
     without it the options are named, for the export in `place`."""
+    from rich.markup import escape
+
     if few := few_held_out(manifest, command=not again, place=place):
-        rich.print(f"\n[yellow]{few}[/yellow]")
+        rich.print(f"\n[yellow]{escape(few)}[/yellow]")
         if again:
             print_plain(rich, f"  {again}")
 

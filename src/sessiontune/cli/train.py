@@ -157,7 +157,7 @@ def recipe_table(path: Path | None) -> dict[str, Any]:
 
     try:
         table = tomllib.loads(path.read_text("utf-8-sig")).get("train", {})
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}", "It must be TOML.") from error
     if not isinstance(table, dict):
         raise UsageError(f"{path}: [train] is not a table.")

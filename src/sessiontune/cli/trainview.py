@@ -53,7 +53,7 @@ class RunView:
             from rich.console import Console as Rich
 
             self.bar = parts.Progress(
-                parts.TextColumn("{task.description}"),
+                parts.TextColumn("{task.description}", markup=False),
                 parts.BarColumn(bar_width=24),
                 parts.MofNCompleteColumn(),
                 parts.TextColumn("{task.fields[note]}"),

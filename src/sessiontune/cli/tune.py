@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .console import Console
-from .options import PLACE, recipe_of, recipe_options, run_options
+from .options import PLACE, recipe_of, recipe_options, roots_argument, run_options
 from .train import option_name, train_options
 
 #: Settings of the training that are offered here; `train` has all.
@@ -18,7 +18,7 @@ _TRAINING = ("--rate", "--epochs", "--max-steps", "--length", "--method")
 
 
 @click.command(no_args_is_help=True)
-@click.argument("roots", nargs=-1, metavar="[ROOT]...")
+@roots_argument
 @click.option("--base", default="", help="Local folder, hub id, or 'tiny' (required).")
 @click.option(
     "-o",

@@ -23,7 +23,7 @@ _LEFT = 5
 
 
 @click.command()
-@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.argument("keys", nargs=-1, required=True, type=TEXT, metavar="KEY...")
 @click.option("--note", default="", help="Why.")
 @click.option("--undo", is_flag=True, help="Take the threads back in.")
 @state_option
@@ -39,6 +39,7 @@ def drop(
     from ..pipeline.lookup import threads
     from ..store import Store
 
+    keys = tuple(dict.fromkeys(keys))  # one that is named twice is one
     with Store(_there(state), write=True) as store:
         known = threads(store)
         unknown = [k for k in keys if k not in known]

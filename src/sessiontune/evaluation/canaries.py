@@ -140,7 +140,7 @@ def planted_in(folder: Path) -> Planted | None:
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=Planted)
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         raise UsageError(f"{path} is damaged: {error}") from error
 
 

@@ -9,11 +9,11 @@ from shlex import quote
 from typing import Any
 
 import msgspec
-import orjson
 
 from ..errors import PreflightError, UsageError, no_run
 from ..general import read_rows
 from ..rows.columns import tags_in
+from ..rows.read import rows_in
 from ..runs import TEMPLATE, read_record
 from ..templating import IGNORED, Encoded, Template, TemplateRefused
 from .cache import folder_digest
@@ -102,9 +102,8 @@ def cluster_of(row: Mapping[str, Any], where: str) -> str:
 
 def numbered(path: Path) -> dict[str, dict[str, Any]]:
     """The rows of a file by `folder/file:line`."""
-    with open(path, "rb") as lines:
-        where = f"{path.parent.name}/{path.name}"
-        return {f"{where}:{n}": orjson.loads(line) for n, line in enumerate(lines, 1)}
+    where = f"{path.parent.name}/{path.name}"
+    return {f"{where}:{n}": row for n, row in enumerate(rows_in(path, "messages"), 1)}
 
 
 def with_long(root: Path, rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
+from ..rows.read import rows_in
 from ..templating import IGNORED, Template
 from .heldout import HeldExample, Run
 
@@ -70,7 +70,7 @@ def trained_rows(folder: Path, read: bool = False) -> Iterator[str]:
     """Texts and arguments of calls of all answers of an export's training side; with `read` of all
     messages."""
     for path in (folder / "train" / "openai.jsonl", folder / "long" / "train.jsonl"):
-        for row in _lines(path) if path.is_file() else ():
+        for row in rows_in(path, "messages") if path.is_file() else ():
             for message in row["messages"]:
                 if read or message["role"] == "assistant":
                     yield message.get("content") or ""
@@ -87,7 +87,9 @@ def trained_texts(run: Run, template: Template, read: bool = False) -> Iterator[
         yield from _decoded(tokens, template, read)
     elif preferences.is_file():
         sides = ("prompt",) * read + ("completion", "chosen", "rejected")
-        yield from (row[side] for row in _lines(preferences) for side in sides if side in row)
+        with preferences.open("rb") as lines:
+            rows = map(orjson.loads, lines)
+            yield from (row[side] for row in rows for side in sides if side in row)
     else:
         yield from trained_rows(run.data, read)
 
@@ -116,11 +118,6 @@ def _decoded(path: Path, template: Template, read: bool) -> Iterator[str]:
             for borne, span in groupby(pairs, key=lambda pair: read or pair[1] != IGNORED):
                 if borne:
                     yield template.tokenizer.decode([i for i, _ in span])
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as lines:
-        yield from map(orjson.loads, lines)
 
 
 def _grams(text: str) -> list[str]:

@@ -15,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from ..rows.read import rows_in
+
 #: Characters of the whole text: about a page, or 600 tokens.
 MOST = 2_400
 #: Characters taken from context files.
@@ -35,8 +37,7 @@ def mined_rules(folder: Path) -> str:
     path = folder / "train" / "openai.jsonl"
     if not path.is_file():
         return ""
-    with path.open("rb") as lines:
-        return rules_of(orjson.loads(line) for line in lines if line.strip())
+    return rules_of(rows_in(path, "messages"))
 
 
 def rules_of(rows: Iterable[Mapping[str, Any]]) -> str:

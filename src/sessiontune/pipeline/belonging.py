@@ -80,7 +80,7 @@ def _lineages(folder: Path, manifest: Manifest) -> Iterator[str]:
         if not file.path.endswith(".jsonl"):
             continue
         with (
-            contextlib.suppress(OSError, msgspec.DecodeError),  # not there, or not as we left it
+            contextlib.suppress(OSError, ValueError),  # not there, or not as we left it
             open(folder / file.path, "rb") as lines,
         ):
             yield from filter(None, (decode(line).lineage for line in lines))

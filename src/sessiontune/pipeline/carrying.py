@@ -25,7 +25,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of an export, or None when it cannot be understood. Raises OSError."""
     try:
         return load((folder / MARKER).read_bytes())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except ValueError:
         return None
 
 
@@ -97,7 +97,7 @@ def _published_names(folder: Path) -> set[str]:
     """Files that a former run of ours wrote there, from its manifest."""
     try:
         manifest = msgspec.json.decode((folder / MARKER).read_bytes(), type=_Published)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, ValueError):
         return {MARKER}
     return {MARKER, *(file.path for file in manifest.files)}
 

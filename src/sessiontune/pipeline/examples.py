@@ -194,7 +194,12 @@ def counter(tokenizer: str) -> Callable[[str], int]:
         raise ToolError(
             "Counting with a tokenizer needs the extra 'train'.", "pip install 'sessiontune[train]'"
         ) from error
-    encode = Tokenizer.from_file(str(file)).encode
+    try:
+        encode = Tokenizer.from_file(str(file)).encode
+    except Exception as error:  # the library raises no narrower one
+        raise UsageError(
+            f"{file} is no tokenizer: {error}.", "Give a tokenizer.json or its folder."
+        ) from error
     return lambda text: len(encode(text, add_special_tokens=False).ids)
 
 

@@ -277,7 +277,7 @@ def sessions_at(place: Place) -> Iterator[Session]:
         source = Summed(pack)
         try:
             yield from codec.read_sessions(source, place.size)
-        except (ValueError, msgspec.DecodeError) as error:
+        except ValueError as error:
             raise damaged(place.path) from error
         if place.crc is not None and source.crc != place.crc:
             raise damaged(place.path)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
+from ..rows.read import rows_in
 
 #: Rows are read from those of these that the export holds, each file once.
 _FILES = (
@@ -29,7 +29,6 @@ def row_files(folder: Path, name: str) -> list[Path]:
 
 
 def rows_of(folder: Path, name: str) -> Iterator[dict[str, Any]]:
-    """All rows of these files."""
+    """All rows of these files. SourceError where a line is none."""
     for path in row_files(folder, name):
-        with open(path, "rb") as lines:
-            yield from map(orjson.loads, lines)
+        yield from rows_in(path, "messages")

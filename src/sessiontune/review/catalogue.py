@@ -20,8 +20,8 @@ from typing import Any
 
 import msgspec
 
-from ..errors import SourceError
 from ..rows.columns import tags_in
+from ..rows.read import no_row
 from .spelling import spelled
 from .wanted import Wanted, apart, joined, question, spaced, terms
 
@@ -155,11 +155,8 @@ class Catalogue:
             for m, line in enumerate(self._raw, 1):
                 try:
                     message = decode(line)
-                except msgspec.DecodeError as error:
-                    raise SourceError(
-                        f"{self._name}:{m} is no message of an export.",
-                        "Export again with --force.",
-                    ) from error
+                except (ValueError, RecursionError) as error:
+                    raise no_row(self._name, m) from error
                 known = threads.get(message.thread)
                 if known is None:
                     known = threads[message.thread] = (len(threads) + 1, _Thread(message))

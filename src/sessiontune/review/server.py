@@ -174,7 +174,7 @@ class _Answers:
     def _judge(self, body: bytes) -> dict[str, Any]:
         try:
             change = msgspec.json.decode(body, type=Change)
-        except msgspec.DecodeError as error:
+        except ValueError as error:
             raise UsageError(f"This is no change: {error}.") from error
         with self._changing:
             chosen, unknown = change.threads, 0

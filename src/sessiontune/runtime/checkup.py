@@ -272,7 +272,7 @@ def _claude_cleanup(home: Path) -> str:
     if settings.is_file():
         try:
             days = orjson.loads(settings.read_bytes()).get("cleanupPeriodDays")
-        except (ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError):
             return f"{settings} cannot be read, so it is unknown when Claude Code deletes its logs."
     if isinstance(days, (int, float)):
         return f"Claude Code deletes logs after {days:g} days (cleanupPeriodDays in {settings})."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 import msgspec
 
@@ -41,11 +42,14 @@ def read_modelfile(out: Path) -> Modelfile:
     path = out / "Modelfile"
     if not path.is_file():
         raise UsageError(f"{out} has no Modelfile.", "Ship a GGUF first: --type q8_0.")
-    lines = modelfile.read(path.read_bytes().decode())
+    try:
+        lines = modelfile.read(path.read_bytes().decode())
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8.", "Save it as UTF-8, or delete it.") from error
     if any(line.instruction == "DRAFT" for line in lines):
         raise UsageError(
             f"{path} has a DRAFT, which this program does not send.",
-            f"cd {out} && ollama create NAME -f Modelfile",
+            f"cd {quote(str(out))} && ollama create NAME -f Modelfile",
         )
 
     def one(instruction: str) -> str:

@@ -93,7 +93,7 @@ def _read(folder: Path) -> dict[str, Done]:
         return {}
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Done])
-    except msgspec.DecodeError as wrong:
+    except ValueError as wrong:
         raise StoreError(
             f"{path} cannot be read: {wrong}", "Delete it; results are kept."
         ) from wrong

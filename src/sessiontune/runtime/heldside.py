@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
-
-import orjson
 
 from ..errors import UsageError
 from ..evaluation.heldout import (
@@ -26,6 +25,7 @@ from ..evaluation.heldout import (
     with_long,
 )
 from ..evaluation.side import KEPT, HeldSide, groups_of, held_rows, kept_folder, side_of_then
+from ..rows.read import rows_in
 from ..runs import known_record
 from ..templating import Template
 from ..training.data import Row
@@ -100,8 +100,8 @@ def check_arms(run: Run, side: HeldSide, arms: Sequence[str]) -> list[str]:
             continue
         who, so = f"{target} (arm '{name}')", "its figures would show memory"
         hint = (
-            f"Evaluate it by itself (sessiontune evaluate {folder}), or compare runs whose exports"
-            " share a split."
+            f"Evaluate it by itself (sessiontune evaluate {quote(str(folder))}), or compare runs"
+            " whose exports share a split."
         )
         unknown = _unseen(folder, side, known, who, so, hint)
         notes += [f"Whether {name} {why}" for why in unknown]
@@ -183,8 +183,7 @@ def _trained_names(export: Path) -> set[str]:
     path = export / "train" / "openai.jsonl"
     if not path.is_file():
         return set()
-    with path.open("rb") as lines:
-        return lineages_of(orjson.loads(line) for line in lines)
+    return lineages_of(rows_in(path))
 
 
 def _kept_names(folder: Path) -> set[str]:

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 
 import msgspec
 
@@ -49,8 +50,10 @@ def shipped_of(run: Run, how: str = "") -> Shipped:
     """What was shipped of a run. ToolError when nothing was; `how`: the option it takes."""
     found = read_shipped(run.out)
     if found is None or not found.files:
+        where = f" to {run.shipped}" if run.shipped else ""
+        how += f" --out {quote(str(run.shipped))}" if run.shipped else ""
         raise ToolError(
-            f"{run.folder} has not been shipped yet.", f"sessiontune ship {run.typed}{how}"
+            f"{run.folder} has not been shipped{where} yet.", f"sessiontune ship {run.typed}{how}"
         )
     return found
 

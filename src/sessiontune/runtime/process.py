@@ -105,6 +105,11 @@ class Service:
                 start_new_session=True,
             )
         except FileNotFoundError as error:
+            if Path(job.argv[0]).is_file():
+                raise ToolError(
+                    f"'{job.argv[0]}' for '{job.name}' is no program that can be started.",
+                    "Make it executable, or name another one.",
+                ) from error
             raise ToolError(
                 f"The program '{job.argv[0]}' for '{job.name}' is not there.",
                 "Install it, or put it on PATH.",
@@ -117,15 +122,19 @@ class Service:
         pipe = self._process.stdout
         if pipe is None:
             raise AssertionError("the output of a started program is piped")
-        rest = b""
+        rest: list[bytes] = []  # of a line that has not ended: it may be long
         with pipe:
             while block := os.read(pipe.fileno(), 1 << 16):
-                *whole, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
-                for raw in whole:
-                    if line := raw.decode("utf-8", "replace").rstrip():
-                        self.tail.append(line)
-                        yield line
-        if line := rest.decode("utf-8", "replace").rstrip():
+                first, *more = block.replace(b"\r", b"\n").split(b"\n")
+                rest.append(first)
+                for begun in more:
+                    yield from self._line(rest)
+                    rest = [begun]
+        yield from self._line(rest)
+
+    def _line(self, pieces: list[bytes]) -> Iterator[str]:
+        """A line of the output, if something stands in it."""
+        if line := b"".join(pieces).decode("utf-8", "replace").rstrip():
             self.tail.append(line)
             yield line
 

@@ -154,7 +154,7 @@ def read_shipped(out: Path) -> Shipped | None:
         return None
     try:
         said = msgspec.json.decode(note.read_bytes(), type=Shipped)
-    except (msgspec.DecodeError, OSError) as wrong:
+    except (ValueError, OSError) as wrong:
         raise StoreError(f"{note} cannot be read: {wrong}", "Delete it and ship again.") from wrong
     here = tuple(f for f in said.files if (out / f.name).exists())
     return msgspec.structs.replace(said, files=here)

@@ -82,7 +82,7 @@ def trained_on(run: Path) -> Trained | str:
         return "it is of an older version, or lost its notes"
     except OSError as error:
         return f"{path} cannot be read ({error.strerror})"
-    except msgspec.DecodeError:
+    except ValueError:
         return f"{path} is damaged"
 
 

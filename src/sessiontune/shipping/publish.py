@@ -55,6 +55,19 @@ def check_terms(terms: Terms) -> None:
         )
 
 
+class _File(msgspec.Struct):
+    path: str
+    sha256: str
+
+
+class _Known(msgspec.Struct):
+    """What a manifest must say itself of an export that is published."""
+
+    files: tuple[_File, ...]
+    privacy: bool = False
+    gate: bool = False
+
+
 def dataset_parcel(folder: Path, terms: Terms) -> Parcel:
     """The published files of an export, the licence in its card.
 
@@ -63,22 +76,25 @@ def dataset_parcel(folder: Path, terms: Terms) -> Parcel:
     note = folder / "manifest.json"
     if not note.is_file():
         raise UsageError(f"{folder} is not an export: manifest.json is missing.")
-    manifest = json.loads(note.read_text(encoding="utf-8"))
-    if not (manifest.get("privacy") and manifest.get("gate")):
+    try:
+        known = msgspec.convert(msgspec.json.decode(note.read_bytes()), _Known)
+    except ValueError as error:
+        raise UsageError(f"{note} cannot be understood.", "Export again with --force.") from error
+    if not (known.privacy and known.gate):
         raise PrivacyError(
             f"{folder} was exported without redaction or without its second scan.",
             "Export again with privacy on; only such data sets are published.",
         )
     files: dict[str, Path] = {name: folder / name for name in _EXTRA if (folder / name).is_file()}
-    for entry in manifest.get("files", ()):
-        path = folder / entry["path"]
+    for file in known.files:
+        path = folder / file.path
         if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-            raise UsageError(f"{entry['path']} of the manifest is not there.", "Export again.")
-        if file_digest(path) != entry["sha256"]:
+            raise UsageError(f"{file.path} of the manifest is not there.", "Export again.")
+        if file_digest(path) != file.sha256:
             raise PreflightError(
-                f"{entry['path']} was changed since the export.", "Export again before publishing."
+                f"{file.path} was changed since the export.", "Export again before publishing."
             )
-        files[entry["path"]] = path
+        files[file.path] = path
     card = files.pop("README.md", None)
     text = card.read_text(encoding="utf-8") if card else f"# {folder.name}\n"
     return Parcel(kind="dataset", files=files, texts={"README.md": _licensed(text, terms.license)})

@@ -14,11 +14,10 @@ import msgspec
 from ..injected import cut_result, cut_words
 from ..model import Drop, Message, Origin, Part, Session, Text, ToolCall, ToolResult
 
-_SAID = re.compile(
-    r"\s*(?:To tell you how to proceed, the user said|The user said|the user said):\s*\n?"
-)
+_SAID = re.compile(r"(?:To tell you how to proceed, the user said|The user said|the user said):\s*")
 _REJECTION_NOTE = re.compile(
-    r"\s*\n\s*Note: The user's next message may contain a correction or preference\..*\Z", re.DOTALL
+    r"\n[^\S\n]*Note: The user's next message may contain a correction or preference\..*\Z",
+    re.DOTALL,
 )
 
 #: What the program writes in the person's name when they prefer to discuss its questions.
@@ -82,7 +81,7 @@ def _results(message: Message) -> list[Message]:
                 found = _SAID.search(content)
                 if found is not None and not content.startswith(_BY_PROGRAM, found.end()):
                     words = _REJECTION_NOTE.sub("", content[found.end() :]).strip()
-                    content = content[: found.start()]
+                    content = content[: found.start()].rstrip()
                     if words:
                         said.append(Text(words))
             if content is not part.content:

@@ -70,10 +70,10 @@ def pairer(meter: Meter | None = None, max_tokens: int = CONTEXT) -> Callable[..
         heard: Sequence[Label] = (),
     ) -> list[Pair]:
         every = (*prefix, *session.messages)
-        found = [*_from_forks(session, every, branches), *_from_labels(every, len(prefix), labels)]
         out: dict[str, Pair] = {}
         fit = _Fit(max_tokens, measure)
-        for made in found:
+        forks = _from_forks(session, every, branches)
+        for made in itertools.chain(forks, _from_labels(every, len(prefix), labels)):
             context = fit.context(made.prompt)
             key = _key(session.key, made)
             out.setdefault(

@@ -120,12 +120,10 @@ def _branch(name: str, redactor: Redactor) -> str:
 
 def _cwd(session: Session, redactor: Redactor) -> str:
     """The working folder stays a path, named after the project's pseudonym."""
-    if not session.cwd:
-        return ""
-    if session.cwd.startswith("/project-"):
+    bare = session.cwd.removeprefix("/")
+    if redactor.ident("project", bare) == bare:  # there is none, or it is a pseudonym
         return session.cwd
-    changed = redactor.ident("project", session.cwd)
-    return "/" + changed if changed != session.cwd else changed
+    return "/" + redactor.ident("project", session.cwd)
 
 
 def _message(message: Message, changed: dict[str, str], redactor: Redactor) -> Message:

@@ -72,7 +72,7 @@ def load_taxonomy(path: str = "") -> tuple[Topic, ...]:
         raise UsageError(
             f"{where} cannot be read: {error.strerror}.", "Give a TOML file of topics."
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"{where}: {error}", "A topic has name, section, keywords and description."
         ) from error
@@ -211,6 +211,7 @@ class _Matcher:
 
 
 def _normal(keyword: str) -> str:
+    keyword = " ".join(keyword.split())
     if keyword.startswith(".") or keyword.endswith("/"):
         return keyword.lower()
     return " ".join(w for w in words(keyword) if not w.startswith(".")) or keyword.lower()

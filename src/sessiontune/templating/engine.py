@@ -60,7 +60,9 @@ def compiled(source: str) -> Render:
     try:
         render: Render = _environment().from_string(source).render
     except jinja2.TemplateSyntaxError as error:
-        raise UsageError(f"The chat template is not valid: {error}") from error
+        raise UsageError(
+            f"The chat template is not valid: {error}.", "Mend it, or name another with --template."
+        ) from error
     return render
 
 

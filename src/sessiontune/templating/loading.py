@@ -27,7 +27,7 @@ def load_tokenizer(folder: str | os.PathLike[str]) -> Any:
         ) from missing
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(
             f"{path} holds no tokenizer that can be read.",
             "It needs tokenizer.json and tokenizer_config.json beside the weights.",

@@ -194,7 +194,9 @@ def _config(path: Path) -> dict[str, Any]:
             hint = "It holds GGUF files; training needs the original weights (safetensors)."
         raise UsageError(f"{path} is not a base model: config.json is missing.", hint) from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}/config.json cannot be read: {error}") from error
+        raise UsageError(f"{path}/config.json cannot be read: {error}", _AGAIN) from error
+    if not isinstance(config, dict):
+        raise UsageError(f"{path}/config.json cannot be read: it is no object", _AGAIN)
     return config
 
 
