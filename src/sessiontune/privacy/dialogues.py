@@ -18,7 +18,9 @@ from .rules import Rule, quick
 from .sentences import chained
 from .values import like_password, no_secret, typed
 
-_PASSWORD = r"(?i:passw(?:or)?d|passphrase|passwort|kennwort|\bpw\b|\bpwd\b|mot de passe|contrase|senha|wachtwoord|\bheslo|\bhas\xc5\x82o|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb(?:\xd1\x8c)?|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89)"
+#: Words for a password, but for the two short ones.
+_LONGER = r"passw(?:or)?d|passphrase|passwort|kennwort|mot de passe|contrase|senha|wachtwoord|\bheslo|\bhas\xc5\x82o|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb(?:\xd1\x8c)?|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89"
+_PASSWORD = rf"(?i:\bpw\b|\bpwd\b|{_LONGER})"
 #: A line with nothing but an answer, perhaps behind the time and the name of who said it.
 _ANSWER = quick(
     r"[ \t>*-]{0,8}(?:\[[^\]\n]{1,24}\][ ]?)?(?:[*<]{0,2}[\w][\w .@-]{0,30}[>*]{0,2}:[>*]{0,2}[ ]{1,3})?(?:(?:it(?:'s| is)|try|sure,?|here:?)[ ]{1,2})?"
@@ -71,7 +73,8 @@ def _answer(data: bytes, end: int) -> list[tuple[int, int]]:
     return []
 
 
-_AS = r"[ ](?:as|als|comme|como|come|jako|is|ist)[ ](?:(?i:an?|the|your|my|our|their|its|das|dein|le|la|il|de|new|neues|initial|temporary|admin|root|master|database|db|login|wi-?fi|wlan)[ -]){0,3}"
+_AS = r"[ ](?:as|als|comme|como|come|jako|is|ist)[ ]"
+_WHOSE = r"(?i:an?|the|your|my|our|their|its|das|dein|le|la|il|de|new|neues|initial|temporary|admin|root|master|database|db|login|wi-?fi|wlan)[ -]"
 
 
 def _used_as(data: bytes, end: int, head: str) -> list[tuple[int, int]]:
@@ -113,11 +116,22 @@ def _entered(data: bytes, end: int) -> list[tuple[int, int]]:
     return [match.span(1)] if match and good and not is_placeholder(match.group(1)) else []
 
 
-_KEY_HEAD = rf"{_AS}(?:{_PASSWORD}|(?i:wlan|wi-?fi)-?(?i:schl\xc3\xbcssel|key))"
+_OF_WLAN = r"(?i:wlan|wi-?fi)-?(?i:schl\xc3\xbcssel|key)"
+_KEY_HEAD = rf"{_AS}(?:{_WHOSE}){{0,3}}(?:{_PASSWORD}|{_OF_WLAN})"
 
 RULES: tuple[Rule, ...] = (
     Rule("password", rf"{_PASSWORD}[^\n?\x00]{{0,80}}\?", direct=_answer, rank=1),
-    Rule("password", _KEY_HEAD, direct=partial(_used_as, head=_KEY_HEAD), rank=1),
+    Rule(
+        "password",
+        _KEY_HEAD,
+        direct=partial(_used_as, head=_KEY_HEAD),
+        rank=1,
+        # by its end, because ` is ` and ` as ` are everywhere; `_used_as` looks at what is before
+        faster=(
+            rf"(?:{_AS}|{_WHOSE})(?:(?i:{_LONGER})|{_OF_WLAN})",
+            r"[ -](?i:(?:\\[nrt])?pwd?)\b",
+        ),
+    ),
     Rule(
         "password",
         r"(?i:passw(?:or)?d|pwd|passphrase|passcode)[\w \]\\\"'=*-]{0,24}\"[ ]?,\s{0,20}\\*\"(?:ref|text|value|target|submit|type|slowly)\\*\"",

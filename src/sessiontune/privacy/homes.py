@@ -11,7 +11,8 @@ from .pseudonym import LETTERS, is_pseudonym
 from .rules import Rule, left_edge, quick
 from .vocabulary import is_generic, stands_alone
 
-_SEP = r"(?:/|\\+|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])"
+_SEPS = ("/", r"\\+", r"%(?:25){0,4}(?:2[Ff]|5[Cc])")
+_SEP = f"(?:{'|'.join(_SEPS)})"
 _ROOT = (
     rf"(?:{_SEP}(?:home|Users|export{_SEP}home|var{_SEP}home)|[A-Za-z]:{_SEP}(?:[Uu]sers|USERS|"
     rf"Documents and Settings))"
@@ -151,7 +152,10 @@ RULES: tuple[Rule, ...] = (
         # these need no look at what stands before the home
         faster=(
             rf"{_SEP}(?:home|Users){_SEP}{_NOT_MADE_USER}",
-            rf"[A-Za-z]:{_SEP}(?:users|USERS|Documents and Settings){_SEP}{_NOT_MADE_USER}",
+            *(
+                rf"[A-Za-z]:{sep}(?:users|USERS|Documents and Settings){_SEP}{_NOT_MADE_USER}"
+                for sep in _SEPS  # each apart: `:\` is everywhere
+            ),
         ),
     ),
     Rule(

@@ -101,12 +101,22 @@ _LABEL_PARTS = (
     r"\xc4[\x90\x91]i\xe1\xbb\x87n tho\xe1\xba\xa1i|\xc4[\x90\x91]t[ :.]|\xed\x9c\xb4\xeb\x8c\x80|\xed\x95\xb8\xeb\x93\x9c\xed\x8f\xb0|\xd0[\x9c\xbc]\xd0\xbe\xd0\xb1[. ]",
 )
 _LABELS = "|".join(_LABEL_PARTS)
-#: Requests to call, up to the number.
-_REQUESTS = (
-    r"\b(?:(?:(?:please )?call|ring|text|dial|phone)(?:/text)?(?: (?:me|us|him|her|them|back|now))?(?: (?:at|on|to))?|sms (?:to|at)|reach (?:me|us|him|her|them)(?: by \w+)? (?:at|on)|"
+#: Requests to call, up to the number: the common verbs, whom and where, and others.
+_VERBS = "ring|text|dial|phone"
+_WHOM, _AT = r"(?:me|us|him|her|them|back|now)", r"(?:at|on|to)"
+_OTHERS = (
+    r"sms (?:to|at)|reach (?:me|us|him|her|them)(?: by \w+)? (?:at|on)|"
     r"ruf(?:en sie|e?)? mich (?:an|(?:an )?(?:unter|auf))|erreich\w{0,5}(?: \w+){0,2} unter|(?:appel|joign)\w{1,4}[- ]\w{2,4} au|joignable au|r\xc3\xbcckruf unter|mon num\xc3\xa9ro est le|"
     r"ll\xc3\xa1ma(?:me|nos) al|chiam\w{2,4} (?:al|allo)|bel (?:me|mij|ons) op|lig(?:ue|a)(?: me)? (?:para|pra|no)|zadzwo\xc5\x84 (?:pod|na)(?: numer| nr)?|"
-    r"ring (?:mig|oss) p\xc3\xa5|my (?:number|cell) is|meine nummer ist|mi n\xc3\xbamero es(?: el)?|o meu n\xc3\xbamero \xc3\xa9 o):? "
+    r"ring (?:mig|oss) p\xc3\xa5|my (?:number|cell) is|meine nummer ist|mi n\xc3\xbamero es(?: el)?|o meu n\xc3\xbamero \xc3\xa9 o"
+)
+_REQUESTS = rf"\b(?:(?:(?:please )?call|{_VERBS})(?:/text)?(?: {_WHOM})?(?: {_AT})?|{_OTHERS}):? "
+#: The same with what follows a verb, because verbs alone are a part of many words (`string`, `context`).
+_EACH_REQUEST = (
+    rf"\b(?:{_OTHERS}):? ",
+    rf"\b(?:call|{_VERBS}) (?:{_WHOM}(?: {_AT})?:? |{_AT}:? )?",
+    rf"\b(?:call|{_VERBS}): ",
+    rf"\b(?:call|{_VERBS})/text(?: {_WHOM})?(?: {_AT})?:? ",
 )
 #: A person to ask, up to the number: `Kontakt: Ada Berg (030/...`.
 _CONTACT = (
@@ -321,6 +331,7 @@ RULES: tuple[Rule, ...] = (
         _requested,
         window=(80, 32),
         rank=1,
+        faster=tuple(rf"(?i){request}{_START}[\d ()./-]{{7}}" for request in _EACH_REQUEST),
     ),
     *(
         Rule(

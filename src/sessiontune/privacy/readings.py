@@ -175,10 +175,11 @@ _LAST_IN_LINE = quick(
 
 def _in_listing(data: bytes, end: int) -> bool:
     """True where a listing goes on behind such a line."""
-    return (
-        _BEFORE_NEXT.match(data, end, end + 400) is not None
-        and _LAST_IN_LINE.search(data, max(0, end - 200), end) is not None
-    )
+    if _BEFORE_NEXT.match(data, end, end + 400) is None:
+        return False
+    low = max(0, end - 200)
+    line = data.rfind(b"\n", low, end - 1) + 1  # the line itself holds no line end
+    return _LAST_IN_LINE.search(data, max(low, line), end) is not None
 
 
 def _far(data: bytes, ends: list[int]) -> list[tuple[int, int]]:
