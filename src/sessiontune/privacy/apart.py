@@ -13,13 +13,14 @@ from typing import Any
 import re2
 
 from .checks import judged_random, wordy
+from .envnames import machine_made
 from .judge import judge
 from .keynames import says_password
 from .pseudonym import inside_pseudonym
 from .rules import NL, Rule, secret_rule
 from .structured import WORDS
 from .typedin import as_asked
-from .values import is_gibberish, no_secret, typed
+from .values import is_gibberish, no_secret, random_path, typed
 
 #: The end of a name with a word for a secret, loosely, for the prefilter.
 _SAYS = r"(?i:pass(?:word|wd|phrase|code)|pwd|secret|token|key|credentials?)[A-Za-z0-9_.-]*"
@@ -81,7 +82,7 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     """A value alone on the line below its name: a random one, or one that looks like a password."""
     start, end = match.span(1)
     value = match.group(1)
-    if no_secret(value) or _HASHING.search(match.group(0)):
+    if (no_secret(value) and not random_path(value, True)) or _HASHING.search(match.group(0)):
         return None
     told = _TELLING.finditer(data, match.start(), start)
     if all(inside_pseudonym(data, *one.span()) for one in told):
@@ -91,7 +92,8 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     odd = judged_random(value, 16) or as_asked(value)
     if not _SAYS_SO.match(match.group(0)) and not odd:
         return None  # the line above ends in such a word by chance
-    most = 0.85 if says_password(match.group(0)[: start - match.start()]) else 0.7
+    head = match.group(0)[: start - match.start()]
+    most = 0.85 if says_password(head) or _REVEALS.search(head) else 0.7
     good = judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < most)
     return (start, end) if good else None
 
@@ -100,6 +102,8 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
 _HASHING = re2.compile(
     rb"(?i)\bgit\b|sha\d|md5|hash|digest|checksum|fingerprint|cksum|uuid|\b(?:docker|podman|nerdctl)\b.*\b(?:run|create|start|build)\b"
 )
+#: Commands that print a secret and nothing else.
+_REVEALS = re2.compile(rb"with-decryption|secret show|secrets? (?:get|access|versions access)")
 #: A command, words with a colon at their end, or a heading above a block of code.
 _SAYS_SO = re2.compile(rb"\$ |[^\n]*:[ \t]*(?:\r?\n|\\)|[^`]*```")
 #: An e-mail address, or a name with a version: `max tokens:` above `claude-3-5-sonnet-20241022`.
@@ -109,8 +113,11 @@ _NAMES = re2.compile(
 _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
 #: A character of a line and the line's end: in plain text, and in a JSON string.
 _LINES = ((r"[^\n]", r"\r?\n"), (r"(?:[^\n\\]|\\+\")", r"(?:\\+r)?\\+n"))
-_TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen|with-decryption|erlang\.cookie|randomBytes\(|/dev/u?random)"
-_TELLING = re2.compile(_TELLS.replace(r"\b", "").encode())
+_TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|\bbw unlock|key:generate|requirepass|openssl rand|\bpwgen|with-decryption|erlang\.cookie|randomBytes\(|/dev/u?random)"
+#: The end of a name that says so in a command: `grep DB_PASS .env`, `config get root_pw`. In a pattern
+#: of its own, because one for all words makes Hyperscan's pass an eighth slower.
+_NAMES_SO = r"_(?i:pass|pwd|psk|pw)\b"
+_TELLING = re2.compile(f"{_TELLS}|{_NAMES_SO}".replace(r"\b", "").encode())
 _FENCE = "```[a-z]*"
 _ENDS = r"[ \t]*(?:[\r\n\x00\"\\]|$)"
 #: A field for a name, and a name with a word for a secret.
@@ -153,6 +160,13 @@ def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+def _of_variable(data: bytes, match: Any) -> tuple[int, int] | None:
+    """What a variable holds, printed on the line below: judged as if it were assigned."""
+    name, value = match.groups()
+    good = machine_made(name, value) or judge(name, value, False, b"=")
+    return match.span(2) if good else None
+
+
 RULES: tuple[Rule, ...] = (
     secret_rule(
         "password",
@@ -164,9 +178,17 @@ RULES: tuple[Rule, ...] = (
     secret_rule(
         "secret",
         rf"{_ASKS_KEY}{NL}{_ANSWERS}\\*[\"']",
-        rf"{_ALONE}{{16,900}}",
+        r"[A-Za-z0-9!@#$%^&*()_+.,:/=~?-]{16,900}",
         _alone,
         r"\\*[\"']",
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        rf"(?:\bprintenv |\becho[ ]{{1,2}}\\*\"?\$\{{?)[A-Z0-9_]+\}}?\\*\"?[ ]?{NL}[A-Za-z0-9+/_-]{{24}}",
+        rf"(?:\bprintenv |\becho[ ]{{1,2}}\\*\"?\$\{{?)([A-Z][A-Z0-9_]{{2,59}})\}}?\\*\"?[ ]?{NL}([A-Za-z0-9+/_-]{{24,900}}={{0,2}}){_ENDS}",
+        _of_variable,
+        window=(90, 960),
         rank=2,
     ),
     secret_rule(
@@ -223,6 +245,7 @@ RULES: tuple[Rule, ...] = (
         for char, end in _LINES
         for rule in (
             _below(rf"\$ {char}*{_TELLS}{char}*", end),
+            _below(rf"\$ {char}*{_NAMES_SO}{char}*", end),
             # bounded: a row of JSON has no line end, and the search would run to the end of the row
             _below(rf"{_TELLS}(?:{char}{{0,240}}:)?", end),
         )

@@ -60,6 +60,23 @@ def _users(data: bytes, match: Any) -> tuple[int, int] | None:
     )
 
 
+#: Two words or more, as people are called; words that descriptions of accounts have.
+_A_PERSON = quick(
+    r"[^\W\d][\w.'\x80-\xff-]{1,40}(?: [^\W\d][\w.'\x80-\xff-]{0,40}){1,4}(?:,[^:]*)?\Z"
+)
+_A_SERVICE = quick(
+    r"(?i)(?:\b|_)(?:user|account|service|daemon|server|system|admin\w*|runner|bot|test|default|agent|job|build|deploy\w*)(?:\b|_)"
+)
+
+
+def _described(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The name of the person, with what else a line of /etc/passwd tells of them (office, phones)."""
+    told = match.group(2)
+    if not 1000 <= int(match.group(1)) < 65534 or _A_SERVICE.search(told):
+        return None
+    return match.span(2) if _A_PERSON.match(told, 0, len(told)) else None
+
+
 RULES: tuple[Rule, ...] = (
     *(
         Rule(kind, _ASKED, shape=kind, direct=partial(_answers, kind=kind), rank=2)
@@ -71,6 +88,7 @@ RULES: tuple[Rule, ...] = (
             (r"\b[UG]id: \( {1,8}\d{1,8}/ {0,8}", _USER, r"\)"),
             (r"\bCRON\[\d{1,8}\]: \(", _USER, r"\) "),
             (r"\bRegistered Owner:[ ]{2,20}", _USER, ""),
+            (r"\buid=", _USER, ",(?:ou|cn|dc|o)="),
             (r"linkedin\.com/in/", r"[A-Za-z0-9][\w%-]{2,98}", ""),
         )
     ),
@@ -87,6 +105,12 @@ RULES: tuple[Rule, ...] = (
         r":x:\d{3,5}:\d",
         rf"(?:^|[\n\x00\"']|\\n)({_USER}):x:(\d{{3,5}}):\d{{1,5}}:",
         _users,
+    ),
+    name_rule(
+        "name",
+        r":x:\d{3,5}:\d",
+        r":x:(\d{3,5}):\d{1,5}:([^:\n\"\\]{3,100}):[/~]",
+        _described,
     ),
     name_rule("host", " Darwin Kernel Version ", rf"\bDarwin ({_HOST}) \d", host_name),
     name_rule(

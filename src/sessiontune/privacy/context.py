@@ -90,6 +90,8 @@ def _vendor_anchors() -> tuple[str, ...]:
 
 _CONSTANT = re2.compile(rb"[A-Z0-9]+(?:_[A-Z0-9]+)+")
 _FLAG = re2.compile(rb"[A-Z]{2,}(?:_[A-Z0-9]+){2,}")
+#: A filter in a template: `.Values.auth.password | b64enc`.
+_FILTER = re2.compile(rb"(?:b(?:ase)?64|sha\d+|md5|adler32|bcrypt)_?[a-z]*")
 _CMDLET = re2.compile(rb"[A-Z][a-zA-Z]+-[A-Z][A-Za-z]+")
 #: Behind a word that is no value but the first key of a map: `'password' => ['type' => ...`.
 _MAPS = quick(r"\\*[\"'][ \t]{0,24}=>")
@@ -169,7 +171,7 @@ def _assigns_nothing(name: bytes, sign: bytes, lead: bytes, value: bytes, after:
             typed_in or judged_random(value, 16)  # cells
         )
     if sign == b"|":
-        return _FLAG.fullmatch(value) is not None
+        return _FLAG.fullmatch(value) is not None or _FILTER.fullmatch(value) is not None
     if sign[-2:] in (b"==", b"!="):
         return not lead  # a comparison of names
     return sign == b"->" and after == b":"  # a return type: `def new(key: Key) -> SigScheme:`
@@ -224,6 +226,7 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         or (quoted and _closes_a_string(data, end, value))
         or _is_code(data, begin, quoted, value, end)
         or value == name
+        or (value[:1] == b"?" and data[begin - 2 : begin] == b"${")  # `${NAME:?is not set}`
         or is_package(data, start, end)
     ):
         return None

@@ -16,7 +16,7 @@ from .rules import Rule, left_edge, pattern, quick
 
 _DECIMAL = r"-?\d{1,3}\.\d{4,15}"
 _NAMED = (
-    r"(?i)(m?lat(?:itude)?|lng|m?lon(?:g(?:itude)?)?)(?:_?(?:deg(?:rees)?|dd|[0-9]))?"
+    r"(?i)(m?lat(?:itude)?|lng|m?lon(?:g(?:itude)?)?)(?:_?(?:deg(?:rees)?|dd|[0-9])|_(?:home|work|house|office))?"
     r"[\\\"'\]]{0,6}[ ]?(?:[:=]|%3A|=>)[ ]?[\[({\\\"']{0,4}"
 )
 

@@ -24,9 +24,10 @@ _IN_GROUPS = r"[ -]?[0-9A-Z]{0,2}(?:[ .-]?[0-9]){7,11}(?:B[0-9]{2}|[A-Z]{1,2})?"
 #: Words (`account number`; a space also stands for `_` and the like), and the form of the number.
 _FORMS: tuple[tuple[str, str], ...] = (
     (
-        r"(?i:passport)",
-        r"[A-Z]{0,2}[0-9]{7,9}|[A-Z][0-9]{2}[A-Z][0-9]{5}|[CFGHJK][0-9CFGHJKLMNPRTVWXYZ]{8}",
+        r"(?i:passport|reisepass|personalausweis|ausweis(?:nummer|-?nr)|passeport|pasaporte|passapor(?:to|te)|paspoort)",
+        r"[A-Z]{0,2}[0-9]{7,9}|[A-Z][0-9]{2}[A-Z][0-9]{5}|[CFGHJKL][0-9CFGHJKLMNPRTVWXYZ]{8}|[0-9]{2}[A-Z]{2}[0-9]{5}",
     ),
+    (r"(?i:f\xc3\xbchrerschein)", r"[A-Z0-9][0-9]{2}[A-Z0-9]{6}[0-9][A-Z0-9]"),
     (r"(?i:driv(?:er'?s?|ing) licen[cs]e)", r"[A-Z]{1,2}[0-9]{6,13}|[A-Z]{5}[0-9]{6}[A-Z0-9]{5}"),
     (
         r"(?i:national insurance|\bNINO\b)",
@@ -70,13 +71,29 @@ _FORMS: tuple[tuple[str, str], ...] = (
     (r"(?i:routing)", r"[0-9]{9}"),
     (r"(?i:account (?:number|no\.?|#))", r"[0-9]{4} ?[0-9]{4,8}"),
     (r"(?i:sort code)", r"[0-9]{2}-[0-9]{2}-[0-9]{2}"),
+    (r"(?i:\bAHV|\bAVS|ahv-nummer)", r"756\.[0-9]{4}\.[0-9]{4}\.[0-9]{2}"),
+    (r"(?i:kimlik)", r"[1-9][0-9]{10}"),
+    (
+        r"\xec\xa3\xbc\xeb\xaf\xbc\xeb\x93\xb1\xeb\xa1\x9d\xeb\xb2\x88\xed\x98\xb8",
+        r"[0-9]{6}-?[1-8][0-9]{6}",
+    ),
+    (
+        r"\xe3\x83\x9e\xe3\x82\xa4\xe3\x83\x8a\xe3\x83\xb3\xe3\x83\x90\xe3\x83\xbc|\xe5\x80\x8b\xe4\xba\xba\xe7\x95\xaa\xe5\x8f\xb7",
+        r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}",
+    ),
+    (r"\xd0\xa1\xd0\x9d\xd0\x98\xd0\x9b\xd0\xa1", r"[0-9]{3}-[0-9]{3}-[0-9]{3}[ -][0-9]{2}"),
+    (r"\xd0\x98\xd0\x9d\xd0\x9d", r"[0-9]{10}(?:[0-9]{2})?"),
+    (
+        r"(?:\xd0\xbf|\xd0\x9f)\xd0\xb0\xd1\x81\xd0\xbf\xd0\xbe\xd1\x80\xd1\x82",
+        r"[0-9]{2} ?[0-9]{2} ?(?:\xe2\x84\x96 ?)?[0-9]{6}",
+    ),
     (r"(?i:aadhaa?r)", r"[2-9][0-9]{3} ?[0-9]{4} ?[0-9]{4}"),
     (r"\bPAN(?i: card)?", r"[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]"),
     (r"\bCURP", r"[A-Z]{4}[0-9]{6}[HM][A-Z]{5}[A-Z0-9][0-9]"),
     (r"(?i:personnummer)", r"(?:[0-9]{2})?[0-9]{6}[+-]?[0-9]{4}"),
     (r"(?i:\bCPR|personnummer|f\xc3\xb8dselsnummer)", r"[0-9]{6}[- ]?[0-9]{4,5}"),
     (r"(?i:\bITIN)", r"9[0-9]{2}-[0-9]{2}-[0-9]{4}"),
-    (r"(?i:\bTFN|tax file)", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}"),
+    (r"(?i:\bTFN|tax file|social insurance|(?-i:\bSIN\b))", r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{3}"),
     (
         r"(?:\xe8\xba\xab\xe4\xbb\xbd\xe8\xaf\x81(?:\xe5\x8f\xb7)?|\\+u8eab\\+u4efd\\+u8bc1(?:\\+u53f7)?)",
         r"[1-9][0-9]{16}[0-9Xx]",
@@ -101,7 +118,7 @@ def _number(data: bytes, match: Any) -> tuple[int, int] | None:
 RULES: tuple[Rule, ...] = tuple(
     Rule(
         "national-id",
-        f"{spoken}{_IS}({form})",
+        f"(?:{spoken}){_IS}({form})",
         check=_number,
         window=(100, 24),
         rank=3,

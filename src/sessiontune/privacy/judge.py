@@ -102,6 +102,7 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
         return False  # a word in the next cell of a table, or one of the words that code compares
     assigned = operator == b"=" or (quoted and operator.strip() == b"=")
     glued = assigned and len(value) > 7 and (b"_" in name or _ASKS.search(value))
+    worded = (quoted or operator.strip() == b"=") and _WORDED.fullmatch(value) is not None
     if (
         VAGUE.search(name)
         and not ASKED.search(name)
@@ -111,12 +112,13 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
             and (
                 quoted
                 or operator == b"="
+                or worded
                 or (b"_" in name and judged_random(value, 8))
                 or judged_random(value, 20)
                 or (operator.strip() == b"=" and cased(value) and judged_random(value, 8))
             )
             and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
-            and wordy(value) < (0.9 if glued or (quoted and run_together(value)) else 0.7)
+            and wordy(value) < (0.9 if glued or worded or (quoted and run_together(value)) else 0.7)
         )
     ):
         return False
@@ -128,6 +130,8 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
 
 #: A sign of those that servers ask for in a password, behind a letter or a digit.
 _ASKS = re2.compile(rb"\w[!@#$%^&*?+]")
+#: Words, a sign and a number: `Timber-7366`, `CopperLantern!48`.
+_WORDED = re2.compile(rb"(?:[A-Z][a-z]{2,}){1,3}(?:[!#$*+_.-]\d{2,}|\d{2,}[!#$*?]|\d{4,})")
 _PASSWORD_LAST = re2.compile(rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd)$")
 
 

@@ -16,7 +16,7 @@ from .checks import TELLS, count_digits, even_case, is_placeholder, judged_rando
 from .examples import is_published_example
 from .judge import judge
 from .keynames import STRONG, dull, vendor_of
-from .rules import Rule, left_edge, quick
+from .rules import NL, Rule, left_edge, quick
 from .tokens import names_a_thing
 from .values import like_key
 
@@ -51,6 +51,13 @@ _ABOVE = quick(
 _AFTER = quick(
     r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:(?:is|was|are|as|for|(?:goes )?in(?:to)?|under)\b|<-|#|//|\||>|\()[^\w\n]{0,6}"
     rf"(?:[A-Za-z~]\w{{0,20}}+(?:[./~-]\w{{1,20}}+){{0,4}}+[^\w\n]{{1,4}}+){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
+)
+#: What is said of a value on the line above, or of the block of code that it ends: `that's the deploy
+#: token`. The value is left to `_ahead`: before it Hyperscan would have no fixed bytes to search by.
+_THATS = r"(?i:that(?:'|\xe2\x80\x99)?s|that is|this is)"
+#: The same on the line below the value, or below the end of its block of code.
+_UNDER = quick(
+    rf"(?i)[\"'`*]{{0,4}}[ ]{{0,2}}{NL}(?:```{NL}|[ ]{{0,4}}{NL})?[ ]{{0,4}}({_THATS} (?:[A-Za-z]\w{{0,20}}+[^\w\n]{{1,4}}+){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
 )
 #: Of these, the ones that make a run of hexadecimal digits a key, too.
 _IS = (b"is ", b"was ", b"are ", b"as ", b"goes in", b"|")
@@ -152,7 +159,9 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
     if span is None:
         return []
     low, start = max(0, span[0] - 110), span[0]
-    match = _BEFORE.search(data, low, start) or _ABOVE.search(data, low, start)
+    # of a list of commits, the line above may end in `fix the token of a session`
+    line = data.rfind(b"\n", low, start) + 1 if HEX.match(data, *span) else 0
+    match = _BEFORE.search(data, max(low, line), start) or _ABOVE.search(data, low, start)
     if match is None:
         return []
     word, said, between = (part or b"" for part in match.groups())
@@ -199,11 +208,14 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
 def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
     """The key before the word for a key that ends at `end`."""
     for run in _RUNS.finditer(data, max(0, end - 240), end):
-        match = _AFTER.match(data, run.end(), run.end() + 120)
+        match = _AFTER.match(data, run.end(), run.end() + 120) or _UNDER.match(
+            data, run.end(), run.end() + 120
+        )
         if match is None or match.end() < end:
             continue
         between, said = match.groups()
-        span = whole_key(data, run.start())
+        escape = data[run.start() - 1 : run.start()] == b"\\" and data[run.start()] in b"nrt"
+        span = whole_key(data, run.start() + escape)
         if span is None or span[1] != run.end() or dull(said):
             continue
         if not between.lower().startswith(_IS) and not _put_in(data, span, between + said):
@@ -262,6 +274,12 @@ RULES: tuple[Rule, ...] = (
             rf"[ ]{{1,2}}{_MARKS}[^\n\x00]{{0,30}}{_ENDS}",
             r"[ ]{1,2}[^\n\x00]{0,40}_(?:KEY|TOKEN|SECRET)",
         )
+    ),
+    Rule(
+        "secret",
+        rf"{_THATS} (?i:the|my|our|your|an?) [^\n\x00]{{0,20}}{_ENDS}",
+        direct=_ahead,
+        rank=1,
     ),
     *(
         Rule("secret", rf"[ \t]-{letter}[ =]\\*[\"']?{RUN}", direct=_option, rank=1)

@@ -47,7 +47,8 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     if not 8 <= len(digits) <= 15 or len(set(digits)) < 4:
         return None
     before = data[start - 1 : start]
-    odd = data[end : end + 1].isdigit() or before in (b".", b"-", b"/", b"_", b"=")
+    odd = data[end : end + 1].isdigit() or before in (b".", b"-", b"/", b"_")
+    odd = odd or (before == b"=" and b" " not in value)
     if (before.isalnum() and not left_edge(data, start)) or (odd and not _spoken(data, start)):
         return None
     if _made_up(digits):
@@ -58,7 +59,7 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     if (
         _dated(value, groups)
         or (data[end : end + 1] == b"T" and _FAR_DATE.fullmatch(value))
-        or (len(groups) == 2 and b"." in value)
+        or (len(groups) == 2 and b"." in value and not _spoken(data, start))
     ):
         return None  # a date, a time or a decimal
     alone = 11 <= len(digits) <= 13 and before in (b" ", b'"', b"'", b"")
@@ -92,7 +93,7 @@ def _made_up(digits: bytes) -> bool:
 #: Korean, Russian, Thai and Vietnamese. In two parts, which is less work for Hyperscan.
 _LABEL_PARTS = (
     r"(?:tele)?phone|telefon|telefoon|tel\xc3\xa9fon|t\xc3\xa9l\xc3\xa9phon|\btel[.:;=\"'\\ \t_(<]|\bt\xc3\xa9l[. ]|mobil|\bhandy|\bcell[ :.#(=\"'u]|"
-    r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bcontact[ :]|\bgsm[ ]?:|\bportable :|"
+    r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bcontact[ :]|\bgsm[ ]?:|\bportable :|\bport\.[ ]|\bfixe[ ]?:|"
     r"\xe7\x94\xb5\xe8\xaf\x9d|\xe6\x89\x8b\xe6\x9c\xba|\xe9\x9b\xbb\xe8\xa9\xb1|\xe6\x90\xba\xe5\xb8\xaf|\xec\xa0\x84\xed\x99\x94|"
     r"(?:\xd1\x82|\xd0\xa2)\xd0\xb5\xd0\xbb(?:\xd0\xb5\xd1\x84\xd0\xbe\xd0\xbd|[.:])|\xd0\xbf\xd0\xbe \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80\xd1\x83|\xec\x97\xb0\xeb\x9d\xbd\xec\xb2\x98|\xe9\x80\xa3\xe7\xb5\xa1\xe5\x85\x88|\xd0\xbc\xd0\xbe\xd0\xb9 \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80|(?:\xeb\x82\xb4|\xec\xa0\x9c) \xeb\xb2\x88\xed\x98\xb8\xeb\x8a\x94",
     r"telepon|\bfone?[ :.]|\bmob[ :.]|mobiel|\bph[.:]|\btfno|\bkom\.|\btl[fm][.:]|\bpuh(?:elin|\.)|\bnatel|\bcel[.:]|wa\.me/|"
@@ -106,9 +107,10 @@ _VERBS = "ring|text|dial|phone"
 _WHOM, _AT = r"(?:me|us|him|her|them|back|now)", r"(?:at|on|to)"
 _OTHERS = (
     r"sms (?:to|at)|reach (?:me|us|him|her|them)(?: by \w+)? (?:at|on)|"
-    r"ruf(?:en sie|e?)? mich (?:an|(?:an )?(?:unter|auf))|erreich\w{0,5}(?: \w+){0,2} unter|(?:appel|joign)\w{1,4}[- ]\w{2,4} au|joignable au|r\xc3\xbcckruf unter|mon num\xc3\xa9ro est le|"
+    r"ruf(?:en sie|e?)? mich (?:an|(?:an )?(?:unter|auf))|erreich\w{0,5}(?: \w+){0,2} unter|(?:appel|joign)\w{1,4}[- ]\w{2,4} au|joignable au|r\xc3\xbcckruf unter|mon num\xc3\xa9ro est le|appelle(?:z)? le|"
     r"ll\xc3\xa1ma(?:me|nos) al|chiam\w{2,4} (?:al|allo)|bel (?:me|mij|ons) op|lig(?:ue|a)(?: me)? (?:para|pra|no)|zadzwo\xc5\x84 (?:pod|na)(?: numer| nr)?|"
-    r"ring (?:mig|oss) p\xc3\xa5|my (?:number|cell) is|meine nummer ist|mi n\xc3\xbamero es(?: el)?|o meu n\xc3\xbamero \xc3\xa9 o"
+    r"ring (?:mig|oss) p\xc3\xa5|my (?:number|cell) is|meine nummer ist|mi n\xc3\xbamero es(?: el)?|meu n\xc3\xbamero \xc3\xa9(?: o)?|"
+    r"mio numero \xc3\xa8(?: il)?|m\xc3\xb3j numer to"
 )
 _REQUESTS = rf"\b(?:(?:(?:please )?call|{_VERBS})(?:/text)?(?: {_WHOM})?(?: {_AT})?|{_OTHERS}):? "
 #: The same with what follows a verb, because verbs alone are a part of many words (`string`, `context`).

@@ -108,13 +108,16 @@ def _accounts(data: bytes, end: int) -> list[tuple[int, int]]:
 
 #: The result of a Terraform resource that makes random values, as a command prints it, and in the
 #: file of its state.
-_RESULT = quick(r"[^{}]{0,400}\bresult[ \t]*=[ \t]*\\*\"([^\"\s\\]{6,200})\\*\"")
+_RESULT = quick(
+    r"[^{}]{0,400}\bresult[ \t]*=[ \t]*\\*\"([^\"\s\\]{6,200})\\*\"(?: -> \\*\"([^\"\s\\]{6,200})\\*\")?"
+)
 _STATED = quick(r"[\x00-\xff]{0,1400}?\\*\"result\\*\":[ ]?\\*\"([^\"\s\\]{6,200})\\*\"")
 
 
 def _generated(data: bytes, end: int, result: Any) -> list[tuple[int, int]]:
     match = result.match(data, end, end + 1500)
-    return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
+    found = range(1, match.lastindex + 1) if match and match.lastindex else ()
+    return [match.span(n) for n in found if match and not is_placeholder(match.group(n))]
 
 
 #: `kubectl create secret` before its values, of which there may be many in the line.
@@ -139,7 +142,25 @@ RULES: tuple[Rule, ...] = (
         _set,
         near=lambda data, end: _OF_SECRET.search(data, max(0, end - 900), end) is not None,
     ),
-    Rule("secret", rf"\bkv put{S}", direct=_put, rank=3),
+    Rule("secret", rf"\b(?:kv put|secrets set){S}", direct=_put, rank=3),
+    _rule(
+        "cookie",
+        r"Net\.Cookie\(\\*\"[^\"\\\n]{1,60}\\*\",[ ]?\\*\"",
+        r"[^\s\"\\]{16,900}",
+        random_value,
+    ),
+    _rule(
+        "secret",
+        r"\"bearer\\*\":[ ]?\{(?:\s|\\+n){0,40}\\*\"[\w.-]{3,80}\\*\":[ ]?\\*\"",
+        r"[A-Za-z0-9_.~+/=-]{16,900}",
+        random_value,
+    ),
+    _rule(
+        "password",
+        rf"\bu:{S}\S{{1,60}}[ ]?(?:{NL}|[,/;][ ])[ \t]{{0,8}}p:{S}",
+        r"[^\s\"'\\]{6,100}",
+    ),
+    _rule("password", r"\bFTP: PASS ", r"[^\s\"\\]{4,100}", given),
     _rule("password", rf"\bssh-keygen\b[^\n|;]{{0,120}}{S}-[NP]{S}?{Q}", rf"{IN_COMMAND}{{4,100}}"),
     _rule(
         "secret",
@@ -162,7 +183,6 @@ RULES: tuple[Rule, ...] = (
         rf"\busername{S}\S{{1,40}}{S}(?:privilege{S}\d{{1,2}}{S})?(?:secret|password){S}(?:0{S})?",
         rf"{IN_COMMAND}{{6,100}}",
     ),
-    _rule("password", rf"\bsnmp-server{S}community{S}", rf"{IN_COMMAND}{{6,100}}"),
     _rule(
         "password",
         rf"\b(?:tacacs|radius)-server{S}(?:host{S}[^\n]{{1,80}}{S})?key{S}(?:0{S})?",
@@ -233,7 +253,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "secret",
-        r"(?i:passw(?:or)?d|secret|token|key)(?:=%s(?:\\+n)?\\*[\"'][ ,]{1,3}\\*[\"']|=\\*[\"'] ?[+.&] ?[\w.:]{0,40}(?i:enc|esc|quote|b64|base64)\w{0,24}\(\\*[\"']|[ ]?[:=][ ]?\.\*[/|#][ ]{0,8}[\w.-]{1,60}[ ]?[:=][ ]?)",
+        r"(?i:pass(?:w(?:or)?d)?|pwd|secret|token|key)(?:=%s(?:\\+n)?\\*[\"'][ ,]{1,3}\\*[\"']|=\\*[\"'] ?[+.&] ?[\w.:]{0,40}(?i:enc|esc|quote|b64|base64)\w{0,24}\(\\*[\"']|[ ]?[:=][ ]?\.\*[/|#][ ]{0,8}[\w.-]{1,60}[ ]?[:=][ ]?)",
         r"[^\s\"'/|#\\]{6,200}",
     ),
     # a change in a plan of Terraform's: `password = "OLD" -> "NEW"`
@@ -274,7 +294,10 @@ RULES: tuple[Rule, ...] = (
         r"'[ ]?(?:[;\r\n\x00]|$)",
     ),
     # ------------------------------------------------------------ output
-    _rule("secret", r"\"refresh\\*\":[ ]?\\*\"", r"[A-Za-z0-9_.~+/=-]{20,2000}", random_value),
+    *(
+        _rule("secret", rf"\"{name}\\*\":[ ]?\\*\"", r"[A-Za-z0-9_.~+/=-]{20,2000}", random_value)
+        for name in ("access", "refresh")
+    ),
     _rule(
         "secret",
         r"SecureString\\*\",(?:\s|\\n){1,40}\\*\"Value\\*\":[ ]?\\*\"",
@@ -328,7 +351,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "secret",
-        r"\"type\\*\": ?\\*\"random_(?:password|string|id|bytes)\\*\"",
+        r"\"type\\*\": ?\\*\"random_(?:password|string|id|bytes)\\*\"|\"bcrypt_hash\\*\":",
         direct=partial(_generated, result=_STATED),
         rank=2,
     ),

@@ -95,8 +95,8 @@ def _rule(
 #: Programs with the password behind `-p`, and those with it behind `-P` or `-w`.
 _SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|ncftp(?:put|get|ls)|nxc|crackmapexec|twine|rdesktop|(?i:psexec(?:64)?(?:\.exe)?))"
 _LARGE_P = r"(?:mosquitto_(?:pub|sub)|zip|unzip|7z|ipmitool)"
-_LDAP = r"ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)"
-_READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t]|\bkinit\b|\bvncpasswd[ \t]-f"
+_LDAP = r"(?:ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)|kadmin(?:\.local)?)"
+_READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+[a-z-]|\bp4[ \t][^\n|;]{0,60}\blogin|\bcryptsetup[ \t]|\bkinit\b|\bvncpasswd[ \t]-f|-stdinpass\b"
 _KEEPS = r"\bgcloud[ \t]+secrets|\b(?:docker|podman|gh|wrangler)[ \t]+secret[ \t]+(?:create|set|put)|\bvault[ \t]+(?:kv[ \t]+put|write)|\bcreate[ \t]+secret|\bpass[ \t]+insert"
 _PIPED = rf"(?:{_KEEPS}|{_READS})"
 #: Patterns for Hyperscan: one for each program that stores a secret, without the pipe before it.
@@ -172,7 +172,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         rf"\|{S}*{_PIPED}|\|{S}*[a-z][^\n|;]*{_PIPED}",
-        rf"{B}(?:echo|printf){S}+(?:-[neE]+{S}+|\\*[\"']%s\\*[\"']{S}+)?{Q}([^\s\"'|\\]{{4,200}}){Q}{S}*\|{S}*[^\n|;]{{0,120}}{_PIPED}",
+        rf"{B}(?:echo|printf){S}+(?:-[neE]+{S}+|\\*[\"'](?:%s(?:\\+n)?){{1,2}}\\*[\"']{S}+)?(?:{Q}[^\s\"'|\\]{{4,200}}{Q}{S}+)?{Q}([^\s\"'|\\]{{4,200}}){Q}{S}*\|{S}*[^\n|;]{{0,120}}{_PIPED}",
         given,
         window=(420, 8),
         rank=3,
@@ -184,9 +184,13 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"{B}supabase{S}[^\n|;]{{0,160}}{S}-p{S}{{0,2}}{Q}", check=mixed),
     _rule(
-        rf"{B}(?:conan{S}user|security{S}unlock-keychain|certutil){S}-p{S}{Q}",
+        rf"{B}(?:conan{S}user\b{_ARGS}|security{S}unlock-keychain|certutil){S}-p{S}{Q}",
         check=mixed,
     ),
+    _rule(
+        rf"{B}(?:security{S}import|certutil|signtool{S}sign)\b{_ARGS}{S}[-/][pP]{S}{Q}", check=mixed
+    ),
+    _rule(rf"\bconnect{S}to{S}\S{{1,60}}{S}user{S}\S{{1,60}}{S}using{S}{Q}", check=mixed),
     _rule(rf"\bauth-pass{S}[\w.-]{{1,60}}{S}{Q}", check=mixed),
     _rule(
         rf"{B}(?:poetry|composer){S}config{S}(?:-\S{{1,20}}{S})?http-basic\.\S{{1,40}}{S}\S{{1,60}}{S}{Q}"
@@ -257,13 +261,14 @@ RULES: tuple[Rule, ...] = (
         random_value,
     ),
     _rule(
-        rf"(?:\b|\\[nrt]|_)(?:psk(?:_?value)?|pre-shared-key)(?:\\*[\"'])?[ ]?[=:][ ]?{Q}",
+        rf"(?:\b|\\[nrt]|_)(?:psk(?:_?value)?|pre-shared-key)(?:\\*[\"'])?[ ]{{0,24}}[=:][ ]?{Q}",
         rf"{IN_COMMAND}{{8,63}}",
         check=_pre_shared,
     ),
     _rule(rf"(?i:\bnet{S}{{1,3}}user){S}{{1,3}}[^\s/\\]{{1,40}}{S}{{1,3}}{Q}", check=mixed),
     _rule(r"(?:password|secret|key) 7 ", r"[0-9A-F]{8,80}"),
     _rule(r"\b(?:snmp-server community|r[ow]community6?) ", check=mixed),
+    _rule(rf"(?:r[ow]|snmp)_?community\\*[\"']?[ ]?(?:[:=]|=>)[ ]?{Q}", check=mixed),
     _rule(rf"\bcreateUser{S}\S{{1,40}}{S}(?:MD5|SHA[\d-]*){S}{Q}", check=mixed),
     _rule(
         rf"\bcreateUser{S}\S{{1,40}}{S}(?:MD5|SHA[\d-]*){S}\S{{4,80}}{S}(?:DES|AES[\d-]*){S}{Q}",
@@ -303,8 +308,15 @@ RULES: tuple[Rule, ...] = (
     ),
     secret_rule(
         "license-key",
-        r"(?i:\blicen[sc]e(?:[ _-]?(?:key|code))?|\bserial(?:[ _-]?(?:number|key|no))?|\b(?:activation|product|registration)[ _-]?(?:key|code))(?:[ ]?[:=]| is)[ ]?[\"'`]?",
+        r"(?i:\blicen[sc]e(?:[ _-]?(?:key|code))?|\bserial(?:[ _-]?(?:number|key|no))?|\b(?:activation|product|registration)[ _-]?(?:key|code))(?:[ ]?[:=]| is)[ ]{0,8}[\"'`]?",
         r"[A-Z0-9]{4,8}(?:-[A-Z0-9]{4,8}){2,8}",
+        _license,
+        r"(?:[^A-Za-z0-9-]|$)",
+    ),
+    secret_rule(
+        "license-key",
+        r"(?i:licen[sc]e|[/-]ipk|activat)[^\n\x00]{0,40}[^A-Za-z0-9\n\x00-]",
+        r"[A-Z0-9]{5}(?:-[A-Z0-9]{5}){4}",
         _license,
         r"(?:[^A-Za-z0-9-]|$)",
     ),

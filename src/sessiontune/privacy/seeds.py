@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from .checks import count_digits, is_placeholder, no_stand_in, random_of
-from .rules import Rule, quick, secret_rule
+from .rules import Rule, left_edge, quick, secret_rule
 from .seedwords import WORDS
 
 _QUOTE = r"(?:\\*[\"'`])?"
@@ -96,15 +96,23 @@ def _lettered(data: bytes, match: Any) -> tuple[int, int] | None:
 
 #: Names of codes of a few digits: of a phone, a door, a card, a message.
 _OF_DIGITS = (
-    r"(?:\b(?i:pin|puk)(?:[ _-]?(?i:code|number|nummer))?|(?i:\bcv[vc]2?|(?:door|alarm|\bsafe|verification|security|access|unlock|entry|"
+    r"(?:(?:\b|_)(?i:pin|puk)(?:[ _-]?(?i:code|number|nummer))?|(?i:\bcv[vc]2?|(?:door|alarm|\bsafe|verification|security|access|unlock|entry|"
     r"one-time|2fa|sms|confirmation|disarm|\b(?:gate|lock|pass)|_(?:gate|lock|pass))[ _-]?code|\botp|"
     r"(?:freischalt|zugangs|zutritts|t\xc3\xbcr|sicherheits|best\xc3\xa4tigungs|sperr)code|c\xc3\xb3digo de (?:acceso|seguridad|verificaci\xc3\xb3n)|"
+    r"c\xc3\xb3digo de (?:verifica|seguran|acesso)[a-z\xc3\xa7\xc3\xa3]{0,6}|code de (?:v\xc3\xa9rification|s\xc3\xa9curit\xc3\xa9|confirmation)|codice di (?:verifica|conferma)|kod (?:weryfikacyjny|dost\xc4\x99pu)|"
+    r"\xe9\xaa\x8c\xe8\xaf\x81\xe7\xa0\x81|\xe9\xa9\x97\xe8\xad\x89\xe7\xa2\xbc|\xe8\xaa\x8d\xe8\xa8\xbc\xe3\x82\xb3\xe3\x83\xbc\xe3\x83\x89|\xe7\xa2\xba\xe8\xaa\x8d\xe3\x82\xb3\xe3\x83\xbc\xe3\x83\x89|\xe6\x9a\x97\xe8\xa8\xbc\xe7\x95\xaa\xe5\x8f\xb7|\xec\x9d\xb8\xec\xa6\x9d\xeb\xb2\x88\xed\x98\xb8|\xec\x9d\xb8\xec\xa6\x9d \xec\xbd\x94\xeb\x93\x9c|\xd0\xba\xd0\xbe\xd0\xb4 \xd0\xbf\xd0\xbe\xd0\xb4\xd1\x82\xd0\xb2\xd0\xb5\xd1\x80\xd0\xb6\xd0\xb4\xd0\xb5\xd0\xbd\xd0\xb8\xd1\x8f|do\xc4\x9frulama kodu|"
     r"code d(?:'|\xe2\x80\x99)(?:acc\xc3\xa8s|entr\xc3\xa9e)|codice di (?:accesso|sicurezza|sblocco)))"
 )
 #: `the code for the side door`, and for the next one `the one for the safe`.
 _OF_DOORS = r"(?i:\b(?:code|combination|number|one) (?:for|to|of) (?:the|my|our|your) (?:[a-z]{1,12} ){0,2}(?:door|safe|gate|alarm|lock|locker|garage|keypad|vault|building|entrance|lift|elevator))"
 _FOR = r"(?:[ ](?i:for|of|f\xc3\xbcrs?|vom|der|des|pour|para|per|de|du|del|they|you|i)(?:[ ][^\s\d:=]{1,16}){1,4}?)?"
-_SHOWN = rf"{_QUOTE}(?:[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)(?: now)?:?[ ]|[ \t]{{0,3}}[:=][ \t]{{0,3}}|[ ]){_QUOTE}"
+#: The signs and verbs of Chinese, Japanese and Korean between a name and its value.
+_IN_SIGNS = r"(?:\xef\xbc\x9a|\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xe3\x81\xaf|\xeb\x8a\x94|\xea\xb0\x80)"
+#: From a name to its value in the next field: `name: ADMIN_PIN`, `value: V`.
+_NEXT_FIELD = r",?(?:\s|\\+[nr]){0,40}\\*\"?value\\*\"?[ ]?[:=][ ]?"
+_SHOWN = rf"{_QUOTE}(?:[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)(?: now)?:?[ ]|[ \t]{{0,3}}[:=][ \t]{{0,3}}|[ ]|{_IN_SIGNS}[ ]?|{_NEXT_FIELD}){_QUOTE}"
+#: Behind a code, as services send it: `V is your login code`, `V ist Ihr Code`.
+_YOURS = r" (?:is your|ist (?:dein|Ihr)|est (?:votre|ton)|es (?:tu|su)) "
 
 
 def _code(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -129,11 +137,21 @@ def _next_code(data: bytes, match: Any) -> tuple[int, int] | None:
     return _code(data, match)
 
 
+def _sent(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The code of a message, unless it is what a program or a server answered."""
+    value = match.group(1)
+    answered = _ANSWERED.search(match.group(0)) or len(set(value)) < 2
+    return None if answered or not left_edge(data, match.start(1)) else match.span(1)
+
+
+_ANSWERED = quick(r"(?i)error|exit|status|http|return|response|zip|post")
 #: A word for a code on the same line.
 _OF_CODES = quick(r"(?i)(?:code|combination|\bpin\b)[^\n]{0,190}\Z")
 #: Behind a count or a price: a unit, a currency.
 _COUNTED = quick(r" ?(?:%|[A-Z]{3}\b|\xe2\x82\xac|[a-z]{2})")
-_SAID_SO = quick(r"[:=]|[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)\b")
+_SAID_SO = quick(
+    rf"[:=]|{_IN_SIGNS}|[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)(?![A-Za-z])"
+)
 
 _LICENCE = r"(?i:licen[cs]e|product|serial|activation|registration|cd)[ _-]?(?i:key|code|number)"
 
@@ -180,6 +198,14 @@ RULES: tuple[Rule, ...] = (
         r"\d{3,8}",
         _code,
         r"(?:[^\w.,%-]|[.,](?:[^\d]|$)|$)",
+    ),
+    Rule(
+        "code",
+        rf"\d{_YOURS}",
+        rf"(\d{{4,8}}){_YOURS}(?:[\w'-]{{1,20}} ){{0,3}}[\w\x80-\xff-]{{0,20}}(?i:code|c\xc3\xb3digo|otp|pin)\b",
+        _sent,
+        window=(32, 90),
+        rank=3,
     ),
     secret_rule(
         "code",

@@ -41,7 +41,7 @@ _IS_EXACT = _IS.replace(_WORDS, _EXACT_WORDS)
 _SAID_ELSEWHERE = (
     rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|(?:\xd1\x82|\xd0\xa2)\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0[\x9a\xba]\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
     r"\xe4\xbb\xa4\xe7\x89\x8c|\xe3\x82\xad\xe3\x83\xbc|\xe3\x83\x88\xe3\x83\xbc\xe3\x82\xaf\xe3\x83\xb3|\xed\x82\xa4|\xed\x86\xa0\xed\x81\xb0|\bcl\xc3\xa9|\bchave|\bchiave|"
-    r"\bjeton(?: d(?:'|\xe2\x80\x99)(?:acc\xc3\xa8s|api))?|\banahtar\xc4\xb1|\bgeheimzahl|\bsleutel|\bnyckel|\bklucz|schl\xc3\xbcssel)"
+    r"\bjeton(?: d(?:'|\xe2\x80\x99)(?:acc\xc3\xa8s|api))?|\banahtar(?:\xc4\xb1)?|\bgeheimzahl|\bsleutel|\bnyckel|\bklucz|schl\xc3\xbcssel)"
 )
 #: `the access key I got is V`, `Bearer token we are using: V`, `API key provided: V`.
 _WE_HAVE = (
@@ -125,10 +125,14 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     else:
         plain = before.rstrip(b" `'\"*")
         said = b" " in plain or not plain.isascii() or not plain.endswith(b":")
-        good = said and like_key(value, True)  # `name: value` is no sentence
+        # `name: value` is no sentence, unless a word that no program has tells of a long key
+        good = (said or _FOREIGN.search(plain)) and like_key(value, True)
     return (start, start + len(value)) if good else None
 
 
+_FOREIGN = re2.compile(
+    rb"(?i)(?:sleutel|nyckel|klucz|chiave|chave|anahtar(?:\xc4\xb1)?)(?: api)?:$"
+)
 #: `pass to`, which is a verb behind a word for who does it.
 _HANDS_ON = quick(r"(?i)pass to [`'\"*]{0,3}\Z")
 _WHO = quick(

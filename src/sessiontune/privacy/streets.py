@@ -66,6 +66,10 @@ _PREFIX_FORM = (
 _BOX_FORM = r"((?i:P\.? ?O\.? ?Box) \d{2,6}\b|Postfach \d[\d ]{2,7}\d\b)"
 _CHINESE_FORM = r"((?:[\xe3-\xe9][\x80-\xbf]{2}){2,24}\d{1,5}\xe5\x8f\xb7|(?:\\+u[4-9][0-9a-f]{3}){2,24}\d{1,5}\\+u53f7)"
 _JAPANESE_FORM = r"((?:[\xe3-\xe9][\x80-\xbf]{2}){2,24}\d{1,4}-\d{1,4}(?:-\d{1,4})?|(?:\\+u[3-9][0-9a-f]{3}){2,24}\d{1,4}-\d{1,4}(?:-\d{1,4})?)"
+#: `神南1丁目19番11号`, also with digits as wide as other signs.
+_WIDE = r"(?:\d|\xef\xbc[\x90-\x99]){1,4}"
+_BLOCK = r"\xe4\xb8\x81\xe7\x9b\xae"
+_JAPANESE_BLOCK = rf"((?:[\xe3-\xe9][\x80-\xbf]{{2}}){{2,24}}{_WIDE}{_BLOCK}{_WIDE}\xe7\x95\xaa(?:\xe5\x9c\xb0)?(?:\xe3\x81\xae?{_WIDE})?(?:\xe5\x8f\xb7)?)"
 #: `ул. Ленина, д. 12, кв. 3`: the abbreviation for street is the sign, `дом` or a number ends it.
 _RUSSIAN_WORDS = r"(?:\xd1\x83\xd0\xbb\.|\xd1\x83\xd0\xbb\xd0\xb8\xd1\x86\xd0\xb0|\xd0\xbf\xd1\x80\xd0\xbe\xd1\x81\xd0\xbf\xd0\xb5\xd0\xba\xd1\x82|\xd0\xbf\xd1\x80-\xd1\x82|\xd0\xbf\xd0\xb5\xd1\x80\.|\xd0\xb1\xd1\x83\xd0\xbb\xd1\x8c\xd0\xb2\xd0\xb0\xd1\x80)"
 _RUSSIAN_FORM = rf"({_RUSSIAN_WORDS} ?(?:[\xd0\xd1][\x80-\xbf]|[ -]){{3,40}}, ?(?:\xd0\xb4(?:\xd0\xbe\xd0\xbc|\.) ?)?\d{{1,4}}(?:/\d{{1,4}})?(?:, ?\xd0\xba\xd0\xb2\. ?\d{{1,4}})?)"
@@ -80,7 +84,7 @@ _WARD_ESCAPED = r"\\u(?:533a|5e02|753a|770c|76ee)(?:\\+u[3-9][0-9a-f]{3}){0,6}"
 #: A postal code and a town behind a street: they prove that it is one, and are replaced with it.
 _TOWN = rf"{_CAP}{_LETTER}{{1,24}}(?: {_CAP}{_LETTER}{{1,24}}){{0,2}}"
 _POSTAL = (
-    rf"(?:(?:\\*,)?(?:{NL}|[ ])|,)[ ]{{0,2}}(?:(?:[A-Z]{{1,2}}-)?\d{{4,5}},? {_TOWN}|\d{{4}} ?[A-Z]{{2}},? {_TOWN}|\d{{2}}-\d{{3}} {_TOWN}|\d{{3}} \d{{2}} {_TOWN}|\d{{4}}-\d{{3}} {_TOWN}|"
+    rf"(?:(?:\\*,)?(?:{NL}|[ ])|,)[ ]{{0,2}}(?:(?:[A-Z]{{1,2}}-)?\d{{4,5}},? {_TOWN}|\d{{4}} ?[A-Z]{{2}},? {_TOWN}|\d{{2}}-\d{{3}} {_TOWN}|\d{{3}} \d{{2}} {_TOWN}|\d{{4}}-\d{{3}} {_TOWN}|(?:- )?\d{{5}}-\d{{3}},? {_TOWN}|"
     rf"{_TOWN},? [A-Z]{{2,3}},? \d{{4,5}}(?:-\d{{4}})?\b|{_TOWN},? [A-Z]{{1,2}}\d{{1,2}}[A-Z]? ?\d[A-Z]{{2}}\b|{_TOWN}(?: - [A-Z]{{2}},)? \d{{4,5}}-\d{{3}}\b)"
 )
 
@@ -228,6 +232,7 @@ RULES: tuple[Rule, ...] = (
         20,
     ),
     _rule(rf"(?:{_WARD}|{_WARD_ESCAPED})\d{{1,4}}-\d", _JAPANESE_FORM, 170, 12),
+    _rule(rf"{_BLOCK}{_WIDE}\xe7\x95\xaa", _JAPANESE_BLOCK, 170, 40),
     Rule(
         "street-address",
         rf"(?i){_KEYS}(?:{_GAP})[^\"'\\\s<>{{}}()]{{2}}",

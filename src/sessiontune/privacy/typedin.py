@@ -22,20 +22,20 @@ _REACH, _MOST = 60, 40
 #: `pass` alone, which begins `passed`: summaries of tests are full of numbers. Nor `pw` before what
 #: base64 has.
 _WORDS = (
-    r"(?i:pass(?:w(?:or|d)|phr|code)|de_?passe)",
+    r"(?i:pass(?:w(?:or|d)|phr|code)|de[_ ]?passe)",
     r"(?i:pass)[^A-Za-z\n\x00]",
-    r"(?i:kennw|contrase|clave|senha|wachtwoord|haslo|heslo|sifre|parola)",
+    r"(?i:kennw|contrase|clave|senha|wachtwoord|has(?:lo|\xc5\x82o)|heslo|(?:s|\xc5[\x9e\x9f])ifre|parola|l\xc3\xb6senord|adgangskode|salasana|jelsz)",
+    r"\xe5\xaf\x86\xe7\xa2\xbc|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xeb\xb9\x84\xeb\xb2\x88",
     r"(?i:pw)[^A-Za-z0-9+/\n\x00]|(?i:[a-z_]pwd|pwd[\"'\]]{0,2}[ ]{0,2}[:=,])",
     r"\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|\xe5\xaf\x86\xe7\xa0\x81",
 )
 #: Words for what needs a password.
-_NEEDS = (
-    r"(?i:log[ -]?in|sign[ -]?in|unlock|protect|encrypt|decrypt|credential|creds|zugang|anmeld)"
-)
+_NEEDS = r"(?i:log[ -]?in|inlogg|zaloguj|sign[ -]?in|unlock|protect|encrypt|decrypt|credential|creds|zugang|anmeld)"
 _SAYS = quick(
-    r"(?i)pass(?:w(?:or[dt]|d)|phrase|code)|de_?passe(?![a-z])|(?<![a-z])(?:[a-z]{1,12}_?)?pw(?![a-z])|"
-    r"[a-z]_?(?<!by)(?<!com)(?<!sur)(?<!tres)(?:pass|pwd)(?![a-z])|(?<![a-z])(?:pass|pwd)(?=[\"'`\])]{0,2}[ ]{0,2}[:=,>])|kennw|contrase|"
-    r"(?<![a-z])(?:clave|senha|haslo|heslo|sifre|parola?)(?![a-z])|wachtwoord|"
+    r"(?i)pass(?:w(?:or[dt]|d)|phrase|code)|de[_ ]?passe(?![a-z])|(?<![a-z])(?:[a-z]{1,12}_?)?pw(?![a-z])|"
+    r"[a-z]_?(?<!by)(?<!com)(?<!sur)(?<!tres)(?:pass|pwd)(?![a-z])|(?<![a-z])(?:pass|pwd)(?=[\"'`\])]{0,2}[ ]{0,2}[:=,>])|kennw|contrase|(?:la|mi|tu|my|our|your) pass(?![a-z])|credentials [^;:()]{0,50}\bare\b|"
+    r"(?<![a-z])(?:clave|senha|has(?:lo|\xc5\x82o)|heslo|(?:s|\xc5[\x9e\x9f])ifre(?:[ms]i?n?)?|parola?|l\xc3\xb6senord(?:et)?|adgangskode[nr]?|salasana)(?![a-z])|wachtwoord|jelsz|"
+    r"\xe5\xaf\x86\xe7\xa2\xbc|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xeb\xb9\x84\xeb\xb2\x88|"
     r"\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|\xe5\xaf\x86\xe7\xa0\x81"
 )
 #: Words that ask for a password, or mean something else: a verb, a folder.
@@ -139,20 +139,36 @@ def _fits(data: bytes, start: int, end: int, says: bool) -> bool:
     quoted = data[start - 1] in b"\"'`" and data[end : end + 8].lstrip(b"\\").startswith(_QUOTES)
     if as_asked(value):
         return quoted or value[-1:] != b"!" or data[end : end + 1] not in (b")", b",", b";")
-    return says and _as_typed(value) and not _NAMES.search(data, low, start)
+    named = _NAMES.search(data, low, start) and not (
+        (quoted and data[start - 5 : start - 1] == b"and ")
+        or (data[start - 5 : start] == b"from " and data[end : end + 4] == b" to ")
+    )
+    return says and _as_typed(value) and not named
 
 
-#: Behind a value: `use ada with V to log in`, `take V as the password`.
-_USE = r" (?i:to (?:log|sign)[ -]?in|as (?:the |my |your |new |its )?pass(?:word|phrase))"
-_BEFORE_USE = quick(
-    rf"(?:\A|[\s\"'`(/])([^\s\"'`(/]{{8,{_MOST}}})[\"'`)]{{0,3}} (?:to|as) [a-zA-Z -]{{5,20}}\Z"
+#: Behind a value: `use ada with V to log in`, `take V as the password`, `V when it asks`.
+_AS_PASSWORD = (
+    r"(?:as (?:the |my |your |new |its )?pass(?:word|phrase)|comme mot de passe|como (?:contrase|senha|clave)|"
+    r"come password|als (?:passwor[dt]|kennwort|wachtwoord)|jako has)"
 )
+_USE = (
+    rf" (?i:to (?:log|sign)[ -]?in|{_AS_PASSWORD}|(?:when|if) (?:it|you'?re|sudo|ssh) (?:ask|prompt)|"
+    r"(?:when|if) (?:asked|prompted)|at the (?:password )?prompt)"
+)
+_BEFORE_USE = quick(
+    rf"(?:\A|[\s\"'`(/])([^\s\"'`(/]{{8,{_MOST}}})[\"'`)]{{0,3}} ((?:to|a[ts]|com[eo]|comme|als|jako|when|if) [a-zA-Z' -]{{3,24}})\Z"
+)
+_SAYS_AS = quick(rf"(?i){_AS_PASSWORD}\Z")
 
 
 def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
     """The password before the words that end at `end`."""
     match = _BEFORE_USE.search(data, max(0, end - 100), end)
-    return [match.span(1)] if match and as_asked(match.group(1)) else []
+    if match is None:
+        return []
+    value, use = match.groups()
+    good = as_asked(value) or (_SAYS_AS.match(use) is not None and _as_typed(value))
+    return [match.span(1)] if good else []
 
 
 #: The option for a password behind the one for a user, in a command of whatever program.

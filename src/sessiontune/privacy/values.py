@@ -32,7 +32,7 @@ _CODE = re2.compile(
 _PATHLIKE = re2.compile(
     rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|vault|op|env|secret|ref|urn|npm|docker)://?.*|arn:aws[\w-]*:.*|"
     rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|(?:[A-Za-z][A-Za-z._-]*/){2,}|@?(?:[a-z]+(?:-[a-z]+)*/)+[a-z]+(?:-[a-z0-9]+)*\.[A-Z][A-Za-z]+|[\w.-]+(?:/[\w.-]+){2,}|[\w.-]+(?:/[\w.-]+)+#\w+|[Xx]-[A-Za-z]{2,}(?:-[A-Za-z0-9]{2,})+|"
-    rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|css|toml|"
+    rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|s?css|toml|vue|svelte|[cm]js|cs|php|swift|dart|scala|kts|exs?|tf|sql|ps1|gradle|properties|rst|ipynb|"
     rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)|[\w.+-]+\.(?:so|dylib)(?:\.\d+)*"
 )
 _VERSION = re2.compile(
@@ -196,7 +196,7 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
         return strong and not typed_out(value.replace(b"-", b""))
     if _VERSION.fullmatch(value) or _LINE.search(value):
         return False
-    if _PATHLIKE.fullmatch(value) and not _random_path(value, strong):
+    if _PATHLIKE.fullmatch(value) and not random_path(value, strong):
         return False
     if not quoted and (
         (_CODE.fullmatch(value) and not value.isalnum() and not _in_two(value))
@@ -231,7 +231,7 @@ def _camel_case(value: bytes) -> bool:
     )
 
 
-def _random_path(value: bytes, strong: bool) -> bool:
+def random_path(value: bytes, strong: bool) -> bool:
     """True for base64 that holds slashes by chance (an AWS secret), unlike a path: no words, and a
     whole number of bytes unless the name says it clearly (`strong`)."""
     if value[:1] in b".~":

@@ -90,7 +90,7 @@ def _is_session(part: bytes) -> bool:
 RULES: tuple[Rule, ...] = (
     Rule(
         "cookie",
-        r"(?i:\bcookie\\*[\"']?(?:: ?| ?= ?|, ?)\\*[\"']?)[\w.%$-]{1,80}=|[ \t](?:-b|--cookie)[ =]\\*[\"']?[\w.%$-]{1,80}=",
+        r"(?i:\bcookie\\*[\"']?(?:: ?| ?= ?|, ?)\\*[\"']?)[\w.%$-]{1,80}=|[ \t](?:-b|--cookie)[ =]\^?\\*[\"']?[\w.%$-]{1,80}=",
         direct=_pairs,
         rank=2,
     ),
