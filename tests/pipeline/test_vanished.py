@@ -150,6 +150,23 @@ def test_of_an_answer_that_a_copy_cuts_in_two_every_part_stays(
     assert _parts(after) == _parts(later) == _parts(before) + new
 
 
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_result_that_a_copy_lacks_is_not_replaced_by_a_missing_one(
+    tmp_path: Path, calls: int
+) -> None:
+    """The copy ends, or was made, while a call ran: `clean` says that its result is missing."""
+    whole = [
+        _says("u1", None, _text("begin")),
+        _says("u2", "u1", *[_call(f"c{n}") for n in range(calls)], of="msg1"),
+        *[_says(f"u{3 + n}", "u2", _result(f"c{n}")) for n in range(calls)],
+    ]
+    _replace(tmp_path, {"goes": whole, "stays": whole[:-1]})
+    before = _export(tmp_path)
+    assert f"said c{calls - 1}" in str(before)
+    _replace(tmp_path, {"stays": whole[:-1]})
+    assert Counter(map(_words, _export(tmp_path, "--verify"))) == Counter(map(_words, before))
+
+
 def _replace(tmp_path: Path, logs: dict[str, list[dict[str, Any]]]) -> None:
     """Logs in place of those that were there: session -> records."""
     folder = tmp_path / "logs" / "p"
