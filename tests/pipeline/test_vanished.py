@@ -504,6 +504,28 @@ def test_a_log_that_comes_back_as_it_was_is_read_again(tmp_path: Path) -> None:
     assert _export(tmp_path) == redacted
 
 
+def test_what_vanished_before_a_move_stays_when_all_vanishes_after_it(tmp_path: Path) -> None:
+    """Nothing of the former export is read again, but the same folder is asked for."""
+    for number in range(2):
+        writer = Writer(70 + number)
+        writer.project(plain=True)
+        writer.save(tmp_path / "old" / f"p{number}")
+
+    def export(home: str) -> list[Row]:
+        args: list[str | Path] = ["export", tmp_path / home, "-o", tmp_path / "data", "--jobs", "1"]
+        more = ("--state", tmp_path / "state", "--no-privacy", "--no-parquet", "--thinking")
+        done = run(tmp_path / "run", *args, *more)
+        assert done.code == 0, done.err
+        return rows(tmp_path / "data")
+
+    before = export("old")
+    (tmp_path / "old" / "p0").rename(tmp_path / "away")
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert export("new") == before
+    (tmp_path / "new" / "p1").rename(tmp_path / "off")
+    assert export("new") == before
+
+
 def test_a_log_that_comes_back_in_another_home_may_vanish_there_too(tmp_path: Path) -> None:
     """The first export, which another one went past meanwhile, does not miss it at its old path."""
     for number in range(2):

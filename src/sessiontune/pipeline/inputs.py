@@ -103,8 +103,9 @@ def discover(
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
     elsewhere = Elsewhere([row for row in rows.values() if row.file.source])
-    left = _left_behind(known, rows, elsewhere, before, store.salt)
-    vanished, renamed, moved = _vanished(known, rows, elsewhere, roots, walked, left)
+    bases = [place_of(root) for root in roots]
+    left = _left_behind(known, rows, elsewhere, bases, before, store.salt)
+    vanished, renamed, moved = _vanished(known, rows, elsewhere, bases, walked, left)
     gone = [r for r in vanished if r.file.source in sources]
     if gone:
         gone = held(gone, known, store)
@@ -190,7 +191,7 @@ def _vanished(
     known: Mapping[str, FileRow],
     rows: Mapping[str, FileRow],
     elsewhere: Elsewhere,
-    roots: Sequence[Path],
+    bases: Sequence[str],
     walked: Walked,
     left: Collection[str],
 ) -> tuple[list[FileRow], dict[str, str], dict[str, str]]:
@@ -198,7 +199,6 @@ def _vanished(
     or cannot be opened now; and the former paths of those that have another path now, which
     follows: under these roots, and elsewhere."""
     renamed, moved = dict[str, str](), dict[str, str]()
-    bases = [place_of(r) for r in roots]
     gone = []
     for path in sorted(known.keys() - rows.keys()):
         row = known[path]
@@ -217,17 +217,21 @@ def _left_behind(
     known: Mapping[str, FileRow],
     rows: Mapping[str, FileRow],
     elsewhere: Elsewhere,
+    bases: Sequence[str],
     before: Sequence[Input],
     salt: bytes,
 ) -> set[str]:
     """The logs of the former export that vanished anywhere, if this run continues it: that is, if
-    it reads another log of that export, at its old path or a new one."""
+    it reads another log of that export, at its old path or a new one, or looks where it was."""
     away = {path for path in known.keys() - rows.keys() if not os.path.lexists(path)}
     if not away or not before:
         return set()
     named, names = named_in(salt), {log.digest for log in before}
     former = {path for path, row in known.items() if named(row) in names}
-    goes_on = any(path in rows or elsewhere.path_of(known[path]) for path in former)
+    goes_on = any(
+        any(below(path, base) for base in bases) or path in rows or elsewhere.path_of(known[path])
+        for path in former
+    )
     return away & former if goes_on else set()
 
 
