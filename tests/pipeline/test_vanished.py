@@ -150,6 +150,33 @@ def test_of_an_answer_that_a_copy_cuts_in_two_every_part_stays(
     assert _parts(after) == _parts(later) == _parts(before) + new
 
 
+@pytest.mark.parametrize("order", ["first", "second"])
+def test_what_two_older_shards_tell_of_different_logs_stays(tmp_path: Path, order: str) -> None:
+    """In the first one the copy held the beginning, in the other one the log that vanished."""
+    begun = [_says("u1", None, _text("begin")), _says("u2", "u1", _text("so"), of="msg1")]
+    goes, stays = ("a", "b") if order == "first" else ("b", "a")
+    on = [*begun, _says("u3", "u2", _text("go on")), _says("u4", "u3", _text("yes"), of="msg2")]
+    longer = [_says("u5", "u2", _text("else")), _says("u6", "u5", _text("no " * 900), of="msg3")]
+    _replace(tmp_path, {goes: begun, stays: on})
+    _export(tmp_path)
+    _replace(tmp_path, {goes: [*begun, *longer], stays: on})
+    _run_dry(tmp_path)
+    _replace(tmp_path, {stays: on})
+    assert Counter(map(_words, _export(tmp_path))) == Counter(
+        [
+            *(("user", words, "[]") for words in ("begin", "go on", "else")),
+            *(("assistant", words, "[]") for words in ("so", "yes", "no " * 900)),
+        ]
+    )
+
+
+def _run_dry(folder: Path) -> None:
+    """An export that writes nothing: shards of both forms are in the state."""
+    args: list[str | Path] = ["--json", "export", folder / "logs", "-o", folder / "data"]
+    done = run(folder / "run", *args, "--state", folder / "state", "--jobs", "1", "--dry-run")
+    assert done.code == 0, done.err
+
+
 @pytest.mark.parametrize("calls", [1, 2])
 def test_a_result_that_a_copy_lacks_is_not_replaced_by_a_missing_one(
     tmp_path: Path, calls: int

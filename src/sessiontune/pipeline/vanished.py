@@ -275,7 +275,8 @@ class Vanished:
                 for message, kept in self._kept(session):
                     same = self._same(message)
                     if message.origin:
-                        taken = self._owner.get(same) == session.key and same not in done
+                        mine = kept is not None and self._owner.get(same) == session.key
+                        taken = mine and same not in done
                         done.update([same] if taken else ())
                     if taken and kept is not None:
                         parts = self._fuller.get(same, kept.parts)
