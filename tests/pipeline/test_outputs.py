@@ -155,7 +155,7 @@ def test_what_a_version_read_that_did_not_note_where_it_stood_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All logs are read again after an update: also those whose files are gone."""
-    log, side = _log(tmp_path)
+    _, side = _log(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(preparing, "PREPARE_VERSION", preparing.PREPARE_VERSION - 1)
         patch.setattr(users, "persisted", lambda *given: (persisted(*given)[0], ""))
