@@ -29,18 +29,20 @@ class Thread:
 class Writer:
     """Writes one random project. `forks` counts the real forks that were made.
 
-    `in_the_middle`: sessions are also copied while an answer is being written.
+    `in_the_middle`: sessions are also copied while an answer is being written. `beside`: some
+    outputs are long, and lie in files beside the log (`sides`: path -> words).
     """
 
-    def __init__(self, seed: int, in_the_middle: bool = False) -> None:
+    def __init__(self, seed: int, in_the_middle: bool = False, beside: bool = False) -> None:
         self.seed = seed
         self.random = Random(seed)
-        self.in_the_middle = in_the_middle
+        self.in_the_middle, self.beside = in_the_middle, beside
         self.n = 0
         self.forks = 0
         self.threads: list[Thread] = []
         self.metas: dict[str, dict[str, Any]] = {}
         self.paths: dict[int, str] = {}
+        self.sides: dict[str, str] = {}
 
     def fresh(self, what: str) -> str:
         self.n += 1
@@ -160,9 +162,21 @@ class Writer:
             block["content"] = [{"type": "text", "text": words}]
         elif draw < 0.3:
             block["content"] = words + "\n\n<system-reminder>never seen</system-reminder>"
+        elif draw < 0.7 and self.beside:
+            block["content"] = self.moved_out(t, call, words)
         message = {"role": "user", "content": [block]}
         copy = {"stdout": words + " second copy"}
         return self.add(t, "user", parent, message=message, toolUseResult=copy)
+
+    def moved_out(self, t: Thread, call: str, words: str) -> str:
+        """What the program writes in place of a long output."""
+        name = f"{t.session}/tool-results/{call}.txt"
+        whole = "\n".join([words, *(f"row {n}" for n in range(600)), f"{words}-end"])
+        self.sides[name] = whole
+        return (
+            f"<persisted-output>\nOutput too large (5KB). Full output saved to: /home/x/{name}\n\n"
+            f"Preview (first 2KB):\n{whole[:2000]}\n...\n</persisted-output>"
+        )
 
     def error(self, t: Thread) -> None:
         """The program's own notice instead of an answer."""
@@ -285,4 +299,8 @@ class Writer:
             files.append(str(path))
         for name, meta in self.metas.items():
             (root / "projects" / "-home-dev-shop" / name).write_bytes(orjson.dumps(meta))
+        for name, whole in self.sides.items():
+            path = root / "projects" / "-home-dev-shop" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(whole)
         return sorted(files)

@@ -8,9 +8,6 @@ import msgspec
 
 from .model import Drop, Fault, Origin, Session
 
-#: The repair that counts outputs of which only the beginning is left.
-GONE = "output_gone"
-
 
 class Ledger(msgspec.Struct):
     """Counts of one shard, or the sum of several; addition is commutative and associative.
@@ -37,10 +34,8 @@ class Ledger(msgspec.Struct):
         self.records[file] = self.records.get(file, 0) + count
 
     def repair(self, kind: str, count: int = 1) -> None:
-        """Count lines that were mended; with a negative `count` fewer."""
+        """Count lines that were mended."""
         self.repairs[kind] = self.repairs.get(kind, 0) + count
-        if not self.repairs[kind]:
-            del self.repairs[kind]
 
     def drop(self, drop: Drop) -> None:
         """Count one drop. The key is `stage/reason`."""

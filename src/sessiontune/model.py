@@ -57,14 +57,22 @@ class Image(msgspec.Struct, frozen=True, gc=False, tag="image", array_like=True)
     bytes: int
 
 
+#: Whether the whole of an output was read from a file beside the log; "" if the log holds it.
+Beside = Literal["", "read", "gone"]
+
+
 class ToolResult(msgspec.Struct, frozen=True, gc=False, tag="result", array_like=True):
-    """What a tool gave back, as the model saw it. `name` is that of the call it answers."""
+    """What a tool gave back, as the model saw it. `name` is that of the call it answers.
+
+    `beside`: the log holds only the beginning of the output, the whole was written to a file beside
+    it. That was read, or it is gone, and `content` is the beginning."""
 
     call_id: str
     name: str
     content: str
     status: ResultStatus = "ok"
     images: tuple[Image, ...] = ()
+    beside: Beside = ""
 
 
 Part = Text | Thinking | ToolCall | ToolResult | Image
@@ -93,7 +101,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=Tr
 
     `at` is ISO-8601 UTC or "". `flags` are structural facts found in the log, for the label step:
     `edited` (the person changed the model's edit), `interrupted`, `rejected`, `retried`,
-    `queued`, `command:NAME`, `denied`. `beside`: the whole of a result lay beside the log.
+    `queued`, `command:NAME`, `denied`.
     """
 
     id: str
@@ -110,8 +118,6 @@ class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=Tr
     flags: tuple[str, ...] = ()
 
 
-#: A flag of results: the log holds the beginning of an output, the whole is a file beside it.
-BESIDE = "beside"
 #: A flag of answers in general rows that say so: they bear no loss.
 UNTRAINED = "untrained"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,16 +24,20 @@ from sessiontune.store import Store
 class Desk:
     """A home with logs that come, grow, go and move, and a state that follows them."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, beside: bool = False) -> None:
         self.folder, self.random = folder, Random(seed)
         self.homes = 0
         self.final: dict[str, bytes] = {}
+        self.sides: dict[str, str] = {}
         for number in range(self.random.choice([1, 2])):
-            writer = Writer(100 * seed + number, in_the_middle=self.random.random() < 0.4)
+            middle = self.random.random() < 0.4
+            writer = Writer(100 * seed + number, in_the_middle=middle, beside=beside)
             writer.project()
             for log in writer.save(folder / "written", spoil=self.random.random() < 0.2):
                 name = str(Path(log).relative_to(folder / "written"))
                 self.final[f"p{number}/{name}"] = Path(log).read_bytes()
+            for name, whole in writer.sides.items():
+                self.sides[f"p{number}/projects/-home-dev-shop/{name}"] = whole
         self.where = {name: name for name in self.final}
         self.written: dict[str, bytes] = {}
         self.home.mkdir()
@@ -72,6 +78,28 @@ class Desk:
             before = self.home
             self.homes += 1
             before.rename(self.home)
+
+    def week(self) -> None:
+        """Logs are written on, move or are deleted; files beside them are written, and deleted for
+        good."""
+        for name, data in self.final.items():
+            draw = self.random.random()
+            if draw < 0.2:
+                self.path(name).unlink(missing_ok=True)
+            elif draw < 0.7:
+                lines = data.splitlines(keepends=True)
+                cut = b"".join(lines[: self.random.randint(1, len(lines))])
+                self._write(name, max(cut, self.written.get(name, b""), key=len))
+            elif draw < 0.8 and self.path(name).exists():
+                self._move(name, there=True)
+        for name, whole in [*self.sides.items()]:
+            beside = self.home / name
+            if beside.exists() and self.random.random() < 0.3:
+                beside.unlink()
+                del self.sides[name]
+            elif not beside.exists() and self.random.random() < 0.8:
+                beside.parent.mkdir(parents=True, exist_ok=True)
+                beside.write_text(whole)
 
     def _move(self, name: str, there: bool) -> None:
         before = self.path(name)
@@ -118,3 +146,25 @@ def test_what_is_exported_in_steps_is_what_is_exported_at_once(tmp_path: Path, s
         scratch.mkdir()
         shutil.copyfile(desk.folder / "state" / "salt", scratch / "salt")
         assert _told(found) == _told(desk.export("fresh", "scratch")), f"seed {seed}"
+
+
+_SAID = re.compile(r"(?:prompt|answer|thought|command|output|objection)-\d+-\d{5}(?:-end)?")
+
+
+@pytest.mark.parametrize("start", range(0, 12, 6))
+def test_what_was_exported_once_stays_and_stands_once(tmp_path: Path, start: int) -> None:
+    for seed in range(start, start + 6):
+        desk = Desk(tmp_path / str(seed), seed, beside=True)
+        known: set[str] = set()
+        for _ in range(8):
+            desk.week()
+            dry, verify = desk.random.random() < 0.2, desk.random.random() < 0.2
+            try:
+                found = desk.export("one", dry_run=dry, verify=verify)
+            except SourceError:  # no log is there yet
+                continue
+            told = Counter(said for row in found for said in _SAID.findall(str(row)))
+            if not dry:
+                assert max(told.values()) == 1, f"seed {seed}"
+                assert known <= set(told), f"seed {seed}"
+                known = set(told)

@@ -150,6 +150,50 @@ def test_of_an_answer_that_a_copy_cuts_in_two_every_part_stays(
     assert _parts(after) == _parts(later) == _parts(before) + new
 
 
+@pytest.mark.parametrize("order", ["first", "second"])
+def test_what_two_older_shards_tell_of_different_logs_stays(tmp_path: Path, order: str) -> None:
+    """In the first one the copy held the beginning, in the other one the log that vanished."""
+    begun = [_says("u1", None, _text("begin")), _says("u2", "u1", _text("so"), of="msg1")]
+    goes, stays = ("a", "b") if order == "first" else ("b", "a")
+    on = [*begun, _says("u3", "u2", _text("go on")), _says("u4", "u3", _text("yes"), of="msg2")]
+    longer = [_says("u5", "u2", _text("else")), _says("u6", "u5", _text("no " * 900), of="msg3")]
+    _replace(tmp_path, {goes: begun, stays: on})
+    _export(tmp_path)
+    _replace(tmp_path, {goes: [*begun, *longer], stays: on})
+    _run_dry(tmp_path)
+    _replace(tmp_path, {stays: on})
+    assert Counter(map(_words, _export(tmp_path))) == Counter(
+        [
+            *(("user", words, "[]") for words in ("begin", "go on", "else")),
+            *(("assistant", words, "[]") for words in ("so", "yes", "no " * 900)),
+        ]
+    )
+
+
+def _run_dry(folder: Path) -> None:
+    """An export that writes nothing: shards of both forms are in the state."""
+    args: list[str | Path] = ["--json", "export", folder / "logs", "-o", folder / "data"]
+    done = run(folder / "run", *args, "--state", folder / "state", "--jobs", "1", "--dry-run")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_result_that_a_copy_lacks_is_not_replaced_by_a_missing_one(
+    tmp_path: Path, calls: int
+) -> None:
+    """The copy ends, or was made, while a call ran: `clean` says that its result is missing."""
+    whole = [
+        _says("u1", None, _text("begin")),
+        _says("u2", "u1", *[_call(f"c{n}") for n in range(calls)], of="msg1"),
+        *[_says(f"u{3 + n}", "u2", _result(f"c{n}")) for n in range(calls)],
+    ]
+    _replace(tmp_path, {"goes": whole, "stays": whole[:-1]})
+    before = _export(tmp_path)
+    assert f"said c{calls - 1}" in str(before)
+    _replace(tmp_path, {"stays": whole[:-1]})
+    assert Counter(map(_words, _export(tmp_path, "--verify"))) == Counter(map(_words, before))
+
+
 def _replace(tmp_path: Path, logs: dict[str, list[dict[str, Any]]]) -> None:
     """Logs in place of those that were there: session -> records."""
     folder = tmp_path / "logs" / "p"
@@ -485,6 +529,28 @@ def test_a_log_that_comes_back_as_it_was_is_read_again(tmp_path: Path) -> None:
     (tmp_path / "away").rename(folder)
     assert _export(tmp_path, "--no-privacy") == plain
     assert _export(tmp_path) == redacted
+
+
+def test_what_vanished_before_a_move_stays_when_all_vanishes_after_it(tmp_path: Path) -> None:
+    """Nothing of the former export is read again, but the same folder is asked for."""
+    for number in range(2):
+        writer = Writer(70 + number)
+        writer.project(plain=True)
+        writer.save(tmp_path / "old" / f"p{number}")
+
+    def export(home: str) -> list[Row]:
+        args: list[str | Path] = ["export", tmp_path / home, "-o", tmp_path / "data", "--jobs", "1"]
+        more = ("--state", tmp_path / "state", "--no-privacy", "--no-parquet", "--thinking")
+        done = run(tmp_path / "run", *args, *more)
+        assert done.code == 0, done.err
+        return rows(tmp_path / "data")
+
+    before = export("old")
+    (tmp_path / "old" / "p0").rename(tmp_path / "away")
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert export("new") == before
+    (tmp_path / "new" / "p1").rename(tmp_path / "off")
+    assert export("new") == before
 
 
 def test_a_log_that_comes_back_in_another_home_may_vanish_there_too(tmp_path: Path) -> None:

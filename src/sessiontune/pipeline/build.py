@@ -123,7 +123,7 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
         publish.recover(request.out)  # a run that was killed may have left a folder beside it
         return Export(request.out, former, True, 0, 0, 0)
     request.note("reading")
-    prepared, read = prepare_all(units, preparation, store, run, verify=request.verify)
+    prepared, read = prepare_all(units, preparation, inputs.now, store, run, verify=request.verify)
     grouping.note(store, units)
     if request.dry_run:
         return _dry(request, inputs, prepared, store, read)

@@ -35,7 +35,7 @@ class Inputs(msgspec.Struct):
     """The logs under the given roots: `rows` with the vanished ones, sorted by path. `past`: what
     the state forgets once this run has published: former paths of some of them under these roots,
     and what vanished, with `--prune`. `moved`: former paths under other roots, which other exports
-    may still name."""
+    may still name. `now`: the paths that logs of both kinds have now, by the former ones."""
 
     rows: list[FileRow]
     others: tuple[str, ...]
@@ -45,6 +45,7 @@ class Inputs(msgspec.Struct):
     gone: int = 0
     past: frozenset[str] = frozenset()
     moved: frozenset[str] = frozenset()
+    now: dict[str, str] = {}
 
 
 class IndexTask(msgspec.Struct, frozen=True):
@@ -102,8 +103,9 @@ def discover(
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
     elsewhere = Elsewhere([row for row in rows.values() if row.file.source])
-    left = _left_behind(known, rows, elsewhere, before, store.salt)
-    vanished, renamed, moved = _vanished(known, rows, elsewhere, roots, walked, left)
+    bases = [place_of(root) for root in roots]
+    left = _left_behind(known, rows, elsewhere, bases, before, store.salt)
+    vanished, renamed, moved = _vanished(known, rows, elsewhere, bases, walked, left)
     gone = [r for r in vanished if r.file.source in sources]
     if gone:
         gone = held(gone, known, store)
@@ -117,7 +119,8 @@ def discover(
     logs.sort(key=lambda r: r.file.path)
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
     changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
-    return Inputs(logs, tuple(others), faults, new, changed, len(gone), renamed, moved)
+    past, away = frozenset(renamed), frozenset(moved)
+    return Inputs(logs, tuple(others), faults, new, changed, len(gone), past, away, renamed | moved)
 
 
 def named_in(salt: bytes) -> Callable[[FileRow], str]:
@@ -188,15 +191,14 @@ def _vanished(
     known: Mapping[str, FileRow],
     rows: Mapping[str, FileRow],
     elsewhere: Elsewhere,
-    roots: Sequence[Path],
+    bases: Sequence[str],
     walked: Walked,
     left: Collection[str],
-) -> tuple[list[FileRow], frozenset[str], frozenset[str]]:
+) -> tuple[list[FileRow], dict[str, str], dict[str, str]]:
     """Logs that the state knows under these roots, or that were `left` elsewhere, and that are gone
-    or cannot be opened now; and the former paths of those that have another path now: under these
-    roots, and elsewhere."""
-    renamed, moved = set[str](), set[str]()
-    bases = [place_of(r) for r in roots]
+    or cannot be opened now; and the former paths of those that have another path now, which
+    follows: under these roots, and elsewhere."""
+    renamed, moved = dict[str, str](), dict[str, str]()
     gone = []
     for path in sorted(known.keys() - rows.keys()):
         row = known[path]
@@ -204,28 +206,32 @@ def _vanished(
         if not (here or path in left):
             continue
         linked = rows.get(walked.names.get(path, ""))
-        if (linked and linked.file.source) or elsewhere.has(row):  # it is read in another place
-            (renamed if here else moved).add(path)
+        if now := linked.file.path if linked and linked.file.source else elsewhere.path_of(row):
+            (renamed if here else moved)[path] = now
             continue
         gone.append(msgspec.structs.replace(row, gone=True))
-    return gone, frozenset(renamed), frozenset(moved)
+    return gone, renamed, moved
 
 
 def _left_behind(
     known: Mapping[str, FileRow],
     rows: Mapping[str, FileRow],
     elsewhere: Elsewhere,
+    bases: Sequence[str],
     before: Sequence[Input],
     salt: bytes,
 ) -> set[str]:
     """The logs of the former export that vanished anywhere, if this run continues it: that is, if
-    it reads another log of that export, at its old path or a new one."""
+    it reads another log of that export, at its old path or a new one, or looks where it was."""
     away = {path for path in known.keys() - rows.keys() if not os.path.lexists(path)}
     if not away or not before:
         return set()
     named, names = named_in(salt), {log.digest for log in before}
     former = {path for path, row in known.items() if named(row) in names}
-    goes_on = any(path in rows or elsewhere.has(known[path]) for path in former)
+    goes_on = any(
+        any(below(path, base) for base in bases) or path in rows or elsewhere.path_of(known[path])
+        for path in former
+    )
     return away & former if goes_on else set()
 
 

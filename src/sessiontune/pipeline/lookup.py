@@ -109,7 +109,7 @@ def _other_paths(path: str, matching: set[str], files: dict[str, FileRow]) -> se
     for p in files.keys() - matching:
         row = files[p]
         log = by_inode.get(row.file.inode)
-        if (log and goes_on(row, log)) or (apart.has(row) and not os.path.lexists(p)):
+        if (log and goes_on(row, log)) or (apart.path_of(row) and not os.path.lexists(p)):
             found.add(p)
     return found
 

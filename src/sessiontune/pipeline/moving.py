@@ -25,11 +25,15 @@ class Elsewhere:
     def __init__(self, logs: Collection[FileRow]) -> None:
         self._logs = logs
 
-    def has(self, known: FileRow) -> bool:
-        """Whether all that is known of a log is at another path, perhaps with more."""
-        if any(goes_on(known, log) for log in self._by_inode.get(known.file.inode, ())):
-            return True
-        return any(_copied(known, row) for row in self._by_mark.get(_mark(known), ()))
+    def path_of(self, known: FileRow) -> str:
+        """Where all that is known of a log is now, perhaps with more; "" if that is nowhere."""
+        for log in self._by_inode.get(known.file.inode, ()):
+            if goes_on(known, log):
+                return log.path
+        for row in self._by_mark.get(_mark(known), ()):
+            if _copied(known, row):
+                return row.file.path
+        return ""
 
     @cached_property
     def _by_inode(self) -> dict[int, list[LogFile]]:

@@ -53,8 +53,8 @@ class Preparation(msgspec.Struct, frozen=True):
 
 
 class PrepareTask(msgspec.Struct, frozen=True):
-    """One unit to prepare. `carry` are older shards that hold sessions of vanished files, `older`
-    those of the others."""
+    """One unit to prepare. `older` are older shards that hold sessions of its files, `carry` those
+    of them that hold vanished ones."""
 
     key: str
     source: str
@@ -168,15 +168,17 @@ def prepare(task: PreparePack) -> list[Noted]:
 
 def _prepare(task: PrepareTask, pack: Pack, redactor: Redactor) -> Noted:
     start = pack.size
+    outputs = Outputs(task.older, task.preparation.salt, before_hook)
     with SpooledTemporaryFile(_SPOOLED, dir=os.path.dirname(pack.path)) as left:
-        noted = _written(task, redactor, pack, left)
-        told = _told(task, redactor, pack, start, left)
+        noted = _written(task, outputs, redactor, pack, left)
+        again = bool(task.carry) or outputs.used
+        told = _told(again, redactor, pack, start, left)
         if told is not None:  # few units need it: all that their messages tell is known only now
             pack.take_back(start)
             left.seek(0)
             left.truncate()
             with redactor.knowing(told):
-                noted = _written(task, redactor, pack, left)
+                noted = _written(task, outputs, redactor, pack, left)
         aside = pack.size
         left.seek(0)
         shutil.copyfileobj(left, pack)
@@ -184,18 +186,19 @@ def _prepare(task: PrepareTask, pack: Pack, redactor: Redactor) -> Noted:
     return msgspec.structs.replace(noted, left=hooked)
 
 
-def _written(task: PrepareTask, redactor: Redactor, pack: Pack, left: IO[bytes]) -> Noted:
+def _written(
+    task: PrepareTask, outputs: Outputs, redactor: Redactor, pack: Pack, left: IO[bytes]
+) -> Noted:
     ledger = Ledger()
-    sessions = _sessions(task, redactor, ledger, left)
+    sessions = _sessions(task, outputs, redactor, ledger, left)
     noted = put_sessions(task.key, sessions, ledger, pack)
     return msgspec.structs.replace(noted, shut=tuple(shut_of(task.files, ledger)))
 
 
-def _told(
-    task: PrepareTask, redactor: Redactor, pack: Pack, start: int, left: IO[bytes]
-) -> Told | None:
-    """What messages of the unit told, if another message holds any of it bare."""
-    if task.carry:
+def _told(again: bool, redactor: Redactor, pack: Pack, start: int, left: IO[bytes]) -> Told | None:
+    """What messages of the unit told, if another message holds any of it bare. `again`: an older
+    run redacted some of them."""
+    if again:
         with pack.since(start) as shard:
             left.seek(0)
             sessions = chain(codec.read_sessions(shard), codec.read_sessions(left))
@@ -225,7 +228,7 @@ def put_sessions(key: str, sessions: Iterable[Session], ledger: Ledger, pack: Pa
 
 
 def _sessions(
-    task: PrepareTask, redactor: Redactor, ledger: Ledger, left: IO[bytes]
+    task: PrepareTask, outputs: Outputs, redactor: Redactor, ledger: Ledger, left: IO[bytes]
 ) -> Iterator[Session]:
     """The unit's sessions: those of files that are there, then what only vanished files held. Those
     that a user's hook leaves out or changes are written to `left`."""
@@ -234,7 +237,6 @@ def _sessions(
     reading = ReadOptions(max_line=task.preparation.max_line)
     keyed = codec.keyed(task.preparation.salt)
     vanished = _vanished(task, redactor) if task.carry else None
-    outputs = Outputs(task.older, task.preparation.salt, before_hook)
     if task.files:
         for session in source.sessions(task.files, reading, ledger, keyed):
             done = apply(outputs.completed(session, ledger), stages, ledger)

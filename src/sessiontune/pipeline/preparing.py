@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -109,13 +109,15 @@ def preparation_key(preparation: Preparation) -> str:
 def prepare_all(
     units: Sequence[Unit],
     preparation: Preparation,
+    now: Mapping[str, str],
     store: Store,
     run: Runner,
     *,
     verify: bool = False,
 ) -> tuple[Prepared, int]:
-    """Prepare the units that are new or changed; with `verify` all whose logs are there. Returns
-    the result over all units, and how many were read.
+    """Prepare the units that are new or changed; with `verify` all whose logs are there. `now`:
+    former paths of logs and those of today. Returns the result over all units, and how many were
+    read.
 
     Raises ShutError if a log can no longer be opened. Its unit is not written to the state, or no
     run would read it again until it changes."""
@@ -128,7 +130,7 @@ def prepare_all(
         if u.key not in noted or u.key in back or _lacks(u, there, preparation, verify)
     ]
     stale = _replaced(missing, there, store)
-    _read(missing, preparation, there, bool(stale), store, run)
+    _read(missing, preparation, there, _holding(missing, now, store), bool(stale), store, run)
     there.update(store.shards.tidy(store.transaction, stale, wholly=False))
     run.renew()  # the workers' memory goes back before what is noted of all units is held
     unit_notes, begin = _noted(units, store)
@@ -154,16 +156,16 @@ def _read(
     missing: Sequence[Unit],
     preparation: Preparation,
     there: dict[str, Place],
+    older: dict[str, list[tuple[int, str]]],
     afresh: bool,
     store: Store,
     run: Runner,
 ) -> None:
-    """Prepare units in workers and note them, and in `there` where their shards lie. `afresh`: some
-    have a shard already. Raises ShutError."""
+    """Prepare units in workers and note them, and in `there` where their shards lie. `older`: see
+    `_holding`. `afresh`: some have a shard already. Raises ShutError."""
     if missing and preparation.privacy.enabled:
         # The rules take most of a second to compile: once, not once in every worker.
         run.begin_with(redactor_of, preparation.salt, preparation.vocabulary, preparation.privacy)
-    older = _holding(missing, store)
     by_key = {u.key: u for u in missing}
     key = preparation_key(preparation)
     # A pack is never overwritten: after a crash nothing could tell what its places hold.
@@ -255,13 +257,15 @@ def _order(summary: UnitStart) -> tuple[str, str]:
     return min([h.first for h in heads], default="~"), min([h.key for h in heads], default="~")
 
 
-def _holding(units: Iterable[Unit], store: Store) -> dict[str, list[tuple[int, str]]]:
-    """For each log of these units: the units in the state that hold it, numbered as they lie there,
-    oldest first."""
+def _holding(
+    units: Iterable[Unit], now: Mapping[str, str], store: Store
+) -> dict[str, list[tuple[int, str]]]:
+    """For each log of these units: the units in the state that hold it, perhaps under a former path
+    (`now` maps these), numbered as they lie there, oldest first."""
     mine = {row.file.path for unit in units for row in unit.rows}
     found: dict[str, list[tuple[int, str]]] = {}
     for number, (key, paths) in enumerate(store.unit_paths().items() if mine else ()):
-        for path in mine.intersection(paths):
+        for path in mine.intersection([now.get(path, path) for path in paths]):
             found.setdefault(path, []).append((number, key))
     return found
 
@@ -283,7 +287,7 @@ def _task(
         gone=gone,
         carry=carry,
         carry_ledger=ledger,
-        older=tuple(_carried(key, there) for key in _holders(files, older, there)),
+        older=tuple(_carried(key, there) for key in _holders((*files, *gone), older, there)),
         preparation=preparation,
     )
 

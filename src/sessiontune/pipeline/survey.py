@@ -25,7 +25,8 @@ from ..steps.clean import clean
 from ..store import Store
 from .grouping import Unit, units_of
 from .inputs import Inputs, discover, no_logs
-from .prepare import Preparation, apply, redactor_of
+from .outputs import Outputs
+from .prepare import Preparation, apply, before_hook, redactor_of
 from .preparing import preparation_of
 
 #: Findings of one kind listed with their place, at most.
@@ -123,8 +124,9 @@ def _counted(
     found = Survey()
     reading = ReadOptions(max_line=preparation.max_line)
     keyed = codec.keyed(preparation.salt)
+    outputs = Outputs((), preparation.salt, before_hook)
     for session in registry.source(source).sessions(files, reading, found.ledger, keyed):
-        kept = apply(session, [clean], found.ledger)
+        kept = apply(outputs.completed(session, found.ledger), [clean], found.ledger)
         if kept is not None:
             _count(kept, redactor, found)
     found.models = {redactor.text(name): count for name, count in found.models.items()}

@@ -138,9 +138,11 @@ class Vanished:
         yield from pieces
 
     def _holding(self, message: Message) -> _Held:
-        """The calls that a message makes or answers, as pseudonyms, and how many parts it has."""
-        calls = {call for call in map(_call_of, message.parts) if call}
-        return frozenset(self._pseudonym("call", call) for call in calls), len(message.parts)
+        """The calls that a message makes or answers, as pseudonyms, and how many parts it has. What
+        stands for a missing result is nothing."""
+        parts = [part for part in message.parts if not _is_missing(part)]
+        calls = {call for call in map(_call_of, parts) if call}
+        return frozenset(self._pseudonym("call", call) for call in calls), len(parts)
 
     def _sames(self, session: Session) -> list[_Same]:
         """For each message that of a vanished log which it repeats, else itself."""
@@ -174,7 +176,7 @@ class Vanished:
         return calls >= older and size >= known and not self._elsewhere(message, same, more)
 
     def _is_fuller(self, message: Message, same: _Same) -> bool:
-        return self._replaces(message, same) and len(message.parts) > self._held[same][1]
+        return self._replaces(message, same) and self._holding(message)[1] > self._held[same][1]
 
     def _elsewhere(self, message: Message, same: _Same, calls: frozenset[str]) -> bool:
         if any((message.kind, call) in self._holder for call in calls):
@@ -273,7 +275,8 @@ class Vanished:
                 for message, kept in self._kept(session):
                     same = self._same(message)
                     if message.origin:
-                        taken = self._owner.get(same) == session.key and same not in done
+                        mine = kept is not None and self._owner.get(same) == session.key
+                        taken = mine and same not in done
                         done.update([same] if taken else ())
                     if taken and kept is not None:
                         parts = self._fuller.get(same, kept.parts)
@@ -319,6 +322,10 @@ def _holds(said: tuple[int, ...], words: tuple[int, ...]) -> bool:
     if not 0 < n < len(said) or 0 in words:
         return False
     return any(said[at : at + n] == words for at in range(len(said) - n + 1))
+
+
+def _is_missing(part: Part) -> bool:
+    return type(part) is ToolResult and part.status == "missing"
 
 
 def _call_of(part: Part) -> str:

@@ -86,7 +86,7 @@ def _results(message: Message) -> list[Message]:
                         said.append(Text(words))
             if content is not part.content:
                 changed = True
-                part = ToolResult(part.call_id, part.name, content, part.status, part.images)
+                part = msgspec.structs.replace(part, content=content)
         parts.append(part)
     if changed:
         message = msgspec.structs.replace(message, parts=tuple(parts))

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from ...injected import cut_result
-from ...model import Image, Part, ResultStatus, Text
+from ...model import Beside, Image, Part, ResultStatus, Text
 from ..lines import open_log, stem
 from ..pictures import picture
 from ..shapes import as_json
@@ -130,17 +130,17 @@ def status_of(text: str, block: Block, outcome: Outcome | None, denial: str | No
     return "ok"
 
 
-def persisted(text: str, log: str, session_id: str) -> tuple[str, bool] | None:
-    """The whole output of a result that the program moved to a side file, and whether it is there.
+def persisted(text: str, log: str, session_id: str) -> tuple[str, Beside]:
+    """The whole output of a result that the program moved to a side file, and that it was `read`.
 
     The file is looked for only beside the log: `tool-results/NAME` in the folder of the session,
     or of the one that the path names: a fork's copy names the session that it copied.
-    Without it the preview stays. Returns None for any other text. The path is never kept, as it
-    tells where the user works.
+    If it is `gone`, the preview stays; so does any other text. The path is never kept, as it tells
+    where the user works.
     """
     found = _PERSISTED.match(text)
     if found is None:
-        return None
+        return text, ""
     *above, name = found["path"].strip().replace("\\", "/").split("/")
     folder = os.path.dirname(log)
     beside = session_folder(log) or os.path.dirname(folder)
@@ -150,8 +150,8 @@ def persisted(text: str, log: str, session_id: str) -> tuple[str, bool] | None:
     for home in homes if _safe(name) else ():
         whole = _side_file(os.path.join(home, name))
         if whole is not None:
-            return whole, True
-    return found["preview"], False
+            return whole, "read"
+    return found["preview"], "gone"
 
 
 def session_folder(path: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ...ledger import GONE
 from ...linking import Node
-from ...model import BESIDE, Part, Text, ToolResult
+from ...model import Beside, Part, Text, ToolResult
 from ..shapes import safe_name, utc
 from ..toolbox import tool_defs
 from .content import NO_RULE, document_of, persisted, result_content, status_of
@@ -205,10 +204,11 @@ def take_result(state: State, line: Line, block: Block) -> str:
     told = line.toolUseResult or line.tool_use_result
     facts = told if type(told) is Outcome else None
     text, images = result_content(block.content)
+    beside: Beside = ""
     if text[:1] in "<\n " and "<persisted-output>" in text[:40]:
-        text = _from_beside(state, node, text)
+        text, beside = persisted(text, state.path, state.facts.session_id)
     status = status_of(text, block, facts, line.toolDenialKind)
-    node.results[call] = ToolResult(call, state.names[call], text, status, images)
+    node.results[call] = ToolResult(call, state.names[call], text, status, images, beside)
     places = node.result_places
     if not places or place > places[-1] or place not in places:
         places.append(place)
@@ -219,19 +219,6 @@ def take_result(state: State, line: Line, block: Block) -> str:
     if status != "ok" or notable or line.toolDenialKind:
         _result_flags(state, node, call, status, facts, line)
     return "used"
-
-
-def _from_beside(state: State, node: Node, text: str) -> str:
-    """A long output, from the file beside the log, or its beginning if that is gone."""
-    found = persisted(text, state.path, state.facts.session_id)
-    if found is None:
-        return text
-    if BESIDE not in node.result_flags:
-        node.result_flags.append(BESIDE)
-    output, whole = found
-    if not whole:
-        state.ledger.repair(GONE)
-    return output
 
 
 def _result_flags(
