@@ -553,6 +553,34 @@ def test_what_vanished_before_a_move_stays_when_all_vanishes_after_it(tmp_path: 
     assert export("new") == before
 
 
+@pytest.mark.parametrize("salt", range(4))
+def test_a_log_that_vanished_after_a_move_is_missed_at_one_path(tmp_path: Path, salt: int) -> None:
+    """Another export names it at the path before. (Shards are taken in an order that the salt
+    gives.)"""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "salt").write_text(f"{salt:064x}")
+    begun = [_says("u1", None, _text("begin")), _says("u2", "u1", _text("so"), of="msg1")]
+    longer = [*begun, _says("u3", "u2", _text("on")), _says("u4", "u3", _text("yes"), of="msg2")]
+
+    def export(data: str) -> list[Row]:
+        args: list[str | Path] = ["export", tmp_path / "logs", "-o", tmp_path / data, "--jobs", "1"]
+        done = run(tmp_path / "run", *args, "--state", tmp_path / "state", "--no-parquet")
+        assert done.code == 0, done.err
+        return rows(tmp_path / data)
+
+    _replace(tmp_path, {"a": begun, "b": longer})
+    assert export("one") == export("two")
+    (tmp_path / "logs" / "p").rename(tmp_path / "away")
+    (tmp_path / "logs").rmdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "away").rename(tmp_path / "home" / "p")
+    (tmp_path / "logs").symlink_to("home")
+    before = export("one")
+    (tmp_path / "home" / "p" / "b-0001.jsonl").unlink()
+    for data in ("two", "one", "two"):
+        assert len(export(data)) == len(before)
+
+
 def test_a_log_that_comes_back_in_another_home_may_vanish_there_too(tmp_path: Path) -> None:
     """The first export, which another one went past meanwhile, does not miss it at its old path."""
     for number in range(2):

@@ -210,6 +210,12 @@ def _vanished(
             (renamed if here else moved)[path] = now
             continue
         gone.append(msgspec.structs.replace(row, gone=True))
+    # A log that moved here and then vanished is missing at one of its paths, not at both.
+    later = Elsewhere([row for row in gone if row.file.path not in left])
+    for row in [row for row in gone if row.file.path in left]:
+        if now := later.path_of(row):
+            moved[row.file.path] = now
+            gone.remove(row)
     return gone, renamed, moved
 
 
