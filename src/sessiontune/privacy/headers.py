@@ -13,7 +13,7 @@ import re2
 from .checks import count_digits, entropy, is_placeholder, judged_random
 from .decoders import QUAD
 from .examples import is_published_example
-from .keyblocks import BEGIN
+from .keyblocks import BEGIN, SHOWN
 from .pseudonym import LETTERS, without_pseudonyms
 from .rules import Rule, quick, secret_rule
 from .structured import QUOTE, whole
@@ -124,7 +124,6 @@ def _user_and_password(data: bytes, match: Any) -> tuple[int, int] | None:
 _MADE = quick(rf"\{{REDACTED_URL_PASSWORD_[{LETTERS}]{{14}}\}}@")
 _SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]{1,30}:(?:\\*/){2}"
 
-_BODY = r"(?:[A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*-]|\\[nrt\\\"'/u]|%[0-9A-Fa-f]{2}|\xe2\x86\x92|\xe2\x94\x82)"
 _AUTH = (
     r"(?i)(?:authorization|x-[a-z-]{0,20}(?:api-?key|token|auth|secret)|api-?key|apikey|x-[a-z]{1,20}-apikey|"
     r"api-?token|private-token|job-token|token|cookie)"
@@ -135,18 +134,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "private-key",
         BEGIN,
-        rf"({BEGIN}({_BODY}*?)"
+        rf"({BEGIN}({SHOWN}*?)"
         r"(?:-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----|[^A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*\\%-]|$))",
         _block,
         window=(80, 9000),
-        rank=9,
-    ),
-    Rule(
-        "putty-private-key",
-        r"PuTTY-User-Key-File-\d",
-        r"(PuTTY-User-Key-File-\d:([^\x00]*))",
-        _block,
-        window=(32, 4000),
         rank=9,
     ),
     Rule(
