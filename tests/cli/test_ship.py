@@ -214,14 +214,14 @@ def test_client_settings_are_printed_and_nothing_is_started(
 def test_publish_is_refused_without_its_flags(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "manifest.json").write_text('{"privacy": true, "gate": true}')
+    (tmp_path / "manifest.json").write_text('{"privacy": true, "gate": true, "files": []}')
     code, error = told(capsys, "publish", str(tmp_path), "--repo", "me/x")
     assert code == 2
     assert "licence" in error["message"]
     code, error = told(capsys, "publish", str(tmp_path), "--repo", "me/x", "--license", "mit")
     assert code == 2
     assert "--i-may-publish" in error["hint"]
-    (tmp_path / "manifest.json").write_text('{"privacy": false, "gate": true}')
+    (tmp_path / "manifest.json").write_text('{"privacy": false, "gate": true, "files": []}')
     flags = ("--license", "mit", "--i-may-publish")
     code, error = told(capsys, "publish", str(tmp_path), "--repo", "me/x", *flags)
     assert code == 4

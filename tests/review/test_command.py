@@ -27,7 +27,13 @@ def _started(world: World) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     given = ("review", str(world.folder / "data"), "--state", str(world.state), "--port", "0")
     program = [sys.executable, "-m", "sessiontune", "--json", *given]
     there = {**os.environ, "TMPDIR": str(world.folder), "SQLITE_TMPDIR": str(world.folder)}
-    with subprocess.Popen(program, stdout=subprocess.PIPE, env=there) as running:
+
+    def as_in_a_terminal() -> None:  # `nohup` has its children ignore it
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        program, stdout=subprocess.PIPE, env=there, preexec_fn=as_in_a_terminal
+    ) as running:
         try:
             assert running.stdout is not None
             yield running, orjson.loads(running.stdout.readline())["url"]
