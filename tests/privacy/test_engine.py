@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import KINDS, carrier, real
+from taking import REDACTOR
 
 from sessiontune.privacy import detect, prefilter, ruleset
 from sessiontune.privacy.audit import Auditor
@@ -307,6 +308,19 @@ def test_an_address_that_only_begins_or_ends_like_a_services_is_a_persons(host: 
     person = "ada.git" + (host if host == "@github.com" else host + ".lovelace.dev")
     assert person not in redactor().text(f"git{host} {person}, git{host}")
     assert redactor().text(f"noreply{host}: none") == f"noreply{host}: none"
+
+
+@pytest.mark.parametrize("user", ["x-access-token", "x-api-token", "oauth2-token", "ada"])
+def test_a_token_in_an_address_ends_at_its_host(user: str) -> None:
+    token = "gh" + "s_" + "aB3dE5gH9kLm" * 3
+    for value in (token, token[9:29]):
+        for text in (
+            f"git clone https://{user}:{value}@github.com/shop/web.git\n",
+            json.dumps({"url": f"https://{user}:{value}@github.com/shop/web.git"}),
+        ):
+            clean = REDACTOR.text(text)
+            assert value not in clean
+            assert "@github.com/shop/web.git" in clean
 
 
 def test_a_card_after_a_number_or_an_escape_is_found() -> None:

@@ -206,6 +206,8 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
     begin, start, quoted = match.start(), match.start(4), bool(lead)
     value = put_there(data, begin, trimmed(value, quoted, b"=" in middle))
+    if data[begin - 1 : begin] == b"/":  # the user in an address: `https://x-access-token:V@host`
+        value = value.partition(b"@")[0]
     end = start + len(value)
     if is_sought(data, start) or data[end : end + 3].startswith((b"..", b"\xe2\x80\xa6")):
         return None
