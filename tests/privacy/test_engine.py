@@ -55,6 +55,17 @@ def test_a_value_goes_whole_however_long(name: str, size: int) -> None:
     assert re.fullmatch(re.escape(name) + r"REDACTED_[A-Z_]+_[a-z]{14} and more", out)
 
 
+@pytest.mark.parametrize("size", [40, 120, 121, 300, 1200, 3600])
+@pytest.mark.parametrize("at", ["@", "%40"])
+def test_a_password_in_an_address_goes_whole_however_long(size: int, at: str) -> None:
+    """Databases in clouds take tokens of 2 kB as passwords."""
+    value = "".join(Random(size).choices(string.ascii_letters + string.digits, k=size))
+    out = redactor().text(f"use postgres://app:{value}{at}db:5432/shop now")
+    assert not any(value[i : i + 12] in out for i in range(0, size - 12, 6))
+    assert out.startswith("use postgres://app:")
+    assert out.endswith("db:5432/shop now")
+
+
 SHAPES = {
     "email": real("bob{}@§corp.io"),
     "user": "bob{}",

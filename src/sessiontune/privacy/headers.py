@@ -142,13 +142,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "url-password",
-        rf"{_SCHEME}(?:<[\w -]+>|[^\s:@/\"'<>\\]{{0,80}})(?::|%3A)[^\s@\"'<>]{{1,120}}(?:@|%40)",
+        rf"{_SCHEME}(?:<[\w -]+>|[^\s:@/\"'<>\\]{{0,80}})(?::|%3A)[^\s@\"'<>]+(?:@|%40)",
         rf"{_SCHEME}(<[\w -]{{1,40}}>|[^\s:@/\"'<>\\]{{0,80}})(?::|%3A)([^\s/?#,\"'<>`]{{1,160}}|[^\s@/\"'<>`]{{1,160}}|[^\s\"'<>`]{{1,160}})(?:@|%40)"
         r"[A-Za-z0-9\[_$%\x7b<.-]",
         _url_password,
         "braced",
         near=lambda data, end: not _MADE.match(data, end - 39, end),
-        window=(340, 90),
+        window=(4200, 90),  # passwords of databases in clouds are tokens of 2 kB
         rank=4,
     ),
     Rule(
