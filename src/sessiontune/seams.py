@@ -7,7 +7,7 @@ one text, the last word of one could be taken for the name of the value that the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 #: Between two texts, as the gate reads them. Never published.
 SEAM = "\n\n\x1e\n\n"
@@ -36,9 +36,14 @@ def apart(part: bytes) -> tuple[bytes, ...]:
 
 def in_turn(texts: Sequence[bytes]) -> tuple[bytes, ...]:
     """Texts as the gate reads them, one by one."""
+    return spread(_ESCAPED, map(apart, texts))
+
+
+def spread(between: bytes, items: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:
+    """Items in parts, with `between` between them."""
     found: list[bytes] = []
-    for text in texts:
-        found += (*apart(text), _ESCAPED)
+    for item in items:
+        found += (*item, between)
     return tuple(found[:-1])
 
 

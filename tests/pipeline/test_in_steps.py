@@ -59,6 +59,12 @@ class Desk:
             path.write_bytes(data)
         self.written[name] = data
 
+    def _grow(self, name: str, data: bytes) -> None:
+        """Write a log up to some line, and never less than it was."""
+        lines = data.splitlines(keepends=True)
+        cut = b"".join(lines[: self.random.randint(1, len(lines))])
+        self._write(name, max(cut, self.written.get(name, b""), key=len))
+
     def step(self) -> None:
         """Each log is written on, goes away, or moves; perhaps the whole home does."""
         for name, data in self.final.items():
@@ -67,9 +73,7 @@ class Desk:
             if draw < 0.3:
                 self.path(name).unlink(missing_ok=True)
             elif draw < 0.5:
-                lines = data.splitlines(keepends=True)
-                cut = b"".join(lines[: self.random.randint(1, len(lines))])
-                self._write(name, max(cut, self.written.get(name, b""), key=len))
+                self._grow(name, data)
             elif draw < 0.7:
                 if there or self.random.random() < 0.5:
                     self._move(name, there)
@@ -87,9 +91,7 @@ class Desk:
             if draw < 0.2:
                 self.path(name).unlink(missing_ok=True)
             elif draw < 0.7:
-                lines = data.splitlines(keepends=True)
-                cut = b"".join(lines[: self.random.randint(1, len(lines))])
-                self._write(name, max(cut, self.written.get(name, b""), key=len))
+                self._grow(name, data)
             elif draw < 0.8 and self.path(name).exists():
                 self._move(name, there=True)
         for name, whole in [*self.sides.items()]:

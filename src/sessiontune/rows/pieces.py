@@ -12,7 +12,7 @@ import orjson
 
 from ..model import Image, Message, Text, Thinking, ToolCall, ToolResult
 from ..ports import Conversation, EncodeOptions
-from ..seams import apart, joined, seamed
+from ..seams import apart, joined, seamed, spread
 
 #: Losses of a message that any format may have.
 LOSSES = ("thinking", "image", "tool_call", "tool_result", "empty_message")
@@ -186,19 +186,11 @@ def _calls(calls: list[Call]) -> bytes:
         texts.append(b'%b%b"%b"}}' % (head, _ARGUMENTS, call.arguments))
         structures.append((head, call.plain, b"}}"))
     start, end = b',"tool_calls":[', b'],"tool_call_id":null,"name":null'
-    return seamed(start + b",".join(texts) + end, (start, *listed(structures), end))
+    return seamed(start + b",".join(texts) + end, (start, *spread(b",", structures), end))
 
 
 _CALL = b'{"id":%b,"type":"function","function":{"name":%b'
 _ARGUMENTS = b',"arguments":'
-
-
-def listed(items: Iterable[tuple[bytes, ...]]) -> tuple[bytes, ...]:
-    """Items in parts, with commas between them."""
-    found: list[bytes] = []
-    for item in items:
-        found += (*item, b",")
-    return tuple(found[:-1])
 
 
 def result_of(

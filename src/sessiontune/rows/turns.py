@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
-from ..seams import apart, in_turn, joined, seamed
-from .pieces import ESCAPED_GAP, Call, Piece, count, dumps, escaped, listed
+from ..seams import apart, in_turn, joined, seamed, spread
+from .pieces import ESCAPED_GAP, Call, Piece, count, dumps, escaped
 
 _FUNCTION = b'{"from":"function_call","value":"'
 _BLOCK = (b"<tool_call>\\n", b"\\n</tool_call>")
@@ -93,7 +93,7 @@ def answer_turn(run: list[Piece], losses: dict[str, int]) -> Turn:
     if len(calls) > 1:
         body = b"[%b]" % body
     # The gate reads the calls as a separate structure, not as text after the text.
-    read = (b'","calls":[', *listed([call.read() for call in calls]), b"]")
+    read = (b'","calls":[', *spread(b",", [call.read() for call in calls]), b"]")
     if not text:
         return _FUNCTION, seamed(body, ()), seamed(b'"', read), b"}"
     block = _BLOCK[0] + body + _BLOCK[1]
